@@ -1,0 +1,188 @@
+"""What an executor is given: once at its set-up, and with each call for one task execution.
+
+The engine implements these Protocols; the conformance kit and tests implement them too. An executor keeps nothing
+of a context beyond the call, except `wake`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from elevon import ports
+from elevon.records.identities import AttemptId
+from elevon.records.phases import AttemptPhase
+
+C = TypeVar("C")
+S_co = TypeVar("S_co", covariant=True)
+R = TypeVar("R")
+
+
+class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
+    """What outlives single calls; handed to `Executor.initialize`.
+
+    Attributes:
+        config: The executor's typed configuration.
+        clock: The only source of time.
+        blobs: Files by URI.
+        state_dir: A directory of this executor's own, for files that are not truth.
+    """
+
+    config: C
+    clock: ports.Clock
+    blobs: ports.BlobStore
+    state_dir: Path
+
+
+class TaskExecutionId(msgspec.Struct, frozen=True, kw_only=True):
+    """The identity of one task execution.
+
+    Attributes:
+        attempt: Execution, node and attempt.
+        generated_name: Deterministic, unique, valid as a name in Kubernetes, at most
+            `ExecutorProperties.generated_name_max_length` characters: the handle under which to create things outside.
+    """
+
+    attempt: AttemptId
+    generated_name: str
+
+
+class TaskLauncher(Protocol):
+    """Runs what user code the template holds, for this attempt; every call is idempotent.
+
+    The engine knows the template and the inputs, so a check needs neither: a job whose process went down with the
+    engine is run again by `poll`.
+    """
+
+    async def start(self, grace: timedelta = timedelta(0)) -> ports.JobStatus:
+        """Start the Python entrypoint or the container command; waits up to `grace` for its end."""
+        ...
+
+    async def poll(self) -> ports.JobStatus:
+        """Where it stands; starts it again if it went down with an engine."""
+        ...
+
+    async def kill(self) -> None:
+        """End it and everything it started."""
+        ...
+
+
+class TaskContext(Protocol[S_co]):
+    """One task execution, as of this call."""
+
+    @property
+    def task_execution_id(self) -> TaskExecutionId:
+        """Who it is."""
+        ...
+
+    @property
+    def owner_id(self) -> str:
+        """Name of the execution that owns it."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """`<project>-<domain>`."""
+        ...
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels for whatever is created outside."""
+        ...
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Annotations for whatever is created outside."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Index of the attempt, from 0."""
+        ...
+
+    @property
+    def data_dir(self) -> Path:
+        """The attempt's own directory."""
+        ...
+
+    @property
+    def inputs_file(self) -> Path:
+        """Where `inputs.pb` stands once `write_inputs` was awaited."""
+        ...
+
+    @property
+    def outputs_file(self) -> Path:
+        """Where whoever runs the task leaves `outputs.pb`."""
+        ...
+
+    @property
+    def error_file(self) -> Path:
+        """Where whoever runs the task leaves `error.pb`."""
+        ...
+
+    @property
+    def raw_output_prefix(self) -> str:
+        """URI below which the task's own files go."""
+        ...
+
+    @property
+    def phase(self) -> AttemptPhase:
+        """The last committed phase."""
+        ...
+
+    @property
+    def phase_version(self) -> int:
+        """The last committed phase version."""
+        ...
+
+    @property
+    def custom_state(self) -> S_co | None:
+        """The last committed state, freshly decoded; None if no status was ever committed."""
+        ...
+
+    @property
+    def start_may_have_happened(self) -> bool:
+        """In `start_task`: an earlier start returned no status, so its effects may stand."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The engine's time of this call."""
+        ...
+
+    @property
+    def wake(self) -> Callable[[], None]:
+        """Call it, from any thread, when there is news; it may be kept, and is dead after the attempt."""
+        ...
+
+    @property
+    def launcher(self) -> TaskLauncher:
+        """Runs the template's user code."""
+        ...
+
+    async def once(
+        self,
+        key: str,
+        submit: Callable[[str], Awaitable[R]],
+        find: Callable[[str], Awaitable[R | None]] | None = None,
+    ) -> R:
+        """Carry an effect out at most once, knowingly, through any crash.
+
+        The intent is committed before `submit(token)` runs, and its result after. A committed result is returned
+        without a call. An intent without a result first asks `find(token)`.
+
+        Args:
+            key: Names the effect within this attempt.
+            submit: Carries it out under the token; its result must survive JSON.
+            find: Returns the result if the token is known outside, None if it surely is not.
+
+        Raises:
+            MayHaveHappenedError: An intent without a result and without a `find`.
+        """
+        ...
+
+    async def write_inputs(self) -> Path:
+        """Write `inputs.pb` for whoever needs a file, and return its path."""
+        ...

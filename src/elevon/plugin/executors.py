@@ -1,0 +1,140 @@
+"""The executor: the engine's side of one task type, and the interface that its author implements.
+
+Every behaviour that an executor may rely on is stated here or in `contexts`; the engine keeps to it for shipped
+executors and for a stranger's alike.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
+from elevon.plugin.contexts import SetupContext, TaskContext
+from elevon.plugin.statuses import TaskStatus
+
+M = TypeVar("M")
+S = TypeVar("S")
+
+
+class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine must know of an executor before it calls it.
+
+    Attributes:
+        requires_finalizer: The execution is not terminal before `finalize_task` has succeeded.
+        disable_node_level_caching: Outputs of this type are never served from the cache.
+        delete_resource_on_abort: For bases: kill deletes the resource instead of cancelling it.
+        generated_name_max_length: Limit on `TaskExecutionId.generated_name`, in characters.
+        max_concurrency: Limit on attempts under way at once in one engine; 0 for none.
+        call_timeout: After this, a call is cancelled and counts as a system failure.
+        check_after: Time between two checks, unless a status or `wake` says otherwise.
+        uses_launcher: An attempt is started only when the launcher has a free slot for it, as many as its template
+            requests CPUs; it gives the slot back when its terminal status is durable.
+        isolation: `engine` (the engine's own loop) or `thread` (a loop of its own in a thread).
+    """
+
+    requires_finalizer: bool = False
+    disable_node_level_caching: bool = False
+    delete_resource_on_abort: bool = False
+    generated_name_max_length: int = 63
+    max_concurrency: int = 0
+    call_timeout: timedelta = timedelta(seconds=60)
+    check_after: timedelta = timedelta(seconds=10)
+    uses_launcher: bool = False
+    isolation: str = "thread"
+
+
+class Executor(Generic[M, S]):
+    """Starts, checks, kills, finalizes and resolves the task executions of its types.
+
+    Subclass it as `Executor[Message, State]`, with None for a type without message or without state. One instance
+    serves all executions of an engine; truth lives in the custom state alone.
+
+    Attributes:
+        id: Unique in the engine.
+        task_types: The type strings it registers for.
+        properties: What the engine must know before it calls.
+        config_type: A msgspec Struct with defaults, or None.
+        state_version: Version of the state's layout; see `migrate`.
+        contract_version: The least version of this contract that the executor needs.
+    """
+
+    id: ClassVar[str]
+    task_types: ClassVar[tuple[str, ...]]
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties()
+    config_type: ClassVar[type[msgspec.Struct] | None] = None
+    state_version: ClassVar[int] = 1
+    contract_version: ClassVar[int] = 1
+
+    async def initialize(self, setup: SetupContext[Any]) -> None:
+        """Heavy set-up; runs before any other call. An exception refuses the registration of its types."""
+
+    async def start_task(
+        self, ctx: TaskContext[S], template: TaskTemplate, spec: M, inputs: LiteralMap
+    ) -> TaskStatus[S]:
+        """Begin the task; the only call that sees template, spec and inputs.
+
+        Called again only after it returned `not_ready`, or after a call that returned no status; then
+        `ctx.start_may_have_happened` is true.
+
+        Args:
+            ctx: The task execution.
+            template: The task's template.
+            spec: `template.custom`, decoded as the declared message.
+            inputs: The inputs, literals by name.
+        """
+        raise errors.BugError(f"executor {self.id!r} does not implement start_task")
+
+    async def check_task_status(self, ctx: TaskContext[S]) -> TaskStatus[S]:
+        """Say where the task stands, from the last committed state."""
+        raise errors.BugError(f"executor {self.id!r} does not implement check_task_status")
+
+    async def kill_task(self, ctx: TaskContext[S], reason: str) -> None:
+        """End what was started; idempotent, repeated until it succeeds.
+
+        With `ctx.custom_state` None the start may or may not have happened, and the generated name is the handle.
+        """
+        raise errors.BugError(f"executor {self.id!r} does not implement kill_task")
+
+    async def finalize_task(self, ctx: TaskContext[S]) -> None:
+        """Clean up after every end: success, failure or kill; idempotent, called at least once."""
+
+    async def resolve_outputs(self, ctx: TaskContext[S], *names: str) -> Mapping[str, Literal]:
+        """The outputs of a succeeded task, where the status did not carry them; by default from `outputs.pb`.
+
+        Args:
+            ctx: The task execution.
+            names: The outputs that the interface declares.
+        """
+        return read_outputs(ctx, *names)
+
+    def migrate(self, old_version: int, raw: Any) -> Any:
+        """Turn a state of an older version, as plain JSON data, into one of `state_version`."""
+        raise errors.CorruptStateError(
+            f"executor {self.id!r} can't read a state of version {old_version}: "
+            f"it writes version {self.state_version} and has no migration"
+        )
+
+    async def close(self) -> None:
+        """Release what `initialize` acquired."""
+
+
+def read_outputs(ctx: TaskContext[Any], *names: str) -> Mapping[str, Literal]:
+    """The named literals of the attempt's `outputs.pb`.
+
+    Raises:
+        UserError: The file is missing or lacks a name.
+    """
+    if not ctx.outputs_file.exists():
+        if not names:
+            return {}
+        raise errors.UserError(
+            f"the task succeeded without its outputs {', '.join(names)}: {ctx.outputs_file.name} was not written"
+        )
+    found = LiteralMap.FromString(ctx.outputs_file.read_bytes()).literals
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise errors.UserError(f"{ctx.outputs_file.name} lacks the outputs {', '.join(missing)}: return all of them")
+    return {name: found[name] for name in names}

@@ -1,0 +1,266 @@
+"""What the engine needs of the world, as Protocols without code.
+
+Adapters live in `stores`, `blobs`, `workers` and `primitives`; the composition root picks them. No third-party
+exception crosses a port: an adapter raises classes of `elevon.errors` only.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.failures import Failure
+from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.leases import Lease, Request
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import ExecutionPhase
+from elevon.records.transitions import Transition
+
+
+class Clock(Protocol):
+    """The only source of time; simulated in tests."""
+
+    def now(self) -> datetime:
+        """The instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds of this clock."""
+        ...
+
+
+class StoredExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """All current rows of one execution, as one consistent read."""
+
+    execution: ExecutionRecord
+    nodes: tuple[NodeRecord, ...]
+    attempts: tuple[AttemptRecord, ...]
+    onces: tuple[OnceRecord, ...]
+
+
+class StateStore(Protocol):
+    """Durable rows of executions. One contract suite (`tests/contract`) says what every adapter does.
+
+    Every method that writes returns after the write is durable, and raises `UnavailableError` if it is not
+    (disk full, locked, closed); after such an error nothing of that write is visible.
+    """
+
+    async def open(self) -> None:
+        """Make it usable: create or migrate the schema; `CorruptStateError` for a damaged or newer one."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed in, then release everything; idempotent."""
+        ...
+
+    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
+        """Write a new execution with the artifacts it refers to, in one transaction.
+
+        Raises:
+            ConflictError: An execution of that id exists.
+        """
+        ...
+
+    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+        """Write the changes of an execution in one transaction; upserts, except for appended transitions.
+
+        Batches of one lease become durable in the order of the calls. Concurrent batches share one commit.
+
+        Raises:
+            ConflictError: The lease's fencing number is no longer the newest, or the execution was deleted.
+        """
+        ...
+
+    async def load_execution(self, execution: ExecutionId) -> StoredExecution:
+        """All current rows; `NotFoundError` if there is none, `CorruptStateError` for rows of a newer elevon."""
+        ...
+
+    async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
+        """Its current record; `NotFoundError` if there is none."""
+        ...
+
+    async def list_executions(
+        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+    ) -> Sequence[ExecutionRecord]:
+        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0."""
+        ...
+
+    async def list_transitions(
+        self, execution: ExecutionId, after: int = 0, node_id: str | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        """History in order, each row with its sequence number, from behind `after`; of one node, if given."""
+        ...
+
+    async def delete_execution(self, execution: ExecutionId) -> None:
+        """Remove all its rows, and artifacts that nothing else refers to; `NotFoundError`, `ConflictError` if leased."""
+        ...
+
+    async def put_artifact(self, digest: str, content: bytes) -> None:
+        """Keep content under its digest; repeating it is free."""
+        ...
+
+    async def get_artifact(self, digest: str) -> bytes:
+        """The content; `NotFoundError` if there is none."""
+        ...
+
+    async def acquire_lease(
+        self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
+    ) -> Lease | None:
+        """Take the execution over with a higher fencing number; None while another live owner has it.
+
+        An owner is alive until its lease expires, or until the adapter can prove that it is dead.
+        """
+        ...
+
+    async def renew_leases(self, owner: str, expires_at: datetime) -> Sequence[Lease]:
+        """Extend all leases of an owner; returns those that it still holds."""
+        ...
+
+    async def release_lease(self, lease: Lease) -> None:
+        """Give it back; a lease that was taken over is left alone."""
+        ...
+
+    async def get_lease(self, execution: ExecutionId) -> Lease | None:
+        """Who owns it now, live or not."""
+        ...
+
+    async def put_request(self, request: Request) -> None:
+        """Ask something of the owner; repeating it is free. `NotFoundError` if there is no such execution."""
+        ...
+
+    async def list_requests(self, owner: str) -> Sequence[Request]:
+        """Requests for the executions that this owner holds now."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Files by URI: what is too large for a row, and what users hand on by reference."""
+
+    async def put(self, uri: str, content: bytes) -> None:
+        """Write it durably; readers see the old or the new content, never a part."""
+        ...
+
+    async def get(self, uri: str) -> bytes:
+        """The content; `NotFoundError` if there is none."""
+        ...
+
+    async def delete_prefix(self, uri: str) -> None:
+        """Remove everything below; nothing there is fine."""
+        ...
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a launcher runs for one attempt: a container's command, or a Python entrypoint in a warm worker.
+
+    Attributes:
+        id: Whose job it is.
+        name: The attempt's generated name; start, poll and kill go by it.
+        args: Command and arguments, templates replaced.
+        entrypoint: `(module, name)` of a Python task, if `args` is elevon's own entrypoint; runs warm.
+        code_digest: The artifact with the user's code; empty for none.
+        inputs: Serialized `LiteralMap`.
+        environment: Variables of the template and the execution.
+        cpu_slots: How many slots it takes.
+        memory_bytes: Limit on resident memory; 0 for none.
+        data_dir: The attempt's own directory, `inputs.pb`, `outputs.pb`, `error.pb` and the captured output in it.
+        raw_output_prefix: Where user files go.
+    """
+
+    id: AttemptId
+    name: str
+    args: tuple[str, ...]
+    entrypoint: tuple[str, str] | None = None
+    code_digest: str = ""
+    inputs: bytes = b""
+    environment: dict[str, str] = {}
+    cpu_slots: int = 1
+    memory_bytes: int = 0
+    data_dir: Path
+    raw_output_prefix: str = ""
+
+
+class JobResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended.
+
+    Attributes:
+        outputs: Serialized `LiteralMap`; None if it failed.
+        failure: Why it failed; None if it succeeded.
+        exit_code: Of the process, where there was one of its own.
+    """
+
+    outputs: bytes | None = None
+    failure: Failure | None = None
+    exit_code: int | None = None
+
+
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a job stands.
+
+    Attributes:
+        is_known: Whether this launcher has the job; False after a restart, or before it was started.
+        is_started: Whether it left the launcher's queue.
+        result: Set once it has ended.
+    """
+
+    is_known: bool = True
+    is_started: bool = False
+    result: JobResult | None = None
+
+
+class Launcher(Protocol):
+    """Runs jobs as processes on this machine (or as pods elsewhere). Idempotent by the job's name.
+
+    A job's processes are owned: they end with the engine, also when it is killed, unless they can be re-adopted.
+    """
+
+    @property
+    def slot_count(self) -> int:
+        """How many slots there are at all."""
+        ...
+
+    async def start(self, job: Job, wake: Callable[[], None], grace: timedelta = timedelta(0)) -> JobStatus:
+        """Start it, or find it started; `wake` is called from any thread when its status has changed.
+
+        Waits up to `grace` for its end, so that a short job needs no second call.
+
+        Raises:
+            UserError: It can never run: more slots than there are, a command that does not exist.
+        """
+        ...
+
+    async def poll(self, name: str) -> JobStatus:
+        """Where it stands; `is_known` False for a job that this launcher never saw or has forgotten."""
+        ...
+
+    async def kill(self, name: str) -> None:
+        """End it and everything it started, and return when it is gone; an unknown job is fine."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Drop what is kept of an ended job; an unknown job is fine."""
+        ...
+
+    async def close(self) -> None:
+        """End all jobs and all processes."""
+        ...
+
+
+class Wakeup(Protocol):
+    """Rings when there may be something new in the store: an execution, a request."""
+
+    def ring(self) -> None:
+        """Tell every engine that shares the store."""
+        ...
+
+    def listen(self) -> AsyncIterator[None]:
+        """Yields after each ring (several may be folded into one); may yield for nothing."""
+        ...

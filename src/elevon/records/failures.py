@@ -1,0 +1,44 @@
+"""Why something failed, in the form that is stored, shown and sent as `core.ExecutionError`."""
+
+import traceback
+
+import msgspec
+
+from elevon import errors
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One failure.
+
+    Attributes:
+        code: Machine-readable code, e.g. `USER:ValueError` or `SYSTEM:Unavailable`.
+        message: One sentence for a person.
+        kind: Who has to act: USER or SYSTEM.
+        traceback: The user's own frames, where user code raised; empty otherwise.
+        is_recoverable: Whether another attempt may help.
+    """
+
+    code: str
+    message: str
+    kind: errors.ErrorKind = errors.ErrorKind.SYSTEM
+    traceback: str = ""
+    is_recoverable: bool = True
+
+
+def from_exception(error: BaseException, *, is_traceback_wanted: bool = False) -> Failure:
+    """The failure that an exception stands for, by the error table.
+
+    Args:
+        error: Any exception; one outside elevon's tree counts as a system failure.
+        is_traceback_wanted: Whether to keep the traceback; foreign exceptions always keep theirs.
+    """
+    policy = errors.policy_of(error)
+    is_foreign = not isinstance(error, errors.ElevonError)
+    text = str(error) or type(error).__name__
+    return Failure(
+        code=policy.code,
+        message=f"{type(error).__name__}: {text}" if is_foreign else text,
+        kind=policy.kind,
+        traceback="".join(traceback.format_exception(error)) if is_foreign or is_traceback_wanted else "",
+        is_recoverable=policy.retry is not errors.Retry.NEVER,
+    )

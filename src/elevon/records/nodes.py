@@ -1,0 +1,38 @@
+"""The current record of one node of an execution."""
+
+from datetime import datetime
+
+import msgspec
+
+from elevon.records.failures import Failure
+from elevon.records.phases import NodePhase
+
+
+class NodeRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is known of a node that has started.
+
+    Attributes:
+        version: Version of this record's layout.
+        node_id: Unique in the execution, parents included: `n0`, `n1/n0`.
+        spec_node_id: Its id in the template that holds it.
+        parent: Unique id of the node that it runs under; empty at the top.
+        phase: Where it stands.
+        attempt: Index of the current attempt.
+        outputs: Serialized `LiteralMap`, once there are any.
+        failure: Why it failed.
+        taken: For a branch node: spec id of the node that was chosen.
+        started_at: When it became ready.
+        ended_at: When it became terminal.
+    """
+
+    version: int = 1
+    node_id: str
+    spec_node_id: str
+    parent: str = ""
+    phase: NodePhase
+    attempt: int = 0
+    outputs: bytes | None = None
+    failure: Failure | None = None
+    taken: str = ""
+    started_at: datetime
+    ended_at: datetime | None = None
