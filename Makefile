@@ -1,0 +1,89 @@
+# The verbs of this repository. `make help` lists them; each works on a fresh clone with Python and make alone.
+
+# The first of these that is 3.11 to 3.13 makes the environment: the system's own may be too old or too new.
+PYTHON3 ?= python3 python3.13 python3.12 python3.11
+VENV    := .venv
+PYTHON  := $(VENV)/bin/python
+READY   := $(VENV)/.ready
+GENERATOR := .venv-proto
+
+TESTS   ?= tests
+JOBS    ?= 2
+SEED    ?= 1
+RUNS    ?= 500
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers fmt lock bench storm sim proto clean
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## run the main job
+	$(PYTHON) examples/demo.py
+
+test: $(READY) ## run the tests (TESTS=tests/unit for a part, JOBS=2 processes)
+	$(PYTHON) -m pytest -n $(JOBS) $(TESTS)
+
+lint: $(READY) ## check style, formatting and declared dependencies
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/deptry src
+
+types: $(READY) ## check types, strictly in src
+	$(VENV)/bin/pyright --warnings
+
+layers: $(READY) ## check who imports whom
+	$(VENV)/bin/lint-imports
+
+fmt: $(READY) ## mend style and formatting in place
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(READY) ## measure, as ratios against others in the same run
+	$(PYTHON) -m bench
+
+storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them
+	$(PYTHON) -m tests.storm
+
+sim: $(READY) ## simulate random graphs and faults on virtual time (SEED=1 RUNS=500)
+	$(PYTHON) -m tests.simulation --seed $(SEED) --runs $(RUNS)
+
+# The lock holds versions and markers only: no host, no path, no hash of one machine's files (docs/adr/0001).
+COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --upgrade \
+	--no-header --no-annotate --no-emit-index-url
+
+lock: $(READY) ## pin the newest versions that fit pyproject.toml
+	$(COMPILE) pyproject.toml --extra pydantic --group dev --output-file requirements/dev.lock
+	$(COMPILE) --group pyproject.toml:proto --output-file requirements/proto.lock
+
+proto: $(GENERATOR)/.ready ## generate the Python of every .proto file, beside it
+	find src -name '*.proto' -exec env PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" \
+		$(GENERATOR)/bin/python -m grpc_tools.protoc -I src --python_out=src --mypy_out=quiet:src {} +
+
+clean: ## remove the environments and what the tools left
+	rm -rf $(VENV) $(GENERATOR) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+define create_venv
+	@for python in $(PYTHON3); do \
+		if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+			$$python -m venv $(1) || { rm -rf $(1); exit 1; }; \
+			exit 0; \
+		fi; \
+	done; \
+	echo "elevon needs Python 3.11, 3.12 or 3.13, and none of '$(PYTHON3)' is one: install it, or name it as in make test PYTHON3=/path/to/python." >&2; \
+	exit 1
+endef
+
+$(PYTHON):
+	$(call create_venv,$(VENV))
+
+$(READY): requirements/dev.lock pyproject.toml | $(PYTHON)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(GENERATOR)/.ready: requirements/proto.lock
+	$(call create_venv,$(GENERATOR))
+	$(GENERATOR)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/proto.lock
+	@touch $@

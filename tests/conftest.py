@@ -1,0 +1,9 @@
+"""What every test shares: hypothesis settles for a fixed, reproducible effort on machines that gate changes."""
+
+import os
+
+import hypothesis
+
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
