@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis settles for a fixed, reproducible effort on machines that gate changes."""
+"""What every test shares: hypothesis makes a fixed, reproducible effort where CI=true is set."""
 
 import os
 

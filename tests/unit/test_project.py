@@ -7,8 +7,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-import elevon
 import pytest
+
+import elevon
 
 PROJECT = Path(__file__).parents[2]
 LOCKS = sorted((PROJECT / "requirements").glob("*.lock"))
