@@ -1,0 +1,253 @@
+"""From a compiled closure to the graph that the engine runs.
+
+It exists so that the engine never searches a template: everything is looked up once, here, at a cost proportional to
+the closure. It owns what overrides mean. It must never judge: a closure comes from `compile`, and one that does not
+hold together is reported as corrupt.
+"""
+
+import graphlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from elevon import errors
+from elevon.compiler import quantities
+from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.idl.messages import (
+    BindingData,
+    CompiledWorkflowClosure,
+    Identifier,
+    IfElseBlock,
+    Node,
+    Resources,
+    TaskTemplate,
+    WorkflowMetadata,
+    WorkflowTemplate,
+)
+
+START_NODE_ID = "start-node"
+END_NODE_ID = "end-node"
+QUEUE_TIMEOUT_KEY = "queue_timeout"
+
+Key = tuple[str, str, str, str]
+
+
+def key_of(identifier: Identifier) -> Key:
+    """What two identifiers of one kind have in common exactly when they name the same thing."""
+    return identifier.project, identifier.domain, identifier.name, identifier.version
+
+
+def index(closure: CompiledWorkflowClosure) -> Graph:
+    """The graph of the closure's primary workflow.
+
+    The graph shares the closure's messages: who changes them afterwards changes the graph. A subworkflow has one graph,
+    however often it is used.
+
+    Raises:
+        CorruptStateError: The closure did not come from `compile`: it names something that it does not hold.
+    """
+    return _Indexer(closure).graph()
+
+
+def arms_of(branch: IfElseBlock) -> Iterator[Node]:
+    """The nodes of which the branch runs one, in the order of the wire."""
+    yield branch.case.then_node
+    for other in branch.other:
+        yield other.then_node
+    if branch.HasField("else_node"):
+        yield branch.else_node
+
+
+def promised_node_ids(data: BindingData) -> Iterator[str]:
+    """Ids of the nodes whose outputs the binding takes; an empty id or the start node's stands for the inputs."""
+    waiting = [data]
+    while waiting:
+        current = waiting.pop()
+        match current.WhichOneof("value"):
+            case "promise":
+                yield current.promise.node_id
+            case "collection":
+                waiting.extend(current.collection.bindings)
+            case "map":
+                waiting.extend(current.map.bindings.values())
+            case _:
+                pass
+
+
+def upstream_ids(node: Node) -> dict[str, None]:
+    """Ids of what must have succeeded before the node may start, in order, the start node left out.
+
+    A branch waits for whatever any of its arms takes: the promises of an arm name nodes of the workflow around it.
+    """
+    ids = dict.fromkeys(node.upstream_node_ids)
+    for binding in node.inputs:
+        ids.update(dict.fromkeys(promised_node_ids(binding.binding)))
+    if node.HasField("branch_node"):
+        for arm in arms_of(node.branch_node.if_else):
+            ids.update(upstream_ids(arm))
+    ids.pop("", None)
+    ids.pop(START_NODE_ID, None)
+    return ids
+
+
+def inner_nodes(nodes: Iterable[Node]) -> list[Node]:
+    """The nodes without the start and end nodes that Flyte's own compiler adds."""
+    return [node for node in nodes if node.id not in {START_NODE_ID, END_NODE_ID}]
+
+
+def subworkflow_keys(nodes: Iterable[Node]) -> set[Key]:
+    """What the nodes and the arms of their branches run as subworkflows."""
+    keys: set[Key] = set()
+    for node in nodes:
+        if node.HasField("workflow_node"):
+            keys.add(key_of(node.workflow_node.sub_workflow_ref))
+        elif node.HasField("branch_node"):
+            keys |= subworkflow_keys(arms_of(node.branch_node.if_else))
+    return keys
+
+
+class _Indexer:
+    """The tables of one closure while its graphs are built, subworkflows before those that use them."""
+
+    def __init__(self, closure: CompiledWorkflowClosure) -> None:
+        self._primary = closure.primary.template
+        self._workflows = {key_of(each.template.id): each.template for each in closure.sub_workflows}
+        self._tasks = {key_of(each.template.id): each.template for each in closure.tasks}
+        self._graphs: dict[Key, Graph] = {}
+
+    def graph(self) -> Graph:
+        used = {key: subworkflow_keys(template.nodes) for key, template in self._workflows.items()}
+        try:
+            order = list(graphlib.TopologicalSorter(used).static_order())
+        except graphlib.CycleError as error:
+            raise errors.CorruptStateError(f"{self._place} has subworkflows that run themselves") from error
+        for key in order:
+            if key in self._workflows:
+                self._graphs[key] = self._graph_of(self._workflows[key])
+        return self._graph_of(self._primary)
+
+    @property
+    def _place(self) -> str:
+        return f"the closure of workflow {self._primary.id.name!r}"
+
+    def _graph_of(self, template: WorkflowTemplate) -> Graph:
+        nodes = inner_nodes(template.nodes)
+        upstream = {node.id: tuple(upstream_ids(node)) for node in nodes}
+        downstream: dict[str, list[str]] = {node_id: [] for node_id in upstream}
+        for node_id, sources in upstream.items():
+            for source in sources:
+                if source not in downstream:
+                    raise errors.CorruptStateError(
+                        f"{self._place} has no node {source!r}, for which {node_id!r} waits"
+                    )
+                downstream[source].append(node_id)
+        return Graph(
+            name=template.id.name,
+            interface=template.interface,
+            nodes={node.id: self._node(node, upstream[node.id], downstream[node.id]) for node in nodes},
+            roots=tuple(node_id for node_id, sources in upstream.items() if not sources),
+            outputs=tuple(template.outputs),
+            on_failure=FailurePolicy(WorkflowMetadata.OnFailurePolicy.Name(template.metadata.on_failure)),
+        )
+
+    def _arms(self, branch: IfElseBlock, around: Node) -> Graph:
+        nodes = {arm.id: self._node(arm, (), ()) for arm in arms_of(branch)}
+        template = WorkflowTemplate()
+        return Graph(
+            name=around.id, interface=template.interface, nodes=nodes, roots=tuple(nodes), outputs=()
+        )
+
+    def _node(self, node: Node, upstream: Sequence[str], downstream: Sequence[str]) -> GraphNode:
+        task = subgraph = branch = arms = None
+        match node.WhichOneof("target"):
+            case "task_node":
+                kind, task = NodeKind.TASK, self._task(node)
+            case "workflow_node":
+                kind, subgraph = NodeKind.WORKFLOW, self._subgraph(node)
+            case "branch_node":
+                kind, branch = NodeKind.BRANCH, node.branch_node.if_else
+                arms = self._arms(branch, node)
+            case target:
+                raise errors.CorruptStateError(
+                    f"{self._place} has node {node.id!r} of kind {target}, which can't run"
+                )
+        return GraphNode(
+            id=node.id,
+            kind=kind,
+            message=node,
+            upstream=tuple(upstream),
+            downstream=tuple(downstream),
+            inputs=tuple(node.inputs),
+            task=task,
+            settings=None if task is None else settings_of(node, task),
+            subgraph=subgraph,
+            branch=branch,
+            arms=arms,
+        )
+
+    def _task(self, node: Node) -> TaskTemplate:
+        reference = node.task_node.reference_id
+        template = self._tasks.get(key_of(reference))
+        if template is None:
+            raise errors.CorruptStateError(
+                f"{self._place} lacks the task {reference.name!r} of node {node.id!r}"
+            )
+        return template
+
+    def _subgraph(self, node: Node) -> Graph:
+        reference = node.workflow_node.sub_workflow_ref
+        graph = self._graphs.get(key_of(reference))
+        if graph is None:
+            raise errors.CorruptStateError(
+                f"{self._place} lacks the workflow {reference.name!r} of node {node.id!r}"
+            )
+        return graph
+
+
+def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
+    """What the engine must know of a task node, the node's own settings taken before the template's.
+
+    flytekit copies a task's retries to each of its nodes, so that a node's zero is meant; a time-out of zero is none.
+
+    Raises:
+        UserError: A quantity or the queue time-out can't be read.
+    """
+    retries = node.metadata.retries if node.metadata.HasField("retries") else task.metadata.retries
+    timeout = node.metadata.timeout.ToTimedelta() or task.metadata.timeout.ToTimedelta()
+    return TaskSettings(
+        task_type=task.type,
+        retries=retries.retries,
+        timeout=timeout or None,
+        queue_timeout=queue_timeout_of(task),
+        cpu_slots=cpu_slots_of(node.task_node.overrides.resources, task.container.resources),
+    )
+
+
+def queue_timeout_of(task: TaskTemplate) -> timedelta | None:
+    """How long an attempt may be ready without running, None for ever.
+
+    Raises:
+        UserError: The setting is no number of seconds above zero.
+    """
+    text = task.config.get(QUEUE_TIMEOUT_KEY)
+    if text is None:
+        return None
+    try:
+        span = timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        span = timedelta(0)
+    if span <= timedelta(0):
+        raise errors.UserError(f"queue_timeout {text!r} is no number of seconds above zero")
+    return span
+
+
+def cpu_slots_of(*resources: Resources) -> int:
+    """The CPUs of the first of the resources that names any; a limit alone counts as a request, as in Kubernetes.
+
+    Raises:
+        UserError: The quantity can't be read.
+    """
+    for each in resources:
+        for entry in (*each.requests, *each.limits):
+            if entry.name == Resources.ResourceName.CPU:
+                return quantities.slots(entry.value)
+    return 1
