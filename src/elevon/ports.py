@@ -62,8 +62,15 @@ class StateStore(Protocol):
         """Finish what was handed in, then release everything; idempotent."""
         ...
 
-    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
+    async def create_execution(
+        self, record: ExecutionRecord, artifacts: Mapping[str, bytes], nodes: Sequence[NodeRecord] = ()
+    ) -> None:
         """Write a new execution with the artifacts it refers to, in one transaction.
+
+        Args:
+            record: The execution.
+            artifacts: Contents by their digests.
+            nodes: Nodes that it takes over from another execution (phase RECOVERED, with outputs).
 
         Raises:
             ConflictError: An execution of that id exists.
