@@ -4,20 +4,24 @@ The engine implements these Protocols; the conformance kit and tests implement t
 of a context beyond the call, except `wake`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from elevon import ports
+from elevon.idl.messages import LiteralMap
 from elevon.records.identities import AttemptId
 from elevon.records.phases import AttemptPhase
 
+# What JSON can hold. The string form is what a recursive alias needs before Python 3.12.
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
 C = TypeVar("C")
 S_co = TypeVar("S_co", covariant=True)
-R = TypeVar("R")
+R = TypeVar("R", bound="Json")
 
 
 class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
@@ -49,19 +53,60 @@ class TaskExecutionId(msgspec.Struct, frozen=True, kw_only=True):
     generated_name: str
 
 
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect of `TaskContext.once`, as it is known to be durable.
+
+    Attributes:
+        token: The deterministic name under which the effect was or would have been carried out.
+        is_done: Whether its result was committed; otherwise the effect may have happened.
+        result: What `submit` or `find` returned, as JSON data; None while `is_done` is False.
+    """
+
+    token: str
+    is_done: bool
+    result: Json = None
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """What an executor changes of the job that the template describes.
+
+    Attributes:
+        args: Command and arguments in place of the template's, with the same placeholders (`{{.input}}`,
+            `{{.outputPrefix}}`, ...); None for the template's own.
+        inputs: Inputs in place of the node's; None for the node's own.
+        environment: Variables on top of the template's.
+    """
+
+    args: tuple[str, ...] | None = None
+    inputs: LiteralMap | None = None
+    environment: Mapping[str, str] = {}
+
+
+AS_DESCRIBED = Launch()
+
+
 class TaskLauncher(Protocol):
     """Runs what user code the template holds, for this attempt; every call is idempotent.
 
     The engine knows the template and the inputs, so a check needs neither: a job whose process went down with the
-    engine is run again by `poll`.
+    engine is run again by `poll`. What an executor changes of the job it passes to both, so it keeps in its state
+    what it needs to say the same again. A job that finds no free slot waits in the launcher's queue.
     """
 
-    async def start(self, grace: timedelta = timedelta(0)) -> ports.JobStatus:
-        """Start the Python entrypoint or the container command; waits up to `grace` for its end."""
+    async def start(self, launch: Launch = AS_DESCRIBED, grace: timedelta = timedelta(0)) -> ports.JobStatus:
+        """Start the Python entrypoint or the container command.
+
+        Args:
+            launch: What differs from the template.
+            grace: How long to wait for the end of the job, so that a short one needs no check.
+
+        Raises:
+            UserError: It can never run: a command that does not exist, more slots than there are.
+        """
         ...
 
-    async def poll(self) -> ports.JobStatus:
-        """Where it stands; starts it again if it went down with an engine."""
+    async def poll(self, launch: Launch = AS_DESCRIBED) -> ports.JobStatus:
+        """Where it stands; starts it if the launcher does not know it, as after a restart of the engine."""
         ...
 
     async def kill(self) -> None:
@@ -143,6 +188,23 @@ class TaskContext(Protocol[S_co]):
         ...
 
     @property
+    def state(self) -> S_co:
+        """`custom_state` where there must be one: always in `check_task_status`.
+
+        Raises:
+            BugError: No status was ever committed.
+        """
+        ...
+
+    @property
+    def intents(self) -> Mapping[str, Intent]:
+        """What `once` has begun or done for this attempt, by key.
+
+        `kill_task` and `finalize_task` read it to find effects that no committed state tells of.
+        """
+        ...
+
+    @property
     def start_may_have_happened(self) -> bool:
         """In `start_task`: an earlier start returned no status, so its effects may stand."""
         ...
@@ -175,11 +237,14 @@ class TaskContext(Protocol[S_co]):
 
         Args:
             key: Names the effect within this attempt.
-            submit: Carries it out under the token; its result must survive JSON.
-            find: Returns the result if the token is known outside, None if it surely is not.
+            submit: Carries it out under the token; its result must survive JSON. If it raises, the intent
+                stands: the next call asks `find` first.
+            find: Returns the result if the token is known outside, None if it surely is not. An effect that has
+                a `find` therefore returns something other than None.
 
         Raises:
             MayHaveHappenedError: An intent without a result and without a `find`.
+            CorruptStateError: The result is not JSON.
         """
         ...
 

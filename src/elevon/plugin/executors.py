@@ -4,9 +4,11 @@ Every behaviour that an executor may rely on is stated here or in `contexts`; th
 executors and for a stranger's alike.
 """
 
+import abc
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Literal as OneOf
 
 import msgspec
 
@@ -14,6 +16,9 @@ from elevon import errors
 from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
 from elevon.plugin.contexts import SetupContext, TaskContext
 from elevon.plugin.statuses import TaskStatus
+
+CONTRACT_VERSION = 1
+Isolation: TypeAlias = OneOf["engine", "thread"]
 
 M = TypeVar("M")
 S = TypeVar("S")
@@ -31,7 +36,8 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
         call_timeout: After this, a call is cancelled and counts as a system failure.
         check_after: Time between two checks, unless a status or `wake` says otherwise.
         uses_launcher: An attempt is started only when the launcher has a free slot for it, as many as its template
-            requests CPUs; it gives the slot back when its terminal status is durable.
+            requests CPUs; it gives the slot back when its terminal status is durable. An executor that launches
+            late, after waiting for something else, leaves it False: its job waits in the launcher's queue.
         isolation: `engine` (the engine's own loop) or `thread` (a loop of its own in a thread).
     """
 
@@ -43,10 +49,10 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
     call_timeout: timedelta = timedelta(seconds=60)
     check_after: timedelta = timedelta(seconds=10)
     uses_launcher: bool = False
-    isolation: str = "thread"
+    isolation: Isolation = "thread"
 
 
-class Executor(Generic[M, S]):
+class Executor(abc.ABC, Generic[M, S]):
     """Starts, checks, kills, finalizes and resolves the task executions of its types.
 
     Subclass it as `Executor[Message, State]`, with None for a type without message or without state. One instance
@@ -71,6 +77,7 @@ class Executor(Generic[M, S]):
     async def initialize(self, setup: SetupContext[Any]) -> None:
         """Heavy set-up; runs before any other call. An exception refuses the registration of its types."""
 
+    @abc.abstractmethod
     async def start_task(
         self, ctx: TaskContext[S], template: TaskTemplate, spec: M, inputs: LiteralMap
     ) -> TaskStatus[S]:
@@ -85,18 +92,17 @@ class Executor(Generic[M, S]):
             spec: `template.custom`, decoded as the declared message.
             inputs: The inputs, literals by name.
         """
-        raise errors.BugError(f"executor {self.id!r} does not implement start_task")
 
+    @abc.abstractmethod
     async def check_task_status(self, ctx: TaskContext[S]) -> TaskStatus[S]:
         """Say where the task stands, from the last committed state."""
-        raise errors.BugError(f"executor {self.id!r} does not implement check_task_status")
 
+    @abc.abstractmethod
     async def kill_task(self, ctx: TaskContext[S], reason: str) -> None:
         """End what was started; idempotent, repeated until it succeeds.
 
         With `ctx.custom_state` None the start may or may not have happened, and the generated name is the handle.
         """
-        raise errors.BugError(f"executor {self.id!r} does not implement kill_task")
 
     async def finalize_task(self, ctx: TaskContext[S]) -> None:
         """Clean up after every end: success, failure or kill; idempotent, called at least once."""
@@ -136,5 +142,7 @@ def read_outputs(ctx: TaskContext[Any], *names: str) -> Mapping[str, Literal]:
     found = LiteralMap.FromString(ctx.outputs_file.read_bytes()).literals
     missing = [name for name in names if name not in found]
     if missing:
-        raise errors.UserError(f"{ctx.outputs_file.name} lacks the outputs {', '.join(missing)}: return all of them")
+        raise errors.UserError(
+            f"{ctx.outputs_file.name} lacks the outputs {', '.join(missing)}: return all of them"
+        )
     return {name: found[name] for name in names}

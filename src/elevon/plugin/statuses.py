@@ -6,7 +6,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -17,6 +17,18 @@ from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
 
 S = TypeVar("S")
+T = TypeVar("T")  # of the constructors: type checkers infer it from what the call is returned as
+
+
+class DetailOptions(TypedDict, total=False):
+    """Keywords of every constructor of `TaskStatus`; see `Details`."""
+
+    phase_version: int
+    occurred_at: datetime | None
+    log_links: tuple[LogLink, ...]
+    custom_info: Any
+    check_after: timedelta | None
+    reason: str
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +50,16 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     check_after: timedelta | None = None
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if self.occurred_at is not None and self.occurred_at.tzinfo is None:
+            raise errors.BugError(f"occurred_at={self.occurred_at} has no time zone: use an aware datetime")
+        if self.check_after is not None and self.check_after < timedelta(0):
+            raise errors.BugError(
+                f"check_after={self.check_after} lies in the past: use a span of zero or more"
+            )
+        if self.phase_version < 0:
+            raise errors.BugError(f"phase_version={self.phase_version} is negative: count from 0")
+
 
 _NO_DETAILS = Details()
 
@@ -47,7 +69,8 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
 
     Attributes:
         phase: A phase that an executor can report, or None for "nothing is known, ask again".
-        state: The new custom state; it replaces the old one as a whole. None where the executor has no state.
+        state: The new custom state; it replaces the old one as a whole. None where the executor has no state; with
+            a terminal phase None leaves the last state as it is.
         outputs: Literals by name; only with success, and only if they are not resolved from `outputs.pb`.
         failure: Only with the two failures.
         details: What accompanies it.
@@ -59,30 +82,30 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     failure: Failure | None = None
     details: Details = _NO_DETAILS
 
-    @classmethod
-    def not_ready(cls, state: S | None = None, **details: Any) -> Self:
+    @staticmethod
+    def not_ready(state: T | None = None, **details: Unpack[DetailOptions]) -> "TaskStatus[T]":
         """The start could not get what it needs; `start_task` is called again. The state is kept."""
-        return cls(phase=AttemptPhase.WAITING_FOR_RESOURCES, state=state, details=_details(details))
+        return TaskStatus(phase=AttemptPhase.WAITING_FOR_RESOURCES, state=state, details=_details(details))
 
-    @classmethod
-    def queued(cls, state: S | None = None, **details: Any) -> Self:
+    @staticmethod
+    def queued(state: T | None = None, **details: Unpack[DetailOptions]) -> "TaskStatus[T]":
         """Accepted by the service, not begun."""
-        return cls(phase=AttemptPhase.QUEUED, state=state, details=_details(details))
+        return TaskStatus(phase=AttemptPhase.QUEUED, state=state, details=_details(details))
 
-    @classmethod
-    def initializing(cls, state: S | None = None, **details: Any) -> Self:
+    @staticmethod
+    def initializing(state: T | None = None, **details: Unpack[DetailOptions]) -> "TaskStatus[T]":
         """The service prepares it: a cluster comes up, an image is pulled."""
-        return cls(phase=AttemptPhase.INITIALIZING, state=state, details=_details(details))
+        return TaskStatus(phase=AttemptPhase.INITIALIZING, state=state, details=_details(details))
 
-    @classmethod
-    def running(cls, state: S | None = None, **details: Any) -> Self:
+    @staticmethod
+    def running(state: T | None = None, **details: Unpack[DetailOptions]) -> "TaskStatus[T]":
         """It runs; the execution time-out counts from the first of these."""
-        return cls(phase=AttemptPhase.RUNNING, state=state, details=_details(details))
+        return TaskStatus(phase=AttemptPhase.RUNNING, state=state, details=_details(details))
 
-    @classmethod
+    @staticmethod
     def succeeded(
-        cls, outputs: Mapping[str, Literal] | None = None, state: S | None = None, **details: Any
-    ) -> Self:
+        outputs: Mapping[str, Literal] | None = None, state: T | None = None, **details: Unpack[DetailOptions]
+    ) -> "TaskStatus[T]":
         """It succeeded.
 
         Args:
@@ -90,41 +113,43 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
             state: The last custom state.
             details: The fields of `Details`.
         """
-        return cls(phase=AttemptPhase.SUCCEEDED, state=state, outputs=outputs, details=_details(details))
+        return TaskStatus(
+            phase=AttemptPhase.SUCCEEDED, state=state, outputs=outputs, details=_details(details)
+        )
 
-    @classmethod
+    @staticmethod
     def retryable_failure(
-        cls, failure: Failure | str, state: S | None = None, **details: Any
-    ) -> Self:
+        failure: Failure | str, state: T | None = None, **details: Unpack[DetailOptions]
+    ) -> "TaskStatus[T]":
         """It failed in a way that another attempt may mend; spends one of the user's retries."""
-        return cls(
+        return TaskStatus(
             phase=AttemptPhase.RETRYABLE_FAILED,
             state=state,
             failure=_failure(failure, is_recoverable=True),
             details=_details(details),
         )
 
-    @classmethod
+    @staticmethod
     def permanent_failure(
-        cls, failure: Failure | str, state: S | None = None, **details: Any
-    ) -> Self:
+        failure: Failure | str, state: T | None = None, **details: Unpack[DetailOptions]
+    ) -> "TaskStatus[T]":
         """It failed, and another attempt would fail too."""
-        return cls(
+        return TaskStatus(
             phase=AttemptPhase.FAILED,
             state=state,
             failure=_failure(failure, is_recoverable=False),
             details=_details(details),
         )
 
-    @classmethod
-    def unknown(cls, **details: Any) -> Self:
+    @staticmethod
+    def unknown(**details: Unpack[DetailOptions]) -> "TaskStatus[Any]":
         """The service gave no usable answer this time: phase and state stay as they are."""
-        return cls(phase=None, details=_details(details))
+        return TaskStatus(phase=None, details=_details(details))
 
-    undefined = unknown
+    undefined = unknown  # the two words of Flyte's interface for one answer
 
 
-def _details(values: dict[str, Any]) -> Details:
+def _details(values: DetailOptions) -> Details:
     return Details(**values) if values else _NO_DETAILS
 
 

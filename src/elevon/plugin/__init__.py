@@ -1,0 +1,32 @@
+"""What the author of a task type imports: the executor's interface and all that it is given or answers.
+
+This room owns the contract between the engine and an executor, for shipped types and for a stranger's alike. It
+must never know a task type, a store or a worker.
+"""
+
+from elevon.plugin.contexts import Intent, Launch, SetupContext, TaskContext, TaskExecutionId, TaskLauncher
+from elevon.plugin.executors import CONTRACT_VERSION, Executor, ExecutorProperties, Isolation, read_outputs
+from elevon.plugin.launching import LauncherExecutor, status_of_job
+from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
+from elevon.plugin.statuses import DetailOptions, Details, TaskStatus
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "STATE_LIMIT_BYTES",
+    "DetailOptions",
+    "Details",
+    "Executor",
+    "ExecutorProperties",
+    "Intent",
+    "Isolation",
+    "Launch",
+    "LauncherExecutor",
+    "SetupContext",
+    "StateCodec",
+    "TaskContext",
+    "TaskExecutionId",
+    "TaskLauncher",
+    "TaskStatus",
+    "read_outputs",
+    "status_of_job",
+]
