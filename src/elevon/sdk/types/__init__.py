@@ -1,0 +1,69 @@
+"""The bridge between annotated Python values and literals, encoded exactly as flytekit 1.16 encodes them.
+
+This module is the room's door: other rooms call these functions and use these classes, and nothing behind them. The
+room must never import flyteidl, a serialisation framework beside msgspec, or pydantic, unless the user's code did.
+"""
+
+from typing import Any
+
+from elevon.errors import UserError
+from elevon.idl import literal_types
+from elevon.idl.messages import Literal, LiteralType
+from elevon.sdk.types.files import Directory, File
+from elevon.sdk.types.resolution import transformer_for
+from elevon.sdk.types.transformers import FileSink, FileSource
+
+__all__ = [
+    "Directory",
+    "File",
+    "FileSink",
+    "FileSource",
+    "literal_type_of",
+    "to_literal",
+    "to_python",
+]
+
+
+def literal_type_of(annotation: Any) -> LiteralType:
+    """The declared type of a parameter or output.
+
+    Returns:
+        A message of the caller's own.
+
+    Raises:
+        UserError: No value of that type can be an input or output; the text says what to use instead.
+    """
+    made = LiteralType()
+    made.CopyFrom(transformer_for(annotation).literal_type)
+    return made
+
+
+def to_literal(value: Any, annotation: Any, literal_type: LiteralType | None, files: FileSink) -> Literal:
+    """A value as a literal.
+
+    Args:
+        value: What user code handed out.
+        annotation: What it is declared as.
+        literal_type: The type that the receiver declares, when it may differ from the annotation's; else None.
+        files: Where local files go.
+
+    Raises:
+        UserError: The value is not of its type; the text names both, and the place inside a container.
+    """
+    transformer = transformer_for(annotation)
+    if literal_type is not None and not literal_types.is_assignable(transformer.literal_type, literal_type):
+        declared, wanted = (
+            literal_types.describe(transformer.literal_type),
+            literal_types.describe(literal_type),
+        )
+        raise UserError(f"a {declared} can't stand where {wanted} is expected")
+    return transformer.encode(value, files)
+
+
+def to_python(literal: Literal, annotation: Any, files: FileSource) -> Any:
+    """A literal as a value of the annotation.
+
+    Raises:
+        UserError: The literal is of another kind, or what it holds is no value of the annotation.
+    """
+    return transformer_for(annotation).decode(literal, files)

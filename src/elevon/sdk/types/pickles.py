@@ -1,0 +1,91 @@
+"""The last resort: values that only pickle can carry, as a file by reference.
+
+It owns the pickled blob, which is flytekit's. Pickles tie both sides to one version of Python and of the user's code,
+and reading one runs code: nothing but the task that declares such a parameter may ever decode it.
+"""
+
+import logging
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from elevon.errors import UserError
+from elevon.idl import literal_types, literals
+from elevon.idl.messages import Literal
+from elevon.sdk.types.packing import unpacker_for
+from elevon.sdk.types.transformers import (
+    FileSink,
+    FileSource,
+    Transformer,
+    mismatch,
+    packed,
+    type_name,
+    wrong_literal,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def pickle_of(annotation: Any) -> Transformer:
+    """The transformer of a type that has no other; it warns once for each type."""
+    if annotation is not bytes:
+        _log.warning(
+            "%s travels as a pickle, which needs the same Python and the same code on both sides; "
+            "a dataclass, a pydantic model or a File does not",
+            type_name(annotation),
+        )
+
+    def is_instance(value: Any) -> bool:
+        return not isinstance(annotation, type) or isinstance(value, annotation)
+
+    def encode(value: Any, files: FileSink) -> Literal:
+        if value is None or not is_instance(value):
+            raise mismatch(value, type_name(annotation))
+        return literals.blob(_upload(value, files), file_format=literal_types.PICKLE_FORMAT)
+
+    def decode(literal: Literal, files: FileSource) -> Any:
+        match literals.kind_of(literal):
+            case "blob" if literal.scalar.blob.metadata.type.format == literal_types.PICKLE_FORMAT:
+                return _read(files.download(literal.scalar.blob.uri))
+            case "binary" if annotation is bytes:
+                return unpacker_for(bytes)(packed(literal), files)
+            case "binary":
+                return packed(literal)
+            case "union":
+                return decode(literal.scalar.union.value, files)
+            case _:
+                raise wrong_literal(literal, type_name(annotation))
+
+    literal_type = literal_types.blob(file_format=literal_types.PICKLE_FORMAT)
+    literal_type.metadata.fields["python_class_name"].string_value = str(annotation)
+    return Transformer("FlytePickle", literal_type, "blob", is_instance, encode, decode)
+
+
+def _upload(value: Any, files: FileSink) -> str:
+    try:
+        content = _pickled(value)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UserError(f"a {type_name(type(value))} can't be pickled: {error}") from error
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "value.pickle"
+        path.write_bytes(content)
+        return files.upload(path)
+
+
+def _pickled(value: Any) -> bytes:
+    """By cloudpickle where it is installed, which also carries classes of the user's script."""
+    if isinstance(value, bytes):
+        return pickle.dumps(value)
+    try:
+        import cloudpickle  # pyright: ignore[reportMissingTypeStubs]
+    except ImportError:
+        return pickle.dumps(value)
+    return cloudpickle.dumps(value)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _read(path: Path) -> Any:
+    try:
+        return pickle.loads(path.read_bytes())  # noqa: S301 - the declared type asks for it; see the module's head
+    except (pickle.UnpicklingError, AttributeError, ImportError, EOFError) as error:
+        raise UserError(f"the pickle at {path} can't be read: {error}") from error
