@@ -1,0 +1,235 @@
+"""Executions: created, found, watched, aborted, removed.
+
+It owns what has to be true of an execution before anything runs it (a free and valid name, a correct workflow, inputs
+that fit), and writes it with everything it needs in one transaction.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from elevon import errors
+from elevon.admin import inputs, recoveries, views
+from elevon.compiler import index
+from elevon.idl.messages import CompiledWorkflowClosure, Literal, LiteralMap, ParameterMap
+from elevon.ports import Clock, StateStore
+from elevon.primitives import ids
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.leases import Lease, Request, RequestKind
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import ExecutionPhase
+
+PROJECT = "default"
+DOMAIN = "development"
+UNFINISHED = frozenset(phase for phase in ExecutionPhase if not phase.is_terminal)
+TERMINAL = frozenset(ExecutionPhase) - UNFINISHED
+_NAME = re.compile(r"[a-z][a-z\-0-9]*")
+_NAME_LIMIT = 63
+_SUGGESTED_FROM_COUNT = 50
+
+
+class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution that is to be.
+
+    Attributes:
+        closure: What it runs, as the compiler made it.
+        parameters: What it takes, with defaults.
+        given: Inputs, literals by name.
+        unreadable: Inputs that were given but could not be made literals, and why.
+        name: Its name; empty for a random one.
+        code: Bundle of the user's code; empty for none.
+        source_path: Where the code was read from.
+        max_parallelism: Limit on attempts under way at once; 0 for none.
+        recovered_from: Name of the execution whose nodes it reuses.
+        nodes: Records of the nodes that it reuses.
+    """
+
+    closure: CompiledWorkflowClosure
+    parameters: ParameterMap
+    given: Mapping[str, Literal] = {}
+    unreadable: Mapping[str, str] = {}
+    name: str = ""
+    code: bytes = b""
+    source_path: str = ""
+    max_parallelism: int = 0
+    recovered_from: str = ""
+    nodes: tuple[NodeRecord, ...] = ()
+
+
+class Admin:
+    """The control plane over one store.
+
+    Args:
+        store: Where executions are; open.
+        clock: The source of time.
+    """
+
+    def __init__(self, store: StateStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def create_execution(self, new: NewExecution) -> ExecutionRecord:
+        """Write a new execution, its closure and its code, in one transaction.
+
+        Raises:
+            UserError: The name is no name, or the inputs do not fit; lists everything that is wrong with them.
+            ConflictError: The name is taken.
+            UnavailableError: It could not be written.
+        """
+        name = new.name or ids.new()
+        if not _NAME.fullmatch(name) or len(name) > _NAME_LIMIT:
+            raise errors.UserError(
+                f"execution id {name!r} is no name: use lower-case letters, digits and dashes, a letter first, at most 63"
+            )
+        workflow = new.closure.primary.template.id.name
+        completed = inputs.complete(workflow, new.parameters, new.given, new.unreadable)
+        closure = new.closure.SerializeToString(deterministic=True)
+        artifacts = {ids.digest(content): content for content in (closure, new.code) if content}
+        record = ExecutionRecord(
+            id=ExecutionId(PROJECT, DOMAIN, name),
+            workflow=workflow,
+            closure_digest=ids.digest(closure),
+            code_digest=ids.digest(new.code) if new.code else "",
+            source_path=new.source_path,
+            inputs=completed.SerializeToString(deterministic=True),
+            max_parallelism=new.max_parallelism,
+            recovered_from=new.recovered_from,
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._store.create_execution(record, artifacts, new.nodes)
+        except errors.ConflictError as error:
+            raise errors.ConflictError(
+                f"execution id {name!r} is taken: choose another one, or none"
+            ) from error
+        return record
+
+    async def recover(self, execution: ExecutionId, new: NewExecution) -> ExecutionRecord:
+        """Write a new execution with the inputs of one that failed, which takes over what `recoveries` says.
+
+        Args:
+            execution: The one that failed or was aborted.
+            new: What to run now; its inputs, nodes and origin are filled in here.
+
+        Raises:
+            UserError: The execution has not ended, or succeeded; or its inputs do not fit the workflow as it is now.
+        """
+        stored = await self._store.load_execution(execution)
+        phase = stored.execution.phase
+        if phase not in (ExecutionPhase.FAILED, ExecutionPhase.ABORTED):
+            mend = (
+                "there is nothing to recover"
+                if phase.is_terminal
+                else f"elevon resume {execution.name} goes on with it"
+            )
+            raise errors.UserError(f"execution {execution.name} has not failed, it is {phase}: {mend}")
+        before, after = index(await self.closure(stored.execution)), index(new.closure)
+        return await self.create_execution(
+            msgspec.structs.replace(
+                new,
+                given=dict(LiteralMap.FromString(stored.execution.inputs).literals),
+                recovered_from=execution.name,
+                nodes=recoveries.reusable(stored, before, after),
+            )
+        )
+
+    async def find(self, text: str) -> ExecutionRecord:
+        """The execution of that name, or the only one whose name begins so.
+
+        Raises:
+            NotFoundError: There is none, or there are several; it names what is near.
+        """
+        try:
+            return await self._store.get_execution(ExecutionId(PROJECT, DOMAIN, text))
+        except errors.NotFoundError:
+            records = await self._store.list_executions()
+        matching = [record for record in records if record.id.name.startswith(text)] if text else []
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            names = ", ".join(record.id.name for record in matching[:5])
+            raise errors.NotFoundError(
+                f"{len(matching)} executions begin with {text!r}: write more of {names}"
+            )
+        recent = [record.id.name for record in records[:_SUGGESTED_FROM_COUNT]]
+        near = difflib.get_close_matches(text, recent, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "elevon executions lists all there are"
+        raise errors.NotFoundError(f"there is no execution {text!r}: {hint}")
+
+    async def get(self, execution: ExecutionId) -> ExecutionRecord:
+        """The current record; `NotFoundError` if there is none."""
+        return await self._store.get_execution(execution)
+
+    async def list_executions(
+        self, phases: Collection[ExecutionPhase] = (), limit: int = 0
+    ) -> Sequence[ExecutionRecord]:
+        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0."""
+        return await self._store.list_executions(frozenset(phases), limit)
+
+    async def view(self, execution: ExecutionId, *, is_history_wanted: bool = True) -> views.ExecutionView:
+        """Everything there is to see of an execution; `NotFoundError` if there is none."""
+        stored = await self._store.load_execution(execution)
+        closure = await self.closure(stored.execution)
+        history = await self._store.list_transitions(execution) if is_history_wanted else ()
+        return views.ExecutionView(
+            record=stored.execution,
+            closure=closure,
+            nodes=views.tree(index(closure), stored),
+            owner=await self._store.get_lease(execution),
+            history=tuple(transition for _, transition in history),
+        )
+
+    async def closure(self, record: ExecutionRecord) -> CompiledWorkflowClosure:
+        """What an execution runs."""
+        return CompiledWorkflowClosure.FromString(await self._store.get_artifact(record.closure_digest))
+
+    async def code(self, record: ExecutionRecord) -> bytes:
+        """The bundle of code that an execution started with; empty for none."""
+        return await self._store.get_artifact(record.code_digest) if record.code_digest else b""
+
+    async def owner(self, execution: ExecutionId) -> Lease | None:
+        """Who drives it, or did so last; None for nobody."""
+        return await self._store.get_lease(execution)
+
+    async def abort(self, execution: ExecutionId, *, by: str, reason: str) -> None:
+        """Ask for its end; whoever drives it obeys, now or when it is next driven.
+
+        Raises:
+            UserError: It has ended already.
+        """
+        record = await self._store.get_execution(execution)
+        if record.phase.is_terminal:
+            raise errors.UserError(f"execution {execution.name} has ended already: it {record.phase.lower()}")
+        await self._store.put_request(
+            Request(execution=execution, kind=RequestKind.ABORT, by=by, reason=reason, at=self._clock.now())
+        )
+
+    async def delete(self, execution: ExecutionId) -> None:
+        """Remove an ended execution with all its rows.
+
+        Raises:
+            UserError: It has not ended.
+            ConflictError: Somebody is driving it.
+        """
+        record = await self._store.get_execution(execution)
+        if not record.phase.is_terminal:
+            raise errors.UserError(
+                f"execution {execution.name} has not ended, it is {record.phase}: elevon abort {execution.name} ends it"
+            )
+        await self._store.delete_execution(execution)
+
+    async def prune(self, older_than: timedelta) -> Sequence[ExecutionId]:
+        """Remove every execution that ended longer ago than that; returns what was removed, oldest first."""
+        limit = self._clock.now() - older_than
+        ended = [
+            record.id
+            for record in reversed(await self._store.list_executions(TERMINAL))
+            if record.ended_at is not None and record.ended_at < limit
+        ]
+        for execution in ended:
+            await self._store.delete_execution(execution)
+        return ended

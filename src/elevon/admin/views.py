@@ -1,0 +1,126 @@
+"""What there is to see of one execution: its nodes as a tree, with attempts, whether they have started or not.
+
+A view joins the stored rows with the closure, which knows the nodes that have no row yet. It owns that join and
+nothing else; how it looks is the business of whoever shows it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from elevon.compiler.graphs import Graph, GraphNode, NodeKind
+from elevon.idl.messages import CompiledWorkflowClosure, LiteralType
+from elevon.ports import StoredExecution
+from elevon.records.attempts import AttemptRecord
+from elevon.records.executions import ExecutionRecord
+from elevon.records.leases import Lease
+from elevon.records.nodes import NodeRecord
+from elevon.records.transitions import Transition
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """One node.
+
+    Attributes:
+        id: Unique in the execution, parents included.
+        kind: What it does.
+        name: Name of the task or workflow that it runs; of a branch, its own id.
+        task_type: Type string of the template; empty unless it is a task.
+        outputs: Types of its outputs, by name; empty where only a run decides.
+        record: Its current record; None if it has not started.
+        attempts: In order.
+        children: Nodes that run under it.
+    """
+
+    id: str
+    kind: NodeKind
+    name: str
+    task_type: str = ""
+    outputs: Mapping[str, LiteralType] = {}
+    record: NodeRecord | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    children: tuple["NodeView", ...] = ()
+
+    def walk(self) -> Iterator["NodeView"]:
+        """Itself and everything under it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution.
+
+    Attributes:
+        record: Its current record.
+        closure: What it runs.
+        nodes: At the top, in the order of the template.
+        owner: Who drives it, or did so last; None for nobody.
+        history: Everything that happened, in order.
+    """
+
+    record: ExecutionRecord
+    closure: CompiledWorkflowClosure
+    nodes: tuple[NodeView, ...]
+    owner: Lease | None = None
+    history: tuple[Transition, ...] = ()
+
+    @property
+    def inputs(self) -> Mapping[str, LiteralType]:
+        """Types of its inputs, by name."""
+        variables = self.closure.primary.template.interface.inputs.variables
+        return {name: variable.type for name, variable in variables.items()}
+
+    @property
+    def outputs(self) -> Mapping[str, LiteralType]:
+        """Types of its outputs, by name."""
+        variables = self.closure.primary.template.interface.outputs.variables
+        return {name: variable.type for name, variable in variables.items()}
+
+    def walk(self) -> Iterator[NodeView]:
+        """All nodes, parents first."""
+        for node in self.nodes:
+            yield from node.walk()
+
+
+def tree(graph: Graph, stored: StoredExecution | None = None) -> tuple[NodeView, ...]:
+    """The nodes of a graph, with what is stored of them.
+
+    Args:
+        graph: The workflow.
+        stored: The rows of an execution; None for a workflow that nothing runs yet.
+    """
+    records = {record.node_id: record for record in stored.nodes} if stored else {}
+    attempts: dict[str, list[AttemptRecord]] = {}
+    for attempt in sorted(stored.attempts if stored else (), key=lambda attempt: attempt.attempt):
+        attempts.setdefault(attempt.node_id, []).append(attempt)
+    return _Join(records, attempts).level(graph, "")
+
+
+class _Join:
+    def __init__(
+        self, records: Mapping[str, NodeRecord], attempts: Mapping[str, Sequence[AttemptRecord]]
+    ) -> None:
+        self._records = records
+        self._attempts = attempts
+
+    def level(self, graph: Graph | None, parent: str) -> tuple[NodeView, ...]:
+        if graph is None:
+            return ()
+        return tuple(
+            self._node(node, f"{parent}/{node.id}" if parent else node.id) for node in graph.nodes.values()
+        )
+
+    def _node(self, node: GraphNode, node_id: str) -> NodeView:
+        interface = node.task.interface if node.task else node.subgraph.interface if node.subgraph else None
+        outputs = interface.outputs.variables if interface else {}
+        return NodeView(
+            id=node_id,
+            kind=node.kind,
+            name=node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id,
+            task_type=node.task.type if node.task else "",
+            outputs={name: variable.type for name, variable in outputs.items()},
+            record=self._records.get(node_id),
+            attempts=tuple(self._attempts.get(node_id, ())),
+            children=self.level(node.subgraph or node.arms, node_id),
+        )

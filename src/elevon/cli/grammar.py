@@ -1,0 +1,136 @@
+"""What can be typed after `elevon`: the commands, the options that they share, and how both are parsed.
+
+argparse does the parsing, because it starts in a sixth of the time of what is nicer (docs/adr/0005). This module must
+import nothing that is slow: it is all that `elevon --help` loads.
+"""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Any, NoReturn, Protocol, cast
+
+import elevon
+from elevon import errors
+
+COMMANDS = {
+    "run": "run a workflow of a Python file",
+    "resume": "go on with executions that are not finished",
+    "recover": "run a failed execution again, without the nodes that succeeded",
+    "executions": "list executions",
+    "show": "show an execution: nodes, attempts, errors, states",
+    "logs": "print what the tasks of an execution wrote",
+    "abort": "end an execution that is under way",
+    "delete": "remove a finished execution and its files",
+    "prune": "remove all executions that finished long ago",
+    "compile": "show what a workflow compiles to",
+    "check": "check all workflows of a Python file",
+}
+
+
+class Command(Protocol):
+    """What the module of a command offers."""
+
+    def declare(self, parser: argparse.ArgumentParser) -> None:
+        """Add its options and arguments."""
+        ...
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Carry it out; returns the exit code."""
+        ...
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose complaints are user errors, and that takes no abbreviations."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse what was typed."""
+        raise errors.UserError(f"{message} (see {self.prog} --help)")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Understand a command line; `options.run` is what carries it out.
+
+    Raises:
+        UserError: It can't be understood.
+        SystemExit: It asked for help or for the version, which was printed.
+    """
+    parser = Parser(
+        prog="elevon",
+        description="A durable workflow engine: what has been committed survives any crash.",
+        epilog="elevon COMMAND --help tells more. Exit codes and JSON: docs/cli.md.",
+    )
+    parser.add_argument("--version", action="version", version=f"elevon {elevon.__version__}")
+    add_debug(parser, default=False)
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name, summary in COMMANDS.items():
+        child = choices.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            command = cast("Command", importlib.import_module(f"elevon.cli.commands.{name}"))
+            command.declare(child)
+            add_debug(child, default=argparse.SUPPRESS)
+            child.set_defaults(run=command.run)
+    return parser.parse_args(arguments)
+
+
+def add_debug(parser: argparse.ArgumentParser, *, default: Any) -> None:
+    """Declare `--debug`, which is understood before and after the command."""
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=default,
+        help="log everything, and show tracebacks of elevon itself",
+    )
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Declare `--home`."""
+    parser.add_argument(
+        "--home",
+        metavar="DIR",
+        help="where executions are kept (default: $ELEVON_HOME, else a folder of yours)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare `--output`."""
+    parser.add_argument(
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="json: one document on stdout, nothing else there",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Declare what an engine can be told."""
+    parser.add_argument(
+        "--workers", metavar="N", type=count, help="processes that run Python tasks (default: one a core)"
+    )
+    parser.add_argument(
+        "--tasktype",
+        metavar="MODULE:CLASS",
+        action="append",
+        default=[],
+        help="an executor to register; repeatable",
+    )
+
+
+def count(text: str) -> int:
+    """An argument that counts something, from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def log_everything() -> None:
+    """Show the log of this process on stderr; without it only warnings are shown."""
+    import logging
+
+    logging.basicConfig(
+        level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )

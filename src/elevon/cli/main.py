@@ -1,0 +1,61 @@
+"""The entry point of `elevon`: parse, run one command, and turn whatever happens into a sentence and an exit code.
+
+It owns the promise that nobody sees a traceback of ours without `--debug`.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from elevon import errors
+from elevon.cli import exits, grammar
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        arguments: What stands behind `elevon`; by default what this process was started with.
+
+    Returns:
+        The exit code, one of `exits.Exit`.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = None
+    try:
+        options = grammar.parse(given)
+        if options.debug:
+            grammar.log_everything()
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone; without this, Python complains once more when it flushes at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.Exit.PIPE_CLOSED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return exits.Exit.SUSPENDED
+    except Exception as error:  # noqa: BLE001 - the last resort of the program: it is shown, never swallowed
+        return _report(error, is_debugging=options.debug if options else "--debug" in given)
+    return code
+
+
+def _report(error: Exception, *, is_debugging: bool) -> int:
+    if is_debugging:
+        traceback.print_exception(error)
+    match error:
+        case exits.EngineStoppedError():
+            code, sentence = exits.Exit.STOPPED, str(error)
+        case errors.BugError():
+            code, sentence = exits.Exit.BUG, f"{error} (a bug of elevon: --debug shows the traceback)"
+        case errors.ElevonError():
+            code, sentence = exits.Exit.USAGE, str(error)
+        case _:
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            code, sentence = exits.Exit.BUG, f"this is a bug of elevon: {said} (--debug shows the traceback)"
+    print(f"elevon: {sentence}", file=sys.stderr)
+    return code
