@@ -4,4 +4,63 @@ It owns the version of the package, which the build reads from here. It must nev
 slow to load: a task process pays for this import on every start.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from elevon.errors import NonRecoverable, UserError
+    from elevon.sdk.branches import if_
+    from elevon.sdk.contexts import ExecutionContext, current_context
+    from elevon.sdk.promises import not_
+    from elevon.sdk.resources import Resources
+    from elevon.sdk.settings import NodeOptions, TaskOptions
+    from elevon.sdk.tasks import RunnableTask, Task, TaskDeclaration, task, task_decorator
+    from elevon.sdk.types import Directory, File
+    from elevon.sdk.workflows import OnFailure, Workflow, workflow
+
+__all__ = [
+    "Directory",
+    "ExecutionContext",
+    "File",
+    "NodeOptions",
+    "NonRecoverable",
+    "OnFailure",
+    "Resources",
+    "RunnableTask",
+    "Task",
+    "TaskDeclaration",
+    "TaskOptions",
+    "UserError",
+    "Workflow",
+    "__version__",
+    "current_context",
+    "if_",
+    "not_",
+    "task",
+    "task_decorator",
+    "workflow",
+]
+
+_ROOMS = {
+    "errors": ("NonRecoverable", "UserError"),
+    "sdk.branches": ("if_",),
+    "sdk.contexts": ("ExecutionContext", "current_context"),
+    "sdk.promises": ("not_",),
+    "sdk.resources": ("Resources",),
+    "sdk.settings": ("NodeOptions", "TaskOptions"),
+    "sdk.tasks": ("RunnableTask", "Task", "TaskDeclaration", "task", "task_decorator"),
+    "sdk.types": ("Directory", "File"),
+    "sdk.workflows": ("OnFailure", "Workflow", "workflow"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used: `elevon.cli` and `elevon.errors` need none of them."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'elevon' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"elevon.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value

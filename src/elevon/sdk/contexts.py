@@ -1,0 +1,91 @@
+"""What user code may know about the attempt that it runs in.
+
+It owns `current_context()` and the context of a task that is called as a plain function. It must never reach the
+engine: everything here was handed in when the attempt started.
+"""
+
+import atexit
+import contextlib
+import contextvars
+import functools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from elevon import errors
+from elevon.records.identities import ExecutionId
+
+_current: contextvars.ContextVar["ExecutionContext"] = contextvars.ContextVar("elevon_context")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionContext:
+    """One attempt, as the code in it sees it.
+
+    Attributes:
+        execution_id: Project, domain and name of the execution; the name is `local` for a plain function call.
+        node_id: The node's unique id in the execution, parents included.
+        attempt: Counts from 0.
+        logger: Writes to the attempt's log.
+        scratch_dir: A directory of this attempt alone; it may be gone once the attempt has ended.
+        raw_output_prefix: URI or path below which files of outputs are kept.
+    """
+
+    execution_id: ExecutionId
+    node_id: str
+    attempt: int
+    logger: logging.Logger
+    scratch_dir: Path
+    raw_output_prefix: str
+
+
+def current_context() -> ExecutionContext:
+    """The attempt that the calling code runs in.
+
+    Raises:
+        UserError: The caller is not inside a task.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise errors.UserError("current_context() is for code inside a task: no task runs here") from None
+
+
+@contextlib.contextmanager
+def entered(context: ExecutionContext) -> Iterator[None]:
+    """Make a context the current one."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def local(task_name: str) -> ExecutionContext:
+    """The context of a task that is called as a function; its directories live as long as this process."""
+    scratch_dir = _make_directory(f"{task_name}-")
+    return ExecutionContext(
+        execution_id=ExecutionId("default", "development", "local"),
+        node_id=task_name.rpartition(".")[2],
+        attempt=0,
+        logger=logging.getLogger(f"elevon.task.{task_name}"),
+        scratch_dir=scratch_dir,
+        raw_output_prefix=str(_make_directory("outputs-")),
+    )
+
+
+def _make_directory(prefix: str) -> Path:
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=_local_root()))
+
+
+@functools.cache
+def _local_root() -> Path:
+    import shutil
+    import tempfile
+
+    root = Path(tempfile.mkdtemp(prefix="elevon-local-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root

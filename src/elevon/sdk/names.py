@@ -1,0 +1,52 @@
+"""Identifiers on the wire, and whether another process can find by name what an identifier names.
+
+It must never import user code: it only looks at modules that are loaded.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from elevon.idl import messages
+from elevon.sdk import graphs
+
+
+@dataclass(frozen=True, slots=True)
+class Namer:
+    """What all identifiers of one registration share."""
+
+    project: str
+    domain: str
+    version: str
+
+    def task(self, name: str) -> messages.Identifier:
+        """The identifier of a task."""
+        return self._identifier(messages.ResourceType.TASK, name)
+
+    def workflow(self, name: str) -> messages.Identifier:
+        """The identifier of a workflow."""
+        return self._identifier(messages.ResourceType.WORKFLOW, name)
+
+    def _identifier(self, kind: messages.ResourceType, name: str) -> messages.Identifier:
+        return messages.Identifier(
+            resource_type=kind, project=self.project, domain=self.domain, name=name, version=self.version
+        )
+
+
+def check_loadable(entity: graphs.Entity) -> None:
+    """Check that another process finds a task with user code under its module and name.
+
+    Raises:
+        UserError: It is in `__main__`, inside a function, or hidden by another definition of that name.
+    """
+    site = entity.site
+    if site.module == "__main__":
+        raise site.error(
+            f"is in a file that runs as a script, where no worker finds it: use elevon run {site.path}"
+        )
+    found = getattr(sys.modules.get(site.module), site.name, None)
+    if found is None:
+        raise site.error(
+            "is not at the top of its module, where a worker looks for it: move it out of its function"
+        )
+    if found is not entity:
+        raise site.error(f"is hidden by another {site.name!r} in its module: give each a name of its own")

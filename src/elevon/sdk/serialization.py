@@ -1,0 +1,206 @@
+"""From tasks and workflows to the wire's templates.
+
+It owns identifiers, the order of what is collected, and the encoding of each kind of node; what it writes is what
+flytekit 1.16 writes for the same program. It must never check what the compiler checks (types of bindings, cycles),
+and never touch a store.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from elevon import errors
+from elevon.idl import messages
+from elevon.sdk import files, graphs, interfaces, names, templates, types
+from elevon.sdk.tasks import Task
+from elevon.sdk.workflows import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Serialized:
+    """A workflow with everything that it needs.
+
+    Attributes:
+        workflow: The workflow itself; for a bare task, one with that task as its only node.
+        sub_workflows: All workflows that it calls, directly or not, cases of branches included.
+        tasks: All tasks that it calls, directly or not.
+        parameters: The inputs with their defaults.
+    """
+
+    workflow: messages.WorkflowTemplate
+    sub_workflows: tuple[messages.WorkflowTemplate, ...]
+    tasks: tuple[messages.TaskTemplate, ...]
+    parameters: messages.ParameterMap
+
+
+def serialize(
+    entity: Workflow[..., Any] | Task[..., Any], *, project: str, domain: str, version: str
+) -> Serialized:
+    """The templates of a workflow or of a bare task.
+
+    Args:
+        entity: What is to be run.
+        project: Of all identifiers.
+        domain: Of all identifiers.
+        version: Of all identifiers.
+
+    Raises:
+        UserError: The body of a workflow can't be recorded, a task can't be found by its name in another process, or
+            two things share a name.
+    """
+    collector = _Collector(names.Namer(project, domain, version))
+    if isinstance(entity, Task):
+        workflow = collector.single_task(entity)
+    else:
+        workflow = collector.workflow(entity)
+    return Serialized(
+        workflow=workflow,
+        sub_workflows=tuple(collector.sub_workflows.values()),
+        tasks=tuple(collector.tasks.values()),
+        parameters=_parameters(entity),
+    )
+
+
+@dataclass(slots=True)
+class _Collector:
+    """Templates by name, each made once."""
+
+    namer: names.Namer
+    tasks: dict[str, messages.TaskTemplate] = field(default_factory=dict[str, messages.TaskTemplate])
+    sub_workflows: dict[str, messages.WorkflowTemplate] = field(
+        default_factory=dict[str, messages.WorkflowTemplate]
+    )
+    entities: dict[str, graphs.Entity] = field(default_factory=dict[str, graphs.Entity])
+    path: list[str] = field(default_factory=list[str])
+
+    def single_task(self, task: Task[..., Any]) -> messages.WorkflowTemplate:
+        self._add_task(task)
+        bound = tuple(
+            messages.Binding(
+                var=name, binding=messages.BindingData(promise=messages.OutputReference(var=name))
+            )
+            for name in sorted(task.interface.inputs)
+        )
+        node_id = "".join(letter for letter in task.site.full_name if letter.isalnum() or letter == "-")
+        node = messages.Node(
+            id=node_id,
+            metadata=templates.node_metadata(task.site.name, task, None),
+            inputs=bound,
+            task_node=messages.TaskNode(reference_id=self.namer.task(task.site.full_name)),
+        )
+        outputs = [
+            messages.Binding(
+                var=name,
+                binding=messages.BindingData(promise=messages.OutputReference(node_id=node_id, var=name)),
+            )
+            for name in sorted(task.interface.outputs)
+        ]
+        return messages.WorkflowTemplate(
+            id=self.namer.workflow(f".flytegen.{task.site.full_name}"),
+            metadata=messages.WorkflowMetadata(),
+            interface=interfaces.to_message(task.interface),
+            nodes=[node],
+            outputs=outputs,
+            metadata_defaults=messages.WorkflowMetadataDefaults(),
+        )
+
+    def workflow(self, flow: Workflow[..., Any]) -> messages.WorkflowTemplate:
+        name = flow.site.full_name
+        if name in self.path:
+            raise flow.site.error(
+                f"calls itself, by way of {' -> '.join([*self.path, name])}: a workflow can't"
+            )
+        self._claim(flow)
+        self.path.append(name)
+        nodes = [self._node(node) for node in flow.body.nodes]
+        self.path.pop()
+        return messages.WorkflowTemplate(
+            id=self.namer.workflow(name),
+            metadata=messages.WorkflowMetadata(on_failure=flow.on_failure.value),
+            interface=interfaces.to_message(flow.interface),
+            nodes=nodes,
+            outputs=flow.body.outputs,
+            metadata_defaults=messages.WorkflowMetadataDefaults(interruptible=flow.interruptible),
+        )
+
+    def _node(self, node: graphs.Node) -> messages.Node:
+        made = messages.Node(id=node.id, inputs=node.bindings, upstream_node_ids=node.upstream)
+        target = node.target
+        entity = target if isinstance(target, Task) else None
+        made.metadata.CopyFrom(templates.node_metadata(node.name, entity, node.settings))
+        match target:
+            case graphs.Branch():
+                made.branch_node.if_else.CopyFrom(self._if_else(node.id, target))
+            case graphs.Subflow(name=name):
+                self.sub_workflows[name] = self._subflow(target)
+                made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(name))
+            case Task():
+                self._add_task(target)
+                made.task_node.reference_id.CopyFrom(self.namer.task(target.site.full_name))
+                made.task_node.overrides.CopyFrom(templates.node_overrides(target, node.settings))
+            case Workflow():
+                name = target.site.full_name
+                if name not in self.sub_workflows or self.entities.get(name) is not target:
+                    self.sub_workflows[name] = self.workflow(target)
+                made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(name))
+            case _:
+                raise errors.BugError(f"node {node.id} runs {target!r}, which is of no known kind")
+        return made
+
+    def _if_else(self, node_id: str, branch: graphs.Branch) -> messages.IfElseBlock:
+        *conditional, last = branch.cases
+        blocks = [
+            messages.IfBlock(condition=case.condition, then_node=self._node(case.node))
+            for case in conditional
+            if case.node is not None
+        ]
+        block = messages.IfElseBlock(case=blocks[0], other=blocks[1:])
+        if last.node is None:
+            block.error.CopyFrom(messages.Error(failed_node_id=node_id, message=branch.error))
+        else:
+            block.else_node.CopyFrom(self._node(last.node))
+        return block
+
+    def _subflow(self, flow: graphs.Subflow) -> messages.WorkflowTemplate:
+        return messages.WorkflowTemplate(
+            id=self.namer.workflow(flow.name),
+            metadata=messages.WorkflowMetadata(),
+            interface=messages.TypedInterface(
+                inputs=messages.VariableMap(variables=flow.inputs),
+                outputs=messages.VariableMap(variables=flow.outputs),
+            ),
+            nodes=[self._node(node) for node in flow.body.nodes],
+            outputs=flow.body.outputs,
+            metadata_defaults=messages.WorkflowMetadataDefaults(),
+        )
+
+    def _add_task(self, task: Task[..., Any]) -> None:
+        name = task.site.full_name
+        if self._claim(task):
+            names.check_loadable(task)
+            self.tasks[name] = templates.task_template(task, self.namer.task(name))
+
+    def _claim(self, entity: graphs.Entity) -> bool:
+        """Whether this entity is new; its name must not be another's."""
+        name = entity.site.full_name
+        other = self.entities.setdefault(name, entity)
+        if other is not entity:
+            raise entity.site.error(f"has the same name as {other.site}: rename one of them")
+        is_new = name not in self.tasks
+        return is_new
+
+
+def _parameters(entity: Workflow[..., Any] | Task[..., Any]) -> messages.ParameterMap:
+    return messages.ParameterMap(
+        parameters={name: _parameter(entity, input_) for name, input_ in entity.interface.inputs.items()}
+    )
+
+
+def _parameter(entity: graphs.Entity, parameter: interfaces.Parameter) -> messages.Parameter:
+    variable = interfaces.variable(parameter)
+    if parameter.default is interfaces.ABSENT:
+        return messages.Parameter(var=variable, required=True)
+    try:
+        default = types.to_literal(parameter.default, parameter.annotation, None, files.IN_PLACE)
+    except errors.UserError as error:
+        raise entity.site.error(f"default of parameter {parameter.name!r}: {error}") from error
+    return messages.Parameter(var=variable, default=default)
