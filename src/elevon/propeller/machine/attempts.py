@@ -1,0 +1,478 @@
+"""What happens to one attempt: the table of its phases and events.
+
+The order of the durable steps is what makes a crash harmless: an intent is a phase (STARTING, KILLING) or a count
+(`unanswered_start_count`) that is committed before the call, and a status is committed before the next call. Nothing
+here knows of graphs: an attempt that ends leaves a cascade, and `nodes` takes it from there.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from elevon import errors
+from elevon.compiler.graphs import TaskSettings
+from elevon.propeller.machine import commands
+from elevon.propeller.machine.drafts import AttemptEnded, Draft
+from elevon.propeller.machine.events import (
+    Admitted,
+    Answer,
+    AttemptEvent,
+    CallKind,
+    CallRaised,
+    CallSucceeded,
+    StatusReturned,
+    TimerFired,
+    TimerKind,
+    Unparked,
+    Woken,
+)
+from elevon.records.attempts import AttemptRecord
+from elevon.records.failures import Failure
+from elevon.records.phases import FOLLOWED, AttemptPhase, Finalization
+
+replace = msgspec.structs.replace
+
+_RANK = {
+    AttemptPhase.STARTING: 0,
+    AttemptPhase.WAITING_FOR_RESOURCES: 1,
+    AttemptPhase.QUEUED: 2,
+    AttemptPhase.INITIALIZING: 3,
+    AttemptPhase.RUNNING: 4,
+}
+FINALIZE_LIMIT = 10
+"""So many failures of an optional finalize are enough; a required one is repeated for ever."""
+
+
+def admit(draft: Draft, event: Admitted, queued_at: datetime, settings: TaskSettings) -> None:
+    """Commit the intent to start the node's attempt, then start it."""
+    view = draft.view
+    known = view.nodes.get(event.node_id)
+    index = known.attempt if known else 0
+    waited = view.attempts.get((event.node_id, index))
+    record = AttemptRecord(
+        node_id=event.node_id,
+        attempt=index,
+        executor_id=event.executor_id,
+        task_type=settings.task_type,
+        phase=AttemptPhase.STARTING,
+        unanswered_start_count=1,
+        finalization=Finalization.PENDING if event.has_finalizer else Finalization.NOT_NEEDED,
+        queued_at=waited.queued_at if waited else queued_at,
+        started_at=draft.now,
+    )
+    draft.put_attempt(record)
+    draft.call(record, CallKind.START)
+    _set_deadline(draft, record)
+
+
+def refuse(draft: Draft, node_id: str, reason: str, queued_at: datetime, settings: TaskSettings) -> None:
+    """Keep, for whoever looks, why the node's attempt can't be started now."""
+    known = draft.view.nodes.get(node_id)
+    index = known.attempt if known else 0
+    record = AttemptRecord(
+        node_id=node_id,
+        attempt=index,
+        executor_id="",
+        task_type=settings.task_type,
+        phase=AttemptPhase.WAITING_FOR_RESOURCES,
+        reason=reason,
+        is_parked=True,
+        queued_at=queued_at,
+    )
+    draft.put_attempt(record)
+    draft.live(record)
+
+
+def expire(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> None:
+    """End an attempt that was never started, because its queue time-out came first."""
+    known = draft.view.nodes.get(node_id)
+    record = AttemptRecord(
+        node_id=node_id,
+        attempt=known.attempt if known else 0,
+        executor_id="",
+        task_type=settings.task_type,
+        phase=AttemptPhase.WAITING_FOR_RESOURCES,
+        queued_at=queued_at,
+    )
+    _end(draft, record, AttemptPhase.RETRYABLE_FAILED, _timed_out(settings, is_queue=True))
+
+
+def stop(draft: Draft, record: AttemptRecord, failure: Failure) -> None:
+    """End the attempt because its workflow ends: kill it if it may have started."""
+    if record.phase.is_terminal:
+        return
+    if record.started_at is None:
+        _end(draft, record, AttemptPhase.ABORTED, failure)
+    else:
+        _kill(draft, record, AttemptPhase.ABORTED, failure)
+
+
+def resume(draft: Draft, record: AttemptRecord) -> None:
+    """Go on with an attempt of which only the row survived: any call that was in flight is lost."""
+    if record.is_parked:
+        record = replace(record, is_parked=False, reason="", system_failure_count=0, next_call_at=None)
+        draft.put_attempt(record, message="tried again after a restart")
+    if record.phase.is_terminal:
+        draft.call(record, CallKind.FINALIZE)
+    elif record.next_call_at is not None and record.next_call_at > draft.now:
+        draft.call_after(record, record.next_call_at - draft.now)
+    else:
+        _call_again(draft, record)
+    if not record.phase.is_terminal:
+        _set_deadline(draft, record)
+
+
+def handle(draft: Draft, event: AttemptEvent) -> None:
+    """Dispatch an event to the function of its attempt's phase.
+
+    News, timers and operators may come too late and are then ignored; an answer to a call that was not made, or an
+    event that a phase has no function for, is a bug and raises with the story of the attempt.
+    """
+    view = draft.view
+    key = (event.node_id, event.attempt)
+    live = view.live.get(key)
+    if isinstance(event, StatusReturned | CallSucceeded | CallRaised):
+        if live is None or live.call is not event.call:
+            raise errors.BugError(
+                f"{_story(draft, event)} got the answer to a {event.call} call that is not in flight"
+            )
+        live.call = None
+    elif live is None:
+        return
+    record = view.attempts[key]
+    if isinstance(event, TimerFired) and event.timer is TimerKind.DEADLINE:
+        _pass_deadline(draft, record)
+        return
+    function = TABLE.get((record.phase, type(event)))
+    if function is None:
+        raise errors.BugError(f"{_story(draft, event)} has no rule for {type(event).__name__}")
+    function(draft, record, event)
+
+
+def starting_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
+    """The start answered: from now on it surely happened, or surely not."""
+    answered = replace(record, unanswered_start_count=0, system_failure_count=0)
+    _adopt(draft, answered, event.answer)
+
+
+def followed_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
+    """A check answered."""
+    _adopt(draft, replace(record, system_failure_count=0), event.answer)
+
+
+def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
+    """A call that was in flight when the kill was decided came back: its state is what the kill needs."""
+    answer = event.answer
+    if answer.phase is not None and answer.phase.is_terminal:
+        is_over = answer.phase is AttemptPhase.SUCCEEDED or record.outcome is not AttemptPhase.ABORTED
+        _end(
+            draft,
+            _with_report(record, answer),
+            answer.phase if is_over else AttemptPhase.ABORTED,
+            answer.failure if is_over else record.failure,
+            answer.outputs,
+        )
+        return
+    known = _with_report(replace(record, unanswered_start_count=0), answer)
+    draft.put_attempt(known)
+    _call_kill(draft, known)
+
+
+def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
+    """A start or check raised: wait and repeat it, park it, or give the attempt up."""
+    count = record.system_failure_count + 1
+    if event.is_parking:
+        _park(draft, record, event)
+    elif event.is_final or count >= draft.view.backoff.limit:
+        failure = event.failure if event.is_final else _exhausted(event.failure, event.call, count)
+        if (
+            not event.was_called
+            and record.unanswered_start_count <= 1
+            and record.phase is AttemptPhase.STARTING
+        ):
+            _end(draft, record, AttemptPhase.FAILED, failure)
+        else:
+            _kill(draft, record, AttemptPhase.FAILED, failure)
+    else:
+        _postpone(draft, record, event, count)
+
+
+def killing_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
+    """A kill raised: repeat it until it succeeds. Another call that raised leaves the way free for the kill."""
+    if event.call is not CallKind.KILL:
+        _call_kill(draft, record)
+    elif event.is_parking:
+        _park(draft, record, event)
+    else:
+        _postpone(draft, record, event, record.system_failure_count + 1)
+
+
+def killing_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
+    """It is dead."""
+    if record.outcome is None:
+        raise errors.BugError(f"{record.node_id}#{record.attempt} was killed without a known outcome")
+    _end(draft, record, record.outcome, record.failure)
+
+
+def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired | Unparked) -> None:
+    """Time to call, or news: make the call that the phase asks for, unless one is in flight."""
+    live = draft.live(record)
+    if isinstance(event, TimerFired) and live.due_at != event.at:
+        return
+    if isinstance(event, Unparked) and record.is_parked:
+        record = replace(record, is_parked=False, reason="", system_failure_count=0)
+        draft.put_attempt(record, message="unparked")
+    if record.is_parked:
+        return
+    if live.call is not None:
+        live.is_woken = True
+        return
+    if isinstance(event, Woken) and record.system_failure_count:
+        return
+    _call_again(draft, record)
+
+
+def terminal_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
+    """Finalized."""
+    draft.put_attempt(
+        replace(record, finalization=Finalization.DONE, system_failure_count=0, next_call_at=None)
+    )
+    _forget(draft, record)
+
+
+def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
+    """Finalize raised: repeat it, for ever if the execution may not end without it."""
+    count = record.system_failure_count + 1
+    if not event.is_required and (event.is_final or count >= FINALIZE_LIMIT):
+        draft.put_attempt(
+            replace(
+                record, finalization=Finalization.ABANDONED, system_failure_count=count, next_call_at=None
+            ),
+            message=f"finalize was given up after {count} failures: {event.failure.message}",
+        )
+        _forget(draft, record)
+    elif event.is_parking:
+        _park(draft, record, event)
+    else:
+        _postpone(draft, record, event, count)
+
+
+def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
+    """Take over what the executor says, and arrange the next call."""
+    if answer.phase is not None and answer.phase.is_terminal:
+        _end(draft, _with_report(record, answer), answer.phase, answer.failure, answer.outputs)
+        return
+    was_woken = draft.live(record).is_woken
+    before = draft.view.attempts[record.node_id, record.attempt]
+    known = _with_report(record, answer)
+    note = ""
+    if answer.phase is not None and _RANK[answer.phase] < _RANK[before.phase]:
+        note = f"the executor went back from {before.phase} to {answer.phase}; {before.phase} stays"
+        known = replace(known, phase_version=before.phase_version)
+    elif answer.phase is not None:
+        known = replace(known, phase=answer.phase)
+    elif before.phase is AttemptPhase.STARTING:
+        known = replace(known, phase=AttemptPhase.QUEUED)
+    if known.phase is AttemptPhase.RUNNING and known.running_at is None:
+        known = replace(known, running_at=draft.now)
+    if known.phase is AttemptPhase.WAITING_FOR_RESOURCES:
+        known = replace(known, next_call_at=draft.now + answer.check_after)
+    else:
+        known = replace(known, next_call_at=None)
+    if known != before:
+        draft.put_attempt(
+            known, occurred_at=answer.occurred_at, message=note if answer.phase != before.reported else ""
+        )
+    if known.running_at is not None and before.running_at is None:
+        _set_deadline(draft, known)
+    if was_woken:
+        _call_again(draft, known)
+    else:
+        draft.call_after(known, answer.check_after)
+
+
+def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
+    """The record with everything of the answer but the phase itself."""
+    if answer.phase is None:
+        return record
+    return replace(
+        record,
+        reported=answer.phase,
+        phase_version=answer.phase_version,
+        custom_state=answer.custom_state,
+        state_version=answer.state_version,
+        log_links=answer.log_links or record.log_links,
+        custom_info=answer.custom_info or record.custom_info,
+        reason=answer.reason,
+    )
+
+
+def _call_again(draft: Draft, record: AttemptRecord) -> None:
+    """Make the call that the phase asks for."""
+    if record.phase in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES):
+        intended = replace(
+            record,
+            phase=AttemptPhase.STARTING,
+            unanswered_start_count=record.unanswered_start_count + 1,
+            next_call_at=None,
+            started_at=record.started_at or draft.now,
+        )
+        draft.put_attempt(intended)
+        draft.call(intended, CallKind.START, may_have_happened=record.unanswered_start_count > 0)
+    elif record.phase is AttemptPhase.KILLING:
+        _call_kill(draft, record)
+    elif record.phase.is_terminal:
+        draft.call(record, CallKind.FINALIZE)
+    else:
+        draft.call(record, CallKind.CHECK)
+
+
+def _kill(draft: Draft, record: AttemptRecord, outcome: AttemptPhase, failure: Failure | None) -> None:
+    """Commit that the attempt is to be killed, and what follows; a workflow's end outranks other reasons."""
+    if record.phase is AttemptPhase.KILLING:
+        if outcome is AttemptPhase.ABORTED and record.outcome is not AttemptPhase.ABORTED:
+            draft.put_attempt(replace(record, outcome=outcome, failure=failure))
+        return
+    killing = replace(
+        record,
+        phase=AttemptPhase.KILLING,
+        outcome=outcome,
+        failure=failure,
+        system_failure_count=0,
+        next_call_at=None,
+        is_parked=False,
+        reason="",
+    )
+    draft.put_attempt(killing)
+    if draft.live(killing).call is None:
+        _call_kill(draft, killing)
+
+
+def _call_kill(draft: Draft, record: AttemptRecord) -> None:
+    draft.call(record, CallKind.KILL, reason=record.failure.message if record.failure else "")
+
+
+def _end(
+    draft: Draft,
+    record: AttemptRecord,
+    phase: AttemptPhase,
+    failure: Failure | None,
+    outputs: bytes | None = None,
+) -> None:
+    """Make the attempt terminal, leave the rest to its node, and have it finalized.
+
+    The last attempt that the user's retries allow is FAILED at once: RETRYABLE_FAILED promises another one.
+    """
+    if phase is AttemptPhase.RETRYABLE_FAILED and record.attempt >= _settings(draft, record).retries:
+        phase = AttemptPhase.FAILED
+    ended = replace(
+        record,
+        phase=phase,
+        failure=failure,
+        outcome=None,
+        next_call_at=None,
+        system_failure_count=0,
+        is_parked=False,
+        ended_at=draft.now,
+    )
+    draft.put_attempt(ended)
+    draft.command(commands.Release(record.node_id, record.attempt))
+    draft.cascades.append(AttemptEnded(ended, outputs if phase is AttemptPhase.SUCCEEDED else None))
+    if ended.finalization is Finalization.PENDING:
+        draft.call(ended, CallKind.FINALIZE)
+    else:
+        _forget(draft, ended)
+
+
+def _forget(draft: Draft, record: AttemptRecord) -> None:
+    """Drop what memory has of an attempt that nothing will happen to; its row stays."""
+    key = (record.node_id, record.attempt)
+    draft.view.live.pop(key, None)
+    draft.view.attempts.pop(key, None)
+
+
+def _park(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
+    draft.put_attempt(replace(record, is_parked=True, reason=event.failure.message, next_call_at=None))
+    draft.live(record).due_at = None
+
+
+def _postpone(draft: Draft, record: AttemptRecord, event: CallRaised, count: int) -> None:
+    """Commit how often and until when, so that a restart neither forgets the count nor the wait."""
+    name = f"{draft.view.execution.id}/{record.node_id}#{record.attempt}/{event.call}"
+    wait = event.retry_after or draft.view.backoff.after(count, name)
+    waiting = replace(record, system_failure_count=count, next_call_at=draft.now + wait)
+    draft.put_attempt(waiting, message=f"{event.call} failed {count} times: {event.failure.message}")
+    draft.call_after(waiting, wait)
+
+
+def _set_deadline(draft: Draft, record: AttemptRecord) -> None:
+    """Set the timer of the next time-out: of waiting until it runs, of running from then on."""
+    at = _deadline(record, _settings(draft, record))
+    if at is not None:
+        draft.command(commands.SetTimer(record.node_id, record.attempt, TimerKind.DEADLINE, at))
+
+
+def _pass_deadline(draft: Draft, record: AttemptRecord) -> None:
+    settings = _settings(draft, record)
+    at = _deadline(record, settings)
+    is_live = (
+        not record.phase.is_terminal and record.phase is not AttemptPhase.KILLING and not record.is_parked
+    )
+    if at is not None and at <= draft.now and is_live:
+        failure = _timed_out(settings, is_queue=record.running_at is None)
+        _kill(draft, record, AttemptPhase.RETRYABLE_FAILED, failure)
+
+
+def _deadline(record: AttemptRecord, settings: TaskSettings) -> datetime | None:
+    if record.running_at is not None:
+        return record.running_at + settings.timeout if settings.timeout else None
+    return record.queued_at + settings.queue_timeout if settings.queue_timeout else None
+
+
+def _settings(draft: Draft, record: AttemptRecord) -> TaskSettings:
+    settings = draft.view.place(record.node_id).node.settings
+    if settings is None:
+        raise errors.BugError(f"node {record.node_id!r} has an attempt and no task")
+    return settings
+
+
+def _timed_out(settings: TaskSettings, *, is_queue: bool) -> Failure:
+    limit = settings.queue_timeout if is_queue else settings.timeout
+    what = "did not run within its queue timeout" if is_queue else "ran longer than its timeout"
+    return Failure(
+        code="USER:QueueTimeout" if is_queue else "USER:Timeout",
+        message=f"the attempt {what} of {limit}: raise it, or make the task faster",
+        kind=errors.ErrorKind.USER,
+    )
+
+
+def _exhausted(failure: Failure, call: CallKind, count: int) -> Failure:
+    return replace(
+        failure,
+        code="SYSTEM:RetriesExhausted",
+        message=f"{call} failed {count} times in a row, last with: {failure.message}",
+        is_recoverable=False,
+    )
+
+
+def _story(draft: Draft, event: AttemptEvent) -> str:
+    record = draft.view.attempts.get((event.node_id, event.attempt))
+    phase = f"in {record.phase}, last reported {record.reported}" if record else "that is not under way"
+    return f"attempt {event.node_id}#{event.attempt} of {draft.view.execution.id} ({phase})"
+
+
+_Rule = Callable[[Draft, AttemptRecord, Any], None]
+TABLE: dict[tuple[AttemptPhase, type[AttemptEvent]], _Rule] = {
+    (AttemptPhase.STARTING, StatusReturned): starting_on_status_returned,
+    (AttemptPhase.KILLING, StatusReturned): killing_on_status_returned,
+    (AttemptPhase.KILLING, CallSucceeded): killing_on_call_succeeded,
+    (AttemptPhase.KILLING, CallRaised): killing_on_call_raised,
+    **{(phase, StatusReturned): followed_on_status_returned for phase in FOLLOWED},
+    **{(phase, CallRaised): any_on_call_raised for phase in (AttemptPhase.STARTING, *FOLLOWED)},
+    **{(phase, CallSucceeded): terminal_on_call_succeeded for phase in AttemptPhase if phase.is_terminal},
+    **{(phase, CallRaised): terminal_on_call_raised for phase in AttemptPhase if phase.is_terminal},
+    **{(phase, event): any_on_news for phase in AttemptPhase for event in (Woken, TimerFired, Unparked)},
+}
+"""Every legal pair of phase and event."""

@@ -1,0 +1,156 @@
+"""What can happen to an execution: the only inputs of the machine.
+
+Everything is a plain value; literals are serialized, so that an event can be recorded and replayed.
+"""
+
+import enum
+from datetime import datetime, timedelta
+
+import msgspec
+
+from elevon.records.attempts import LogLink
+from elevon.records.failures import Failure
+from elevon.records.phases import AttemptPhase
+
+
+class CallKind(enum.StrEnum):
+    """The calls of an executor that the machine asks for."""
+
+    START = "start"
+    CHECK = "check"
+    KILL = "kill"
+    FINALIZE = "finalize"
+
+
+class TimerKind(enum.StrEnum):
+    """What a timer is for."""
+
+    CALL = "call"
+    DEADLINE = "deadline"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A status of an executor, encoded: what `plugin.TaskStatus` says, in bytes that can be stored.
+
+    Attributes:
+        phase: None for "nothing is known, ask again".
+        phase_version: Counts reports within one phase.
+        custom_state: As the codec wrote it.
+        state_version: The codec's version.
+        outputs: Serialized `LiteralMap`; always there with success.
+        failure: Only with the two failures.
+        occurred_at: When it happened outside.
+        log_links: Places to look at.
+        custom_info: JSON, for people.
+        check_after: When to ask again at the latest.
+        reason: Why it waits, in words.
+    """
+
+    phase: AttemptPhase | None
+    phase_version: int = 0
+    custom_state: bytes | None = None
+    state_version: int = 0
+    outputs: bytes | None = None
+    failure: Failure | None = None
+    occurred_at: datetime | None = None
+    log_links: tuple[LogLink, ...] = ()
+    custom_info: bytes = b""
+    check_after: timedelta = timedelta(seconds=10)
+    reason: str = ""
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """An engine takes the execution up, for the first time or again."""
+
+
+class AbortRequested(msgspec.Struct, frozen=True):
+    """Somebody wants it ended."""
+
+    by: str
+    reason: str
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """There is room for the next attempt of a node at its executor."""
+
+    node_id: str
+    executor_id: str
+    has_finalizer: bool = False
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """No executor can take the node's attempt now; it waits for another release or configuration."""
+
+    node_id: str
+    reason: str
+
+
+class AttemptEvent(msgspec.Struct, frozen=True):
+    """Anything that concerns one attempt."""
+
+    node_id: str
+    attempt: int
+
+
+class StatusReturned(AttemptEvent, frozen=True):
+    """`start_task` or `check_task_status` returned."""
+
+    call: CallKind
+    answer: Answer
+
+
+class CallSucceeded(AttemptEvent, frozen=True):
+    """`kill_task` or `finalize_task` returned."""
+
+    call: CallKind
+
+
+class CallRaised(AttemptEvent, frozen=True):
+    """A call raised, timed out or was lost.
+
+    Attributes:
+        call: Which one.
+        failure: What it raised, by the error table.
+        is_final: Repeating can't help: the table says NEVER.
+        is_parking: Nothing is to be called until another release or an operator helps.
+        retry_after: What the error asked for; None for the machine's backoff.
+        is_required: For finalize: the execution may not end without it.
+        was_called: False if the engine could not even make the call, so that nothing can have happened.
+    """
+
+    call: CallKind
+    failure: Failure
+    is_final: bool = False
+    is_parking: bool = False
+    retry_after: timedelta | None = None
+    is_required: bool = False
+    was_called: bool = True
+
+
+class Woken(AttemptEvent, frozen=True):
+    """There is news of the attempt."""
+
+
+class TimerFired(AttemptEvent, frozen=True):
+    """A timer that a command had set has come; a stale one is ignored."""
+
+    timer: TimerKind
+    at: datetime
+
+
+class Unparked(AttemptEvent, frozen=True):
+    """What the attempt was parked for may be mended: try again."""
+
+
+Event = (
+    Begin
+    | AbortRequested
+    | Admitted
+    | Refused
+    | StatusReturned
+    | CallSucceeded
+    | CallRaised
+    | Woken
+    | TimerFired
+    | Unparked
+)

@@ -1,0 +1,75 @@
+"""The machine's one door: an event goes in, changes and commands come out."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from elevon.propeller.machine import attempts, executions, nodes
+from elevon.propeller.machine.drafts import AttemptEnded, Cascade, Draft, NodeIsReady, ScopeDrained, Step
+from elevon.propeller.machine.events import (
+    AbortRequested,
+    Admitted,
+    AttemptEvent,
+    Begin,
+    Event,
+    Refused,
+    TimerFired,
+)
+from elevon.propeller.machine.views import View
+
+
+def step(view: View, event: Event, now: datetime) -> Step:
+    """Let one event happen.
+
+    The view moves on at once; if the step's changes can't be committed, the view is worthless and must be rebuilt
+    from the store.
+
+    Args:
+        view: The execution.
+        event: What happened.
+        now: The instant, aware, in UTC; never before that of an earlier step.
+
+    Returns:
+        The changes, for one transaction, and the commands to carry out after it.
+
+    Raises:
+        BugError: The event is impossible in the phase of what it concerns.
+    """
+    draft = Draft(view, type(event).__name__, now)
+    if view.execution.phase.is_terminal:
+        return draft.finish()
+    if isinstance(event, AttemptEvent):
+        _on_attempt_event(draft, event)
+    else:
+        _RULES[type(event)](draft, event)
+    while draft.cascades:
+        _cascade(draft, draft.cascades.popleft())
+    executions.settle(draft)
+    return draft.finish()
+
+
+def _on_attempt_event(draft: Draft, event: AttemptEvent) -> None:
+    is_queued = event.node_id in draft.view.enqueued
+    if is_queued and (event.node_id, event.attempt) not in draft.view.live:
+        if isinstance(event, TimerFired):
+            nodes.expire(draft, event)
+        return
+    attempts.handle(draft, event)
+
+
+def _cascade(draft: Draft, cascade: Cascade) -> None:
+    match cascade:
+        case NodeIsReady(scope, spec_node_id):
+            nodes.make_ready(draft, scope, spec_node_id)
+        case AttemptEnded():
+            nodes.follow_attempt(draft, cascade)
+        case ScopeDrained(scope):
+            nodes.close_scope(draft, scope)
+
+
+_RULES: dict[type[Event], Callable[[Draft, Any], None]] = {
+    Begin: executions.begin,
+    AbortRequested: executions.abort,
+    Admitted: nodes.admit,
+    Refused: nodes.refuse,
+}

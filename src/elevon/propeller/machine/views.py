@@ -1,0 +1,139 @@
+"""The machine's memory of one execution: its records, and the indexes that make each step cheap.
+
+A view is built from stored rows alone (`recovery.rebuild`) and is thrown away when a commit fails. What is volatile
+in it (`Live`, `Scope`) can be derived again from the rows.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from elevon import errors
+from elevon.compiler.graphs import Graph, GraphNode
+from elevon.idl.messages import LiteralMap
+from elevon.propeller.machine.backoffs import Backoff
+from elevon.propeller.machine.events import CallKind
+from elevon.records.attempts import AttemptRecord
+from elevon.records.executions import ExecutionRecord
+from elevon.records.failures import Failure
+from elevon.records.nodes import NodeRecord
+
+AttemptKey = tuple[str, int]
+
+
+class Scope(msgspec.Struct, kw_only=True):
+    """One running instance of a graph: the workflow itself, a subworkflow, or the arms of a branch.
+
+    Attributes:
+        id: Unique id of the node that it runs under; empty for the workflow itself.
+        graph: What runs.
+        parent: The scope around it.
+        inputs: The workflow's inputs.
+        data: Whose outputs its bindings name: itself, or for the arms of a branch the scope around it.
+        waiting: For each node that has not become ready: how many upstream nodes have no outputs yet.
+        active: Spec ids of the nodes that are ready or running.
+        started_at: When it began.
+        failure: Why it is going to fail; None while it may succeed.
+        is_stopping: Whether its active nodes are being ended.
+    """
+
+    id: str
+    graph: Graph
+    parent: "Scope | None"
+    inputs: LiteralMap
+    waiting: dict[str, int]
+    active: set[str]
+    started_at: datetime
+    data: "Scope | None" = None
+    failure: Failure | None = None
+    is_stopping: bool = False
+
+    def node_id(self, spec_node_id: str) -> str:
+        """The unique id of one of its nodes."""
+        return f"{self.id}/{spec_node_id}" if self.id else spec_node_id
+
+
+class Live(msgspec.Struct, kw_only=True):
+    """What the machine keeps of an attempt that is under way or not finalized; volatile.
+
+    Attributes:
+        call: The call in flight; calls of one attempt never overlap.
+        is_woken: News came while a call was in flight.
+        due_at: When the next call is due; a timer of another instant is stale.
+    """
+
+    call: CallKind | None = None
+    is_woken: bool = False
+    due_at: datetime | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a node stands: the scope that runs it, and its node in the graph."""
+
+    scope: Scope
+    node: GraphNode
+
+
+class View:
+    """Everything that the machine knows of one execution.
+
+    Args:
+        execution: Its current record.
+        graph: Its workflow.
+        backoff: Patience with calls that raise.
+    """
+
+    def __init__(self, execution: ExecutionRecord, graph: Graph, backoff: Backoff) -> None:
+        self.execution = execution
+        self.graph = graph
+        self.backoff = backoff
+        self.nodes: dict[str, NodeRecord] = {}
+        self.attempts: dict[AttemptKey, AttemptRecord] = {}
+        self.live: dict[AttemptKey, Live] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.places: dict[str, Place] = {}
+        self.enqueued: dict[str, datetime] = {}
+        self.backlog: deque[str] = deque()
+        self.under_way_count = 0
+        self._outputs: tuple[str, LiteralMap] = ("", LiteralMap())
+
+    @property
+    def root(self) -> Scope:
+        """The scope of the workflow itself; only once the execution has begun."""
+        return self.scopes[""]
+
+    def place(self, node_id: str) -> Place:
+        """Where a node stands that has become ready."""
+        try:
+            return self.places[node_id]
+        except KeyError:
+            raise errors.BugError(f"execution {self.execution.id} has no ready node {node_id!r}") from None
+
+    def current_attempt(self, node_id: str) -> AttemptRecord | None:
+        """The record of the node's attempt under way, if it has one."""
+        record = self.nodes.get(node_id)
+        return self.attempts.get((node_id, record.attempt)) if record else None
+
+    def outputs_of(self, scope: Scope) -> Callable[[str], LiteralMap]:
+        """A look-up for bindings of a scope: spec node id to outputs, and no node id to the workflow's inputs.
+
+        The last outputs that were parsed are kept: a fan-out reads one node's outputs a thousand times.
+        """
+        source = scope.data or scope
+
+        def look_up(spec_node_id: str) -> LiteralMap:
+            if not spec_node_id:
+                return source.inputs
+            node_id = source.node_id(spec_node_id)
+            if self._outputs[0] != node_id:
+                record = self.nodes.get(node_id)
+                if record is None or record.outputs is None:
+                    raise errors.UserError(
+                        f"node {node_id!r} has no outputs: only a node that succeeded has them"
+                    )
+                self._outputs = (node_id, LiteralMap.FromString(record.outputs))
+            return self._outputs[1]
+
+        return look_up
