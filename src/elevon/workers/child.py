@@ -1,0 +1,136 @@
+"""The program of a warm worker process: takes tasks from a pipe, one after the other, and runs them.
+
+The engine starts it as `python -P -m elevon.workers.child READ_FD WRITE_FD`, before it knows what to run: everything
+that every task needs is imported here, at the top. It must never take down more than the attempt it runs, and never
+outlive its pipe.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from elevon import errors
+from elevon.idl import messages
+from elevon.primitives import frames
+from elevon.records import failures
+from elevon.sdk import contexts, entrypoint, modules
+from elevon.workers import bundles, protocol, surroundings
+
+_handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
+_bundle_decoder = msgspec.msgpack.Decoder(modules.SourceBundle)
+
+
+class Worker:
+    """Runs what it is told."""
+
+    def __init__(self, pipes: frames.BlockingFrames) -> None:
+        self._pipes = pipes
+        self._finder = bundles.BundleFinder()
+        self._surroundings = surroundings.Surroundings()
+        sys.meta_path.insert(0, self._finder)
+
+    def serve(self) -> None:
+        """Run tasks until the pipe ends."""
+        self._pipes.send(protocol.encode(protocol.Ready()))
+        while (payload := self._pipes.receive()) is not None:
+            match protocol.decode_order(payload):
+                case protocol.LoadCode(content):
+                    self._finder.add(_bundle_decoder.decode(content))
+                case protocol.Run() as run:
+                    self._answer(*self._run(run))
+
+    def _answer(self, outputs: bytes | None, failure: failures.Failure | None) -> None:
+        def report() -> bytes:
+            return protocol.encode(protocol.Ended(outputs, failure, _resident_bytes(), _has_children()))
+
+        try:
+            self._pipes.send(report())
+        except errors.UserError as error:
+            outputs, failure = None, failures.from_exception(error)
+            self._pipes.send(report())
+
+    def _run(self, run: protocol.Run) -> tuple[bytes | None, failures.Failure | None]:
+        try:
+            with self._surroundings.entered(
+                Path(run.data_dir), run.environment, run.output_limit_bytes
+            ) as scratch:
+                return _run_task(run, scratch)
+        except OSError as error:
+            message = f"{run.id}: the worker can't set up the attempt in {run.data_dir}: {error}"
+            return None, failures.from_exception(errors.UnavailableError(message))
+
+
+def _run_task(run: protocol.Run, scratch: Path) -> tuple[bytes | None, failures.Failure | None]:
+    context = contexts.ExecutionContext(
+        execution_id=run.id.execution,
+        node_id=run.id.node_id,
+        attempt=run.id.attempt,
+        logger=_logger(f"elevon.task.{run.module}.{run.task}"),
+        scratch_dir=scratch,
+        raw_output_prefix=run.raw_output_prefix,
+    )
+    try:
+        task = entrypoint.load_task(run.module, run.task)
+        outputs = entrypoint.run_task(task, messages.LiteralMap.FromString(run.inputs), context)
+        return outputs.SerializeToString(deterministic=True), None
+    except SystemExit as error:
+        message = f"{run.id}: the task called sys.exit({error.code!r}): return a value or raise an exception instead"
+        return None, failures.Failure(code="USER:SystemExit", message=message, kind=errors.ErrorKind.USER)
+    except BaseException as error:  # noqa: BLE001 - whatever user code raises is the attempt's failure, not the worker's
+        return None, failures.from_exception(error)
+
+
+def _logger(name: str) -> logging.Logger:
+    """A logger whose records go to the attempt's captured stderr, as that is now."""
+    _handler.setStream(sys.stderr)
+    return logging.getLogger(name)
+
+
+def _configure_logging() -> None:
+    root = logging.getLogger("elevon.task")
+    root.addHandler(_handler)
+    root.setLevel(logging.INFO)
+    root.propagate = False  # a handler that user code installs must not print every record twice
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - once for every task
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _has_children() -> bool:
+    """Whether any child process is left, after burying the dead."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return True
+    return False
+
+
+def main() -> None:
+    """Serve on the descriptors of the command line."""
+    read_fd, write_fd = (int(text) for text in sys.argv[1:3])
+    for descriptor in (read_fd, write_fd):
+        os.set_inheritable(descriptor, False)
+    sys.argv[1:] = []
+    _configure_logging()
+    worker = Worker(frames.BlockingFrames(read_fd, write_fd))
+    gc.freeze()  # what was imported until here is never garbage
+    worker.serve()
+    # The engine is gone or has done with this worker, and user code's exit handlers may hang.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""A container's command as a local process: what happened is read from the files that it left.
+
+It owns the process from the check of its name to the reading of `outputs.pb` and `error.pb`. It must never trust the
+exit code alone: flytekit's entrypoint exits with 0 after a failure that it wrote to `error.pb`.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from elevon import errors, ports
+from elevon.idl import messages
+from elevon.records.failures import Failure
+from elevon.workers import captures, exits, processes, surroundings
+from elevon.workers.settings import WorkerSettings
+
+OUTPUTS = "outputs.pb"
+ERROR = "error.pb"
+# The command waits for one line, which comes when the reaper knows of it; without an engine there is no line.
+_GATE = 'read -r _ && exec "$@" </dev/null'
+
+
+def check(job: ports.Job, settings: WorkerSettings) -> None:
+    """Refuse a command that this machine does not have.
+
+    Raises:
+        UserError: There is no command, or it is not found.
+    """
+    if not job.args:
+        raise errors.UserError(f"{job.id}: the task's container has no command: set its command or its args")
+    path = settings.environment(job.environment).get("PATH", os.defpath)
+    if shutil.which(job.args[0], path=path) is None:
+        raise errors.UserError(
+            f"{job.id}: there is no command {job.args[0]!r} on this machine: install it, or give its full path"
+        )
+
+
+class CommandRun:
+    """One run of a command."""
+
+    def __init__(
+        self,
+        household: processes.Household,
+        job: ports.Job,
+        settings: WorkerSettings,
+        on_end: Callable[[ports.JobResult], None],
+    ) -> None:
+        """Start it.
+
+        Raises:
+            UnavailableError: Its directory can't be written, or the system can start no process now.
+        """
+        self._job = job
+        self._on_end = on_end
+        try:
+            with contextlib.ExitStack() as stack:
+                self.process = self._start(household, settings, stack)
+        except OSError as error:
+            raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
+
+    def _start(
+        self, household: processes.Household, settings: WorkerSettings, stack: contextlib.ExitStack
+    ) -> processes.OwnedProcess:
+        work_dir = self._job.data_dir / surroundings.SCRATCH
+        surroundings.make_empty(work_dir)
+        for name in (OUTPUTS, ERROR):
+            (self._job.data_dir / name).unlink(missing_ok=True)
+        gate_fd, opener_fd = os.pipe()
+        stack.callback(os.close, gate_fd)
+        stack.callback(os.close, opener_fd)
+        outputs = captures.create(self._job.data_dir)
+        for descriptor in outputs:
+            stack.callback(os.close, descriptor)
+        command = processes.Command(
+            args=("/bin/sh", "-c", _GATE, "sh", *self._job.args),
+            environment=settings.environment(self._job.environment),
+            cwd=work_dir,
+            streams=(gate_fd, *outputs),
+        )
+        process = household.spawn(command, self._bury)
+        os.write(opener_fd, b"\n")
+        return process
+
+    def _bury(self, process: processes.OwnedProcess) -> None:
+        shutil.rmtree(self._job.data_dir / surroundings.SCRATCH, ignore_errors=True)
+        self._on_end(self._result(process.exit_code or 0))
+
+    def _result(self, exit_code: int) -> ports.JobResult:
+        try:
+            failure = self._written_failure()
+            if failure is None and exit_code == 0:
+                return ports.JobResult(outputs=self._written_outputs(), exit_code=exit_code)
+        except (DecodeError, OSError) as error:
+            message = f"{self._job.id}: what the command left in {self._job.data_dir} can't be read: {error}"
+            failure = Failure(code="USER:BadOutput", message=message, kind=errors.ErrorKind.USER)
+        if failure is not None:
+            return ports.JobResult(failure=failure, exit_code=exit_code)
+        message = f"{self._job.id}: the command {self._job.args[0]!r} {exits.describe(exit_code)}"
+        return exits.result_of(message, exit_code, captures.tail(self._job.data_dir / captures.STDERR))
+
+    def _written_outputs(self) -> bytes:
+        """What the command wrote as its outputs, checked to be a `LiteralMap`; empty if it wrote nothing."""
+        content = _read(self._job.data_dir / OUTPUTS)
+        messages.LiteralMap.FromString(content)
+        return content
+
+    def _written_failure(self) -> Failure | None:
+        """What the command wrote as its error; None if it wrote none."""
+        path = self._job.data_dir / ERROR
+        if not path.exists():
+            return None
+        error = messages.ErrorDocument.FromString(_read(path)).error
+        is_user = error.origin == messages.ExecutionError.USER
+        lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+        return Failure(
+            code=error.code or "USER:Unknown",
+            message=lines[-1] if lines else f"{self._job.id}: the command failed without a message",
+            kind=errors.ErrorKind.USER if is_user else errors.ErrorKind.SYSTEM,
+            traceback=error.message if len(lines) > 1 else "",
+            is_recoverable=error.kind == messages.ContainerError.RECOVERABLE,
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

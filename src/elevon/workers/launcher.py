@@ -1,0 +1,249 @@
+"""The launcher of this machine: slots, the queue for them, and what is known of each job.
+
+It owns the rules of `ports.Launcher`: idempotent by name, first come first served, a slot is free only when its job
+was forgotten or killed. It must never know how a job runs: `pools` and `commands` do.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol
+
+from elevon import errors, ports
+from elevon.records import failures
+from elevon.records.failures import Failure
+from elevon.workers import captures, codes, commands, pools, processes
+from elevon.workers.settings import WorkerSettings
+
+
+class _Runner(Protocol):
+    """What runs a job: a warm worker or a command."""
+
+    process: processes.OwnedProcess
+
+
+class _Entry:
+    """What is known of one job."""
+
+    def __init__(self, job: ports.Job, code: codes.Code | None, wake: Callable[[], None]) -> None:
+        self.job = job
+        self.code = code
+        self.wake = wake
+        self.runner: _Runner | None = None
+        self.holds_slots = False
+        self.is_started = False
+        self.verdict: Failure | None = None
+        self.result: ports.JobResult | None = None
+        self.waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def is_running(self) -> bool:
+        return self.is_started and self.result is None
+
+    @property
+    def status(self) -> ports.JobStatus:
+        return ports.JobStatus(is_started=self.is_started, result=self.result)
+
+    def finish(self, result: ports.JobResult) -> None:
+        """Keep the result, and tell whoever waits for it, or else `wake`."""
+        self.result = result
+        if not self.waiters:
+            self.wake()
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait_end(self, grace: timedelta) -> None:
+        """Return when the job has ended, or after `grace`."""
+        if self.result is None and grace > timedelta(0):
+            waiter = asyncio.get_running_loop().create_future()
+            self.waiters.add(waiter)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(grace.total_seconds()):
+                        await waiter
+            finally:
+                self.waiters.discard(waiter)
+
+
+class LocalLauncher:
+    """Runs jobs as processes of this machine; the adapter of `ports.Launcher`.
+
+    All methods belong to the loop in which the first of them was called.
+    """
+
+    def __init__(
+        self,
+        slot_count: int,
+        load_artifact: Callable[[str], Awaitable[bytes]],
+        clock: ports.Clock,
+        settings: WorkerSettings | None = None,
+        engine_lock_fd: int | None = None,
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            slot_count: How many slots there are.
+            load_artifact: Fetches a bundle of sources by its digest.
+            clock: Paces the waiting for processes to be gone.
+            settings: Limits and habits.
+            engine_lock_fd: A locked file that is to stay locked until no process is left, also after a kill -9.
+        """
+        self._slot_count = slot_count
+        self._free_count = slot_count
+        self._clock = clock
+        self._settings = settings or WorkerSettings()
+        self._household = processes.Household(engine_lock_fd)
+        self._pool = pools.WorkerPool(self._household, self._settings)
+        self._codes = codes.CodeCache(load_artifact)
+        self._entries: dict[str, _Entry] = {}
+        self._queue: deque[_Entry] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    @property
+    def slot_count(self) -> int:
+        return self._slot_count
+
+    def start_workers(self, count: int | None = None) -> None:
+        """Start workers ahead of the first job, so that their imports overlap with the engine's own start.
+
+        Args:
+            count: How many; None for one a slot.
+
+        Raises:
+            UnavailableError: The system can start no process now.
+        """
+        self._pool.grow(self._slot_count if count is None else min(count, self._slot_count))
+
+    async def start(
+        self, job: ports.Job, wake: Callable[[], None], grace: timedelta = timedelta(0)
+    ) -> ports.JobStatus:
+        entry = self._entries.get(job.name)
+        if entry is None:
+            self._check(job)
+            code = await self._codes.get(job.code_digest) if job.entrypoint and job.code_digest else None
+            entry = self._entries.get(job.name)  # another call may have come first
+        else:
+            code = entry.code
+        if entry is None:
+            if self._is_closed:
+                raise errors.UnavailableError(f"{job.id}: the engine is closing and starts nothing")
+            entry = self._entries[job.name] = _Entry(job, code, wake)
+            self._queue.append(entry)
+            self._dispatch()
+        entry.wake = wake
+        await entry.wait_end(grace)
+        return entry.status
+
+    async def poll(self, name: str) -> ports.JobStatus:
+        entry = self._entries.get(name)
+        return ports.JobStatus(is_known=False) if entry is None else entry.status
+
+    async def kill(self, name: str) -> None:
+        entry = self._entries.get(name)
+        if entry is None:
+            return
+        message = f"{entry.job.id}: the job was killed by the engine"
+        verdict = Failure(code="SYSTEM:Killed", message=message)
+        if entry.is_running and entry.runner is not None:
+            entry.verdict = entry.verdict or verdict
+            entry.runner.process.kill()
+            await entry.runner.process.wait_gone(self._clock)
+        elif entry.result is None:
+            self._queue.remove(entry)
+            entry.finish(ports.JobResult(failure=verdict))
+        self._release(entry)
+
+    async def forget(self, name: str) -> None:
+        entry = self._entries.get(name)
+        if entry is not None and entry.result is not None:
+            del self._entries[name]
+            self._release(entry)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        self._pool.stop()
+        if self._watch is not None:
+            self._watch.cancel()
+        while self._queue:
+            await self.kill(self._queue[0].job.name)
+        for entry in self._entries.values():
+            message = f"{entry.job.id}: the job was ended because the engine closed"
+            entry.verdict = entry.verdict or Failure(code="SYSTEM:Killed", message=message)
+        await self._household.close(self._clock)
+
+    def _check(self, job: ports.Job) -> None:
+        if job.cpu_slots > self._slot_count:
+            raise errors.UserError(
+                f"{job.id}: the task asks for {job.cpu_slots} cores, and there are {self._slot_count} slots: "
+                "lower its cpu request, or raise --workers"
+            )
+        if job.entrypoint is None:
+            commands.check(job, self._settings)
+
+    def _dispatch(self) -> None:
+        """Start what fits, in the order of arrival: a big job at the head is waited for, so that it never starves."""
+        while self._queue and self._queue[0].job.cpu_slots <= self._free_count and not self._is_closed:
+            entry = self._queue.popleft()
+            self._free_count -= entry.job.cpu_slots
+            entry.holds_slots = True
+            entry.is_started = True
+            self._begin(entry)
+            if not entry.waiters:
+                entry.wake()
+        if self._watch is None and not self._is_closed and len(self._queue) < len(self._entries):
+            self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
+
+    def _begin(self, entry: _Entry) -> None:
+        job = entry.job
+
+        def on_end(result: ports.JobResult) -> None:
+            self._end(entry, result)
+
+        try:
+            if job.entrypoint is None:
+                entry.runner = commands.CommandRun(self._household, job, self._settings, on_end)
+            else:
+                entry.runner = self._pool.run(job, job.entrypoint, entry.code, on_end)
+        except errors.ElevonError as error:
+            entry.finish(ports.JobResult(failure=failures.from_exception(error)))
+
+    def _end(self, entry: _Entry, result: ports.JobResult) -> None:
+        if result.exit_code is not None:
+            captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
+        if entry.verdict is not None and result.failure is not None:
+            result = ports.JobResult(failure=entry.verdict, exit_code=result.exit_code)
+        entry.finish(result)
+
+    def _release(self, entry: _Entry) -> None:
+        """Free the slots of a job that was forgotten or killed, once."""
+        if entry.holds_slots:
+            entry.holds_slots = False
+            self._free_count += entry.job.cpu_slots
+            if isinstance(entry.runner, pools.WarmWorker):
+                self._pool.release(entry.runner)
+            self._dispatch()
+
+    def _look(self) -> None:
+        """Hold running jobs to their memory and their output."""
+        self._watch = None
+        running = [entry for entry in self._entries.values() if entry.is_running]
+        for entry in running:
+            captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
+            if entry.job.memory_bytes and entry.runner is not None:
+                self._hold_to_memory(entry, entry.runner.process)
+        if running:
+            self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
+
+    def _hold_to_memory(self, entry: _Entry, process: processes.OwnedProcess) -> None:
+        used_bytes = process.resident_bytes()
+        if used_bytes > entry.job.memory_bytes and entry.verdict is None:
+            message = (
+                f"{entry.job.id}: the task used {used_bytes >> 20} MiB of memory and its limit is "
+                f"{entry.job.memory_bytes >> 20} MiB: raise its mem limit, or make it use less"
+            )
+            entry.verdict = Failure(code="USER:OutOfMemory", message=message, kind=errors.ErrorKind.USER)
+            process.kill()

@@ -1,0 +1,186 @@
+"""Processes of ours, owned from their first instruction to their last.
+
+`Household` starts each process as the leader of a group and a session of its own, and keeps the reaper informed of
+it, so that a killed engine leaves nothing behind. It must never let a process run user code that the reaper has not
+heard of.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from elevon import errors, ports
+from elevon.workers import exits, reaper
+
+_POLL_S = 0.005
+_GONE_TIMEOUT_S = 30.0
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start, and on which descriptors.
+
+    Attributes:
+        args: Program and arguments.
+        environment: All of it.
+        cwd: Working directory; None for the engine's.
+        streams: Descriptors of stdin, stdout and stderr.
+        passed_fds: Further descriptors that it keeps.
+    """
+
+    args: Sequence[str]
+    environment: Mapping[str, str]
+    cwd: Path | None = None
+    streams: tuple[int, int, int]
+    passed_fds: tuple[int, ...] = ()
+
+
+class OwnedProcess:
+    """The leader of a process group, and with it everything that stays in the group."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], on_exit: Callable[["OwnedProcess"], None]) -> None:
+        self.pid = popen.pid
+        self.start = reaper.start_of(popen.pid)
+        self.exit_code: int | None = None
+        self._popen = popen
+        self._on_exit = on_exit
+        self._watch = exits.ExitWatch(popen.pid, self._bury)
+
+    def kill(self) -> None:
+        """Send SIGKILL to the group, at once; after the leader's end this does nothing."""
+        if self.exit_code is None:
+            reaper.kill_group(self.pid)
+
+    async def wait_gone(self, clock: ports.Clock) -> None:
+        """Return when no process of the group is left.
+
+        Raises:
+            UnavailableError: The system can't end one of them, for half a minute.
+        """
+        deadline = clock.monotonic() + _GONE_TIMEOUT_S
+        while self.exit_code is None or await asyncio.to_thread(reaper.members, self.pid):
+            if clock.monotonic() > deadline:
+                raise errors.UnavailableError(
+                    f"process group {self.pid} was killed {_GONE_TIMEOUT_S:.0f} s ago and has not ended: "
+                    "it waits for a disk or a network file system"
+                )
+            await clock.sleep(_POLL_S)
+
+    def resident_bytes(self) -> int:
+        """Memory in use by the whole group."""
+        return sum(member.resident_bytes for member in reaper.members(self.pid))
+
+    def _bury(self) -> None:
+        # The leader is dead and not reaped: the group's id is still ours, so that nobody else can be hit.
+        reaper.kill_group(self.pid)
+        self.exit_code = self._popen.wait()
+        self._on_exit(self)
+
+
+class Household:
+    """Starts processes and keeps the reaper's list of them."""
+
+    def __init__(self, lock_fd: int | None) -> None:
+        """Prepare; nothing is started before the first process is.
+
+        Args:
+            lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
+        """
+        self._lock_fd = lock_fd
+        self._processes: dict[int, OwnedProcess] = {}
+        self._reaper: subprocess.Popen[bytes] | None = None
+        self._reaper_watch: exits.ExitWatch | None = None
+
+    def spawn(self, command: Command, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
+        """Start a process as the leader of its own session; the reaper knows of it when this returns.
+
+        Args:
+            on_exit: Called in the loop when the leader has ended and the rest of its group was killed.
+
+        Raises:
+            UnavailableError: The system can start no process now.
+        """
+        if self._reaper is None:
+            self._start_reaper()
+
+        def forget(process: OwnedProcess) -> None:
+            del self._processes[process.pid]
+            self._tell(f"-{process.pid}")
+            on_exit(process)
+
+        process = OwnedProcess(_start(command), forget)
+        self._processes[process.pid] = process
+        self._tell(f"+{process.pid} {process.start}")
+        return process
+
+    async def close(self, clock: ports.Clock) -> None:
+        """Kill every process, and return when all of them and the reaper are gone; idempotent."""
+        processes = list(self._processes.values())
+        for process in processes:
+            process.kill()
+        for process in processes:
+            await process.wait_gone(clock)
+        if self._reaper is not None and self._reaper_watch is not None:
+            self._reaper_watch.close()
+            _close_stdin(self._reaper)
+            await asyncio.to_thread(self._reaper.wait)
+            self._reaper = None
+
+    def _start_reaper(self) -> None:
+        command = [sys.executable, "-I", "-S", reaper.__file__]
+        passed = () if self._lock_fd is None else (self._lock_fd,)
+        try:
+            self._reaper = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=passed,
+            )
+        except OSError as error:
+            raise errors.UnavailableError(f"no process can be started: {error}") from error
+        self._reaper_watch = exits.ExitWatch(self._reaper.pid, self._replace_reaper)
+        for process in self._processes.values():
+            self._tell(f"+{process.pid} {process.start}")
+
+    def _replace_reaper(self) -> None:
+        """Start another one after somebody killed it; it gets the whole list."""
+        if self._reaper is not None:
+            _close_stdin(self._reaper)
+            self._reaper.wait()
+            self._start_reaper()
+
+    def _tell(self, line: str) -> None:
+        # A reaper that just died is noticed by its watch, and the next one gets the whole list.
+        if self._reaper is not None and self._reaper.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._reaper.stdin.write(f"{line}\n".encode())
+
+
+def _close_stdin(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    stdin, stdout, stderr = command.streams
+    try:
+        return subprocess.Popen(  # noqa: S603
+            command.args,
+            env=command.environment,
+            cwd=command.cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            pass_fds=command.passed_fds,
+        )
+    except OSError as error:
+        raise errors.UnavailableError(f"no process can be started: {error}") from error

@@ -1,0 +1,139 @@
+"""Warm Python processes, seen from the engine: one, and the pool of them.
+
+A worker runs one task at a time and is kept for the next, as long as it is clean: its process died, grew, served its
+number of tasks, or holds other code, and it is replaced. This module must never hand a worker to a job while the job
+before it is not forgotten.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+
+import msgspec
+
+from elevon import errors, ports
+from elevon.primitives import frames
+from elevon.records.failures import Failure
+from elevon.workers import captures, exits, processes, protocol
+from elevon.workers.codes import Code
+from elevon.workers.settings import WorkerSettings
+
+OnEnd = Callable[[ports.JobResult], None]
+
+
+class WarmWorker:
+    """One process, and the job that it runs or has run."""
+
+    def __init__(
+        self,
+        household: processes.Household,
+        settings: WorkerSettings,
+        on_gone: Callable[["WarmWorker"], None],
+    ) -> None:
+        self.codes: dict[str, Code] = {}
+        self.task_count = 0
+        self.resident_bytes = 0
+        self.is_ready = False
+        self._settings = settings
+        self._on_gone = on_gone
+        self._job: tuple[ports.Job, OnEnd] | None = None
+        self._breach = ""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - what the worker says outside of any task
+        order_fd, engine_write_fd = os.pipe()
+        engine_read_fd, report_fd = os.pipe()
+        with contextlib.ExitStack() as stack:
+            for descriptor in (order_fd, report_fd):
+                stack.callback(os.close, descriptor)
+            null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            stack.callback(os.close, null)
+            command = processes.Command(
+                args=(sys.executable, "-P", "-m", "elevon.workers.child", str(order_fd), str(report_fd)),
+                environment=settings.environment({}),
+                streams=(null, self._log.fileno(), self._log.fileno()),
+                passed_fds=(order_fd, report_fd),
+            )
+            try:
+                self.process = household.spawn(command, self._bury)
+            except errors.ElevonError:
+                os.close(engine_write_fd)
+                os.close(engine_read_fd)
+                self._log.close()
+                raise
+        self._pipes = frames.LoopFrames(engine_read_fd, engine_write_fd, self._take, self._break)
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether it has served its time, by the settings."""
+        return (
+            self.task_count >= self._settings.max_task_count
+            or self.resident_bytes > self._settings.max_resident_bytes
+        )
+
+    def run(self, job: ports.Job, entrypoint: tuple[str, str], code: Code | None, on_end: OnEnd) -> None:
+        """Send a job; `on_end` is called once, in the loop, when it is over or the process is."""
+        if code is not None and code.digest not in self.codes:
+            self.codes[code.digest] = code
+            self._pipes.send(protocol.encode(protocol.LoadCode(code.content)))
+        order = protocol.Run(
+            id=job.id,
+            module=entrypoint[0],
+            task=entrypoint[1],
+            inputs=job.inputs,
+            environment=job.environment,
+            data_dir=str(job.data_dir),
+            raw_output_prefix=job.raw_output_prefix,
+            output_limit_bytes=self._settings.output_limit_bytes,
+        )
+        self._pipes.send(protocol.encode(order))
+        self._job = (job, on_end)
+
+    def _take(self, payloads: list[bytes]) -> None:
+        for payload in payloads:
+            try:
+                report = protocol.decode_report(payload)
+            except msgspec.MsgspecError as error:
+                self._break(error)
+                return
+            if isinstance(report, protocol.Ready):
+                self.is_ready = True
+            else:
+                self._end(report)
+
+    def _end(self, report: protocol.Ended) -> None:
+        self.task_count += 1
+        self.resident_bytes = report.resident_bytes
+        if report.has_children:
+            self.process.kill()
+        self._finish(ports.JobResult(outputs=report.outputs, failure=report.failure))
+
+    def _break(self, error: Exception) -> None:
+        self._breach = f"the task wrote to descriptors that it did not open ({error})"
+        self.process.kill()
+
+    def _bury(self, process: processes.OwnedProcess) -> None:
+        self._pipes.drain()
+        self._pipes.close()
+        if self._job is not None:
+            self._finish(self._lost(self._job[0], process))
+        self._log.close()
+        self._on_gone(self)
+
+    def _finish(self, result: ports.JobResult) -> None:
+        if self._job is not None:
+            on_end = self._job[1]
+            self._job = None
+            on_end(result)
+
+    def _lost(self, job: ports.Job, process: processes.OwnedProcess) -> ports.JobResult:
+        """The result of a job whose worker ended before it."""
+        how = exits.describe(process.exit_code or 0)
+        if not self.is_ready:
+            self._log.seek(0)
+            last = self._log.read().decode(errors="replace").strip()
+            message = f"{job.id}: the worker process {how} before it could run anything: {last}"
+            return ports.JobResult(failure=Failure(code="SYSTEM:WorkerStart", message=message))
+        reason = f": {self._breach}" if self._breach else ""
+        message = f"{job.id}: the worker process {how} while it ran the task{reason}"
+        return exits.result_of(message, process.exit_code or 0, captures.tail(job.data_dir / captures.STDERR))
