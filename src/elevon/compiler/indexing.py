@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from elevon import errors
-from elevon.compiler import quantities
+from elevon.compiler import binding_types, quantities
 from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.compiler.templates import Key, key_of
 from elevon.idl.messages import (
-    BindingData,
     CompiledWorkflowClosure,
-    Identifier,
     IfElseBlock,
     Node,
     Resources,
@@ -27,13 +26,6 @@ from elevon.idl.messages import (
 START_NODE_ID = "start-node"
 END_NODE_ID = "end-node"
 QUEUE_TIMEOUT_KEY = "queue_timeout"
-
-Key = tuple[str, str, str, str]
-
-
-def key_of(identifier: Identifier) -> Key:
-    """What two identifiers of one kind have in common exactly when they name the same thing."""
-    return identifier.project, identifier.domain, identifier.name, identifier.version
 
 
 def index(closure: CompiledWorkflowClosure) -> Graph:
@@ -57,22 +49,6 @@ def arms_of(branch: IfElseBlock) -> Iterator[Node]:
         yield branch.else_node
 
 
-def promised_node_ids(data: BindingData) -> Iterator[str]:
-    """Ids of the nodes whose outputs the binding takes; an empty id or the start node's stands for the inputs."""
-    waiting = [data]
-    while waiting:
-        current = waiting.pop()
-        match current.WhichOneof("value"):
-            case "promise":
-                yield current.promise.node_id
-            case "collection":
-                waiting.extend(current.collection.bindings)
-            case "map":
-                waiting.extend(current.map.bindings.values())
-            case _:
-                pass
-
-
 def upstream_ids(node: Node) -> dict[str, None]:
     """Ids of what must have succeeded before the node may start, in order, the start node left out.
 
@@ -80,7 +56,7 @@ def upstream_ids(node: Node) -> dict[str, None]:
     """
     ids = dict.fromkeys(node.upstream_node_ids)
     for binding in node.inputs:
-        ids.update(dict.fromkeys(promised_node_ids(binding.binding)))
+        ids.update((promise.node_id, None) for promise in binding_types.promises_of(binding.binding))
     if node.HasField("branch_node"):
         for arm in arms_of(node.branch_node.if_else):
             ids.update(upstream_ids(arm))

@@ -1,0 +1,100 @@
+"""The settings of tasks and nodes: identifiers, time-outs, resources, and what the engine can't honour yet.
+
+It owns what a legal setting is on the wire. It must never look at bindings.
+"""
+
+import re
+from collections.abc import Container, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
+
+from elevon import errors
+from elevon.compiler import indexing, quantities
+from elevon.compiler.problems import Code, Place, Report, suggestion
+from elevon.idl.messages import Duration, Node, Resources, TaskTemplate
+
+NODE_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+MAX_NAME_LENGTH = 255
+
+
+def check_name(report: Report, place: Place, kind: str, name: str) -> None:
+    """Report a name of a task or a workflow that can't be stored and shown."""
+    if not name:
+        report.add(Code.VALUE_REQUIRED, place, f"a {kind} has no name")
+    elif len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        text = f"the name of a {kind} is at most {MAX_NAME_LENGTH} printable characters"
+        report.add(Code.INVALID_VALUE, place, text)
+
+
+def check_node_id(report: Report, place: Place, node_id: str) -> None:
+    """Report an id that can't be part of the names that executors give to what they start."""
+    if NODE_ID.fullmatch(node_id) is None:
+        report.add(
+            Code.INVALID_VALUE,
+            place,
+            f"{node_id!r} is no id of a node: write at most 63 lower-case letters, digits and dashes, none at an end",
+        )
+
+
+def check_task(report: Report, task: TaskTemplate, known_types: Container[str] | None) -> None:
+    """Report what is wrong with a task template."""
+    place = Place(task=task.id.name)
+    check_name(report, place, "task", task.id.name)
+    if not task.type:
+        report.add(Code.VALUE_REQUIRED, place, "it has no task type")
+    elif known_types is not None and task.type not in known_types:
+        ending = ""
+        if isinstance(known_types, Iterable):
+            ending = ": " + suggestion(task.type, cast(Iterable[Any], known_types))
+        report.add(
+            Code.UNKNOWN_TASK_TYPE,
+            place,
+            f"no executor is registered for the task type {task.type!r}{ending}",
+        )
+    if task.metadata.discoverable:
+        report.add(Code.UNSUPPORTED, place, "its outputs can't be cached yet: leave out cache")
+    check_duration(report, place, "timeout", task.metadata.timeout)
+    try:
+        indexing.queue_timeout_of(task)
+    except errors.UserError as error:
+        report.add(Code.INVALID_VALUE, place, str(error))
+    check_resources(report, place, task.container.resources)
+
+
+def check_node(report: Report, place: Place, node: Node) -> None:
+    """Report what is wrong with the settings of a node, apart from what it runs."""
+    check_node_id(report, place, node.id)
+    check_duration(report, place, "timeout", node.metadata.timeout)
+    if node.metadata.cacheable:
+        report.add(Code.UNSUPPORTED, place, "its outputs can't be cached yet: leave out cache")
+    if node.HasField("task_node"):
+        check_resources(report, place, node.task_node.overrides.resources)
+
+
+def check_duration(report: Report, place: Place, name: str, duration: Duration) -> None:
+    """Report a span that is negative or out of range; zero stands for none."""
+    try:
+        is_legal = duration.ToTimedelta() >= timedelta(0)
+    except (ValueError, OverflowError):
+        is_legal = False
+    if not is_legal:
+        report.add(Code.INVALID_VALUE, place, f"its {name} is no span of time from zero up")
+
+
+def check_resources(report: Report, place: Place, resources: Resources) -> None:
+    """Report quantities that can't be read, and limits below the requests."""
+    amounts: dict[tuple[str, str], Decimal] = {}
+    for kind, entries in (("request", resources.requests), ("limit", resources.limits)):
+        for entry in entries:
+            if entry.name not in Resources.ResourceName.values():
+                report.add(Code.INVALID_VALUE, place, f"it has a {kind} of the unknown resource {entry.name}")
+                continue
+            name = Resources.ResourceName.Name(entry.name).lower()
+            try:
+                amounts[kind, name] = quantities.parse(entry.value)
+            except errors.UserError as error:
+                report.add(Code.INVALID_VALUE, place, f"its {kind} of {name}: {error}")
+    for (kind, name), amount in amounts.items():
+        if kind == "request" and amount > amounts.get(("limit", name), amount):
+            report.add(Code.INVALID_VALUE, place, f"its request of {name} is above its limit")
