@@ -1,0 +1,101 @@
+"""Where executors come from: installed packages, and `module:Class` for one that is being written.
+
+It owns importing and constructing what a stranger wrote, and turns whatever that raises into one sentence. It must
+never decide which of them are served: the registry does.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from elevon import errors
+from elevon.plugin import declarations
+from elevon.plugin.executors import Executor
+
+ENTRY_POINT_GROUP = "elevon.tasktypes"
+
+
+def load_executor(reference: str, directory: Path | None = None) -> Executor[Any, Any]:
+    """The executor that `module:Class` names, constructed.
+
+    Args:
+        reference: What `--tasktype` was given.
+        directory: Made importable first, as Python does for a script; the current one by default.
+
+    Raises:
+        UserError: There is no such module or class, its import or construction raises, or it is no executor.
+    """
+    module_name, colon, class_name = reference.partition(":")
+    if not (colon and module_name and class_name):
+        raise errors.UserError(
+            f"{reference!r} names no executor: write MODULE:CLASS, such as my_types.sleep:SleepExecutor"
+        )
+    place = str((directory or Path.cwd()).resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise errors.UserError(f"{reference}: importing {module_name} raised {_in_words(error)}") from error
+    found: Any = module
+    for part in class_name.split("."):
+        if not hasattr(found, part):
+            raise errors.UserError(
+                f"{reference}: {module_name} has no {class_name}: {declarations.hint(part, _executors_in(module))}"
+            )
+        found = getattr(found, part)
+    return construct(found)
+
+
+def construct(executor: object) -> Executor[Any, Any]:
+    """An instance of an executor class.
+
+    Raises:
+        UserError: It is no executor class, or its construction raises.
+    """
+    cls = declarations.check_class(executor)
+    try:
+        return cls()
+    except Exception as error:
+        raise errors.UserError(
+            f"constructing {declarations.path_of(cls)} raised {_in_words(error)}"
+        ) from error
+
+
+def discover(
+    entry_points: Iterable[metadata.EntryPoint] | None = None,
+) -> tuple[list[Executor[Any, Any]], list[str]]:
+    """The executors that installed packages offer, and one sentence for each that can't be had.
+
+    A broken package costs its own types only, so this never raises for one.
+
+    Args:
+        entry_points: What to look at; by default the group `elevon.tasktypes` of everything installed.
+    """
+    found: list[Executor[Any, Any]] = []
+    problems: list[str] = []
+    offered = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+    for entry_point in sorted(offered, key=lambda one: (one.name, one.value)):
+        origin = f"the entry point {entry_point.name} = {entry_point.value}"
+        try:
+            found.append(construct(entry_point.load()))
+        except errors.UserError as error:
+            problems.append(f"{origin}: {error}")
+        except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
+            problems.append(f"{origin}: importing it raised {_in_words(error)}")
+    return found, problems
+
+
+def _executors_in(module: object) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if declarations.is_executor(value) and value is not Executor
+    ]
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,210 @@
+"""Which executor serves which task type; built once by the composition root, never filled at import.
+
+It owns the check that executors can live together, their configuration, and what is derived from a class: codec and
+decoder of the message. A type that nobody registered is an error here and never silently something else.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.messages import Message, TaskTemplate
+from elevon.plugin import declarations
+from elevon.plugin.executors import Executor, ExecutorProperties
+from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
+
+AnyExecutor = Executor[Any, Any]
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """One executor as the engine uses it.
+
+    Attributes:
+        executor: The one instance.
+        path: Its class, `module:Class`.
+        message_type: The protobuf class of `template.custom`; None for none.
+        codec: Of its custom state.
+        config: Its configuration, checked; None if it has none.
+    """
+
+    executor: AnyExecutor
+    path: str
+    message_type: type[Message] | None
+    codec: StateCodec[Any]
+    config: msgspec.Struct | None
+
+    @property
+    def id(self) -> str:
+        """The executor's id."""
+        return self.executor.id
+
+    @property
+    def task_types(self) -> tuple[str, ...]:
+        """The type strings that it serves."""
+        return self.executor.task_types
+
+    @property
+    def properties(self) -> ExecutorProperties:
+        """What it says of itself."""
+        return self.executor.properties
+
+    def decode_spec(self, template: TaskTemplate) -> Message | None:
+        """`template.custom` as the declared message; None for a type without a message.
+
+        Raises:
+            UserError: It does not fit the message; names the field.
+        """
+        if self.message_type is None:
+            return None
+        from elevon.idl import (
+            customs,  # protobuf's JSON takes long to import, and few workflows have a message
+        )
+
+        return customs.unpack(template.custom, self.message_type)
+
+
+class Registry:
+    """The executors of one engine, by type and by id."""
+
+    def __init__(self, registrations: Iterable[Registration], default_id: str = "") -> None:
+        self._by_id: dict[str, Registration] = {}
+        self._by_type: dict[str, Registration] = {}
+        for registration in registrations:
+            self._add(registration)
+        self._default = self.by_id(default_id) if default_id else None
+
+    @classmethod
+    def of(
+        cls,
+        executors: Iterable[AnyExecutor],
+        *,
+        configuration: Mapping[str, Mapping[str, Any]] | None = None,
+        default_id: str = "",
+        state_limit_bytes: int = STATE_LIMIT_BYTES,
+    ) -> "Registry":
+        """Check executors and bring them together.
+
+        Args:
+            executors: The instances.
+            configuration: Settings of each executor, by its id.
+            default_id: The executor for types that nobody registered; empty for none, the default.
+            state_limit_bytes: Largest encoded custom state.
+
+        Raises:
+            UserError: An executor can't be served, two claim the same type or id, or a setting is wrong.
+        """
+        given = dict(configuration or {})
+        registrations = [
+            _register(one, given.get(one.id, {}), state_limit_bytes) for one in _checked(executors)
+        ]
+        registry = cls(registrations, default_id)
+        for unknown in given.keys() - registry._by_id.keys():
+            raise errors.UserError(
+                f"the configuration has settings for the executor {unknown!r}, which is not there: "
+                f"{declarations.hint(unknown, registry._by_id)}"
+            )
+        return registry
+
+    @property
+    def registrations(self) -> tuple[Registration, ...]:
+        """All of them, in the order of registration."""
+        return tuple(self._by_id.values())
+
+    @property
+    def known_types(self) -> frozenset[str]:
+        """The type strings that somebody registered; a default executor adds none."""
+        return frozenset(self._by_type)
+
+    def find(self, task_type: str) -> Registration | None:
+        """Who serves a type: its executor, else the default one, else None."""
+        return self._by_type.get(task_type, self._default)
+
+    def of_type(self, task_type: str) -> Registration:
+        """Who serves a type.
+
+        Raises:
+            UserError: Nobody does.
+        """
+        found = self.find(task_type)
+        if found is None:
+            raise errors.UserError(
+                f"no executor is registered for the task type {task_type!r}: install the package that has it, or "
+                f"name it by --tasktype MODULE:CLASS; {declarations.hint(task_type, self._by_type)}"
+            )
+        return found
+
+    def by_id(self, executor_id: str) -> Registration:
+        """The executor of that id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        found = self._by_id.get(executor_id)
+        if found is None:
+            raise errors.NotFoundError(
+                f"there is no executor {executor_id!r}: {declarations.hint(executor_id, self._by_id)}"
+            )
+        return found
+
+    def _add(self, new: Registration) -> None:
+        other = self._by_id.setdefault(new.id, new)
+        if other is not new:
+            raise errors.UserError(
+                f"{other.path} and {new.path} both have the id {new.id!r}: rename one of them"
+            )
+        for task_type in new.task_types:
+            other = self._by_type.setdefault(task_type, new)
+            if other is not new:
+                raise errors.UserError(
+                    f"{other.path} and {new.path} both register for the task type {task_type!r}: leave one of them out"
+                )
+
+
+def _checked(executors: Iterable[AnyExecutor]) -> Iterable[AnyExecutor]:
+    for executor in executors:
+        declarations.check_class(type(executor))
+        yield executor
+
+
+def _register(executor: AnyExecutor, settings: Mapping[str, Any], state_limit_bytes: int) -> Registration:
+    types = declarations.declared_types(type(executor))
+    return Registration(
+        executor=executor,
+        path=declarations.path_of(type(executor)),
+        message_type=types.message,
+        codec=_codec_of(executor, types.state, state_limit_bytes),
+        config=_configure(executor, settings),
+    )
+
+
+def _codec_of(executor: AnyExecutor, state_type: Any, limit_bytes: int) -> StateCodec[Any]:
+    try:
+        return StateCodec(
+            state_type, version=executor.state_version, migrate=executor.migrate, limit_bytes=limit_bytes
+        )
+    except TypeError as error:
+        path = declarations.path_of(type(executor))
+        raise errors.UserError(f"{path} declares a custom state that JSON can't hold: {error}") from error
+
+
+def _configure(executor: AnyExecutor, settings: Mapping[str, Any]) -> msgspec.Struct | None:
+    if executor.config_type is None:
+        if settings:
+            raise errors.UserError(
+                f"the executor {executor.id!r} takes no settings, and {', '.join(sorted(settings))} is configured"
+            )
+        return None
+    known = {field.encode_name for field in msgspec.structs.fields(executor.config_type)}
+    for name in settings:
+        if name not in known:
+            raise errors.UserError(
+                f"the executor {executor.id!r} has no setting {name!r}: {declarations.hint(name, known)}"
+            )
+    try:
+        return msgspec.convert(dict(settings), executor.config_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise errors.UserError(
+            f"the configuration of the executor {executor.id!r} is wrong: {error}"
+        ) from error
