@@ -7,9 +7,7 @@ It owns every judgement about a `LiteralType` that needs no Python annotation: t
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from google.protobuf import json_format
-
-from elevon.idl.messages import BlobType, EnumType, LiteralType, SimpleType, Struct, TypeAnnotation, UnionType
+from elevon.idl.messages import BlobType, EnumType, LiteralType, SimpleType, UnionType
 
 MSGPACK_FORMAT = "msgpack"
 PICKLE_FORMAT = "PythonPickle"
@@ -73,12 +71,10 @@ def msgpack_struct(schema: dict[str, Any] | None, fields: Mapping[str, LiteralTy
         schema: JSON schema of the value; None for an untyped dict.
         fields: Literal type of each field that has one, for the access of single fields; None for an untyped dict.
     """
-    made = LiteralType(
-        simple=SimpleType.STRUCT,
-        annotation=TypeAnnotation(annotations=json_format.ParseDict(_MSGPACK_ANNOTATION, Struct())),
-    )
+    made = LiteralType(simple=SimpleType.STRUCT)
+    made.annotation.annotations.update(_MSGPACK_ANNOTATION)
     if schema is not None:
-        json_format.ParseDict(schema, made.metadata)
+        made.metadata.update(schema)
     if fields is not None:
         made.structure.SetInParent()
         for name, field_type in fields.items():
@@ -146,7 +142,8 @@ def literal_values(literal_type: LiteralType) -> list[Any]:
     """The values that a ``typing.Literal`` allows, empty for every other type."""
     if "literal_values" not in literal_type.annotation.annotations.fields:
         return []
-    values = json_format.MessageToDict(literal_type.annotation.annotations)["literal_values"]
+    held = literal_type.annotation.annotations.fields["literal_values"].list_value
+    values = [getattr(value, value.WhichOneof("kind") or "null_value") for value in held.values]
     return [int(value) if literal_type.simple == SimpleType.INTEGER else value for value in values]
 
 

@@ -6,9 +6,10 @@ annotations: those are the bridge's, `elevon.sdk.types`.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from elevon.idl import literal_types
-from elevon.idl.messages import BlobMetadata, Literal, LiteralMap, LiteralType, Struct
+from elevon.idl.messages import BlobMetadata, ListValue, Literal, LiteralMap, LiteralType, Struct, Value
 
 MSGPACK_TAG = "msgpack"
 
@@ -122,6 +123,29 @@ def literal_map(items: Mapping[str, Literal]) -> LiteralMap:
     for key, item in items.items():
         made.literals[key].CopyFrom(item)
     return made
+
+
+def plain_of(value: Struct | ListValue | Value) -> Any:
+    """The JSON data of a struct; a whole number comes as an int, because JSON has one kind of number."""
+    if isinstance(value, Struct):
+        return {key: plain_of(item) for key, item in value.fields.items()}
+    if isinstance(value, ListValue):
+        return [plain_of(item) for item in value.values]
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            plain = plain_of(value.struct_value)
+        case "list_value":
+            plain = plain_of(value.list_value)
+        case "number_value":
+            number = value.number_value
+            plain = int(number) if number.is_integer() else number
+        case "string_value":
+            plain = value.string_value
+        case "bool_value":
+            plain = value.bool_value
+        case _:
+            plain = None
+    return plain
 
 
 def kind_of(literal: Literal) -> str:

@@ -8,9 +8,13 @@ from typing import Any
 
 from elevon.errors import UserError
 from elevon.idl import literal_types
+from elevon.idl.json_values import from_json as json_to_literal
+from elevon.idl.json_values import to_json as literal_to_json
 from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.files import Directory, File
+from elevon.sdk.types.python_types import python_type_of
 from elevon.sdk.types.resolution import transformer_for
+from elevon.sdk.types.texts import from_json, from_text
 from elevon.sdk.types.transformers import FileSink, FileSource
 
 __all__ = [
@@ -18,7 +22,12 @@ __all__ = [
     "File",
     "FileSink",
     "FileSource",
+    "from_json",
+    "from_text",
+    "json_to_literal",
+    "literal_to_json",
     "literal_type_of",
+    "python_type_of",
     "to_literal",
     "to_python",
 ]
@@ -51,11 +60,13 @@ def to_literal(value: Any, annotation: Any, literal_type: LiteralType | None, fi
         UserError: The value is not of its type; the text names both, and the place inside a container.
     """
     transformer = transformer_for(annotation)
-    if literal_type is not None and not literal_types.is_assignable(transformer.literal_type, literal_type):
-        declared, wanted = (
-            literal_types.describe(transformer.literal_type),
-            literal_types.describe(literal_type),
-        )
+    own = transformer.literal_type
+    if (
+        literal_type is not None
+        and literal_type != own
+        and not literal_types.is_assignable(own, literal_type)
+    ):
+        declared, wanted = literal_types.describe(own), literal_types.describe(literal_type)
         raise UserError(f"a {declared} can't stand where {wanted} is expected")
     return transformer.encode(value, files)
 

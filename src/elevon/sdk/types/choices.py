@@ -4,9 +4,7 @@ It owns how their members travel: an enum as its text, a `Literal` as the type o
 """
 
 import enum
-from typing import Any, get_args
-
-from google.protobuf import json_format
+from typing import Any, cast, get_args
 
 from elevon.errors import UserError
 from elevon.idl import literal_types, literals
@@ -76,7 +74,7 @@ def literal_of(annotation: Any) -> Transformer:
         UserError: Its values are of several types, or of one that has no literal.
     """
     allowed = get_args(annotation)
-    value_type: Any = type(allowed[0])
+    value_type = cast("type[Any]", type(allowed[0]))
     if any(type(value) is not value_type for value in allowed) or value_type not in _LITERAL_VALUES:
         raise UserError(
             f"{type_name(annotation)} can't be a parameter: use values of one type, str, int, float or bool"
@@ -99,7 +97,7 @@ def literal_of(annotation: Any) -> Transformer:
         return value
 
     literal_type = LiteralType(simple=values.literal_type.simple)
-    json_format.ParseDict({"literal_values": list(allowed)}, literal_type.annotation.annotations)
+    literal_type.annotation.annotations.update({"literal_values": list(allowed)})
     return Transformer("LiteralTypeTransformer", literal_type, values.kind, is_allowed, encode, decode)
 
 

@@ -31,8 +31,8 @@ class _Reference:
         self.uri = text if is_stored else ""
 
     @classmethod
-    def at(cls, uri: str, files: FileSource) -> Self:
-        """The stored thing under a uri, fetched when its path is first asked for."""
+    def at(cls, uri: str, files: FileSource | None) -> Self:
+        """The stored thing under a uri, fetched when its path is first asked for; a local path without a source."""
         return cls(uri, files)
 
     @classmethod

@@ -5,6 +5,7 @@ the form that flytekit writes through mashumaro. Both directions are strict, so 
 is made. It must never make a literal: a struct is one literal, and its fields are none.
 """
 
+import base64
 import collections.abc
 import dataclasses
 import datetime as dt
@@ -30,6 +31,7 @@ _SEQUENCES: dict[Any, type[Any]] = {
     set: set,
     frozenset: frozenset,
 }
+_ALSO_ACCEPTED: dict[type[Any], tuple[type[Any], ...]] = {list: (tuple,)}
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _UNIONS = (typing.Union, types.UnionType)
 _MOST_INTEGER = 2**64 - 1
@@ -159,6 +161,18 @@ def _exact(cls: type) -> _Plain:
     return _of(cls, lambda value: value, same)
 
 
+def _bytes_of(value: Any) -> bytes:
+    """Bytes from msgpack, or as base64 from JSON."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except ValueError as error:
+            raise mismatch(value, "bytes as base64") from error
+    raise mismatch(value, "bytes as base64")
+
+
 def _integer() -> _Plain:
     def pack(value: Any, files: FileSink) -> Any:
         if not isinstance(value, int):
@@ -167,7 +181,7 @@ def _integer() -> _Plain:
             raise UserError(f"{value!r:.80} does not fit into 64 bits")
         return value
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if type(value) is int:
             return value
         if isinstance(value, float) and value.is_integer():  # a console, or JSON, knows one kind of number
@@ -183,7 +197,7 @@ def _float() -> _Plain:
             raise mismatch(value, "float")
         return value
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
         if value in _FLOAT_NAMES:
@@ -235,7 +249,7 @@ def _enum(cls: type[enum.Enum]) -> _Plain:
             raise mismatch(value, spelled)
         return value.value
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         try:
             return cls(value)
         except ValueError as error:
@@ -260,7 +274,7 @@ def _reference(cls: type[File] | type[Directory]) -> _Plain:
     def pack(value: Any, files: FileSink) -> Any:
         return {"path": cls.of(value).stored(files)}
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if isinstance(value, str):
             return cls.at(value, files)
         if isinstance(value, dict) and "path" in value:
@@ -273,7 +287,7 @@ def _reference(cls: type[File] | type[Directory]) -> _Plain:
 def _sequence(build: type[Any], item_type: Any) -> _Plain:
     item = _plain_for(item_type)
     name = f"{build.__name__}[{type_name(item_type)}]"
-    accepted: tuple[type[Any], ...] = (list, tuple) if build is list else (build,)
+    accepted = (build, *_ALSO_ACCEPTED.get(build, ()))
 
     def pack(value: Any, files: FileSink) -> Any:
         if not isinstance(value, accepted):
@@ -281,14 +295,11 @@ def _sequence(build: type[Any], item_type: Any) -> _Plain:
         members = typing.cast("typing.Iterable[Any]", value)
         return [_at(f"item {index}", item.pack, member, files) for index, member in enumerate(members)]
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if not isinstance(value, list | tuple):
             raise mismatch(value, name)
         members = typing.cast("typing.Iterable[Any]", value)
-        made: Any = build(
-            _at(f"item {index}", item.unpack, member, files) for index, member in enumerate(members)
-        )
-        return made
+        return build(_at(f"item {index}", item.unpack, member, files) for index, member in enumerate(members))
 
     return _Plain(lambda value: isinstance(value, accepted), pack, unpack)
 
@@ -305,7 +316,7 @@ def _tuple(item_types: tuple[Any, ...]) -> _Plain:
     def pack(value: Any, files: FileSink) -> Any:
         return [item.pack(member, files) for item, member in members(value)]
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         return tuple(item.unpack(member, files) for item, member in members(value))
 
     return _Plain(lambda value: isinstance(value, tuple), pack, unpack)
@@ -326,7 +337,7 @@ def _mapping(key_type: Any, value_type: Any) -> _Plain:
             key.pack(name, files): _at(f"[{name!r}]", item.pack, held, files) for name, held in pairs(value)
         }
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         return {
             key_of(name, files): _at(f"[{name!r}]", item.unpack, held, files) for name, held in pairs(value)
         }
@@ -339,7 +350,7 @@ def _key_reader(key_type: Any, key: _Plain) -> Unpacker:
     if bare(key_type) not in (int, float):
         return key.unpack
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if isinstance(value, str):
             try:
                 return key_type(value)
@@ -358,7 +369,7 @@ def _union(variant_types: tuple[Any, ...]) -> _Plain:
         exact = [variant for variant in variants if variant.is_instance(value)]
         return _first([variant.pack for variant in exact or variants], value, files, name)
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         """Plain values are taken as they are before text is parsed: '3' stays text in int | str."""
         exact = [
             variant for variant in variants if variant in _TAKEN_AS_THEY_ARE and variant.is_instance(value)
@@ -399,7 +410,7 @@ def _dataclass(cls: type[Any]) -> _Plain:
             for field in fields
         }
 
-    def unpack(value: Any, files: FileSource) -> Any:
+    def unpack(value: Any, files: FileSource | None) -> Any:
         if not isinstance(value, dict):
             raise mismatch(value, type_name(cls))
         held = typing.cast("dict[str, Any]", value)
@@ -447,7 +458,7 @@ _ATOMS: dict[Any, _Plain] = {
     float: _float(),
     str: _exact(str),
     bool: _exact(bool),
-    bytes: _exact(bytes),
+    bytes: _of(bytes, lambda value: value, _bytes_of),
     type(None): _none(),
     None: _none(),
     Any: _anything(),

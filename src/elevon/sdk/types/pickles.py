@@ -6,7 +6,6 @@ and reading one runs code: nothing but the task that declares such a parameter m
 
 import logging
 import pickle
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,8 @@ def _upload(value: Any, files: FileSink) -> str:
         content = _pickled(value)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise UserError(f"a {type_name(type(value))} can't be pickled: {error}") from error
+    import tempfile
+
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "value.pickle"
         path.write_bytes(content)

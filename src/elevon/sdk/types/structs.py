@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from google.protobuf import json_format
 
 from elevon.errors import UserError
 from elevon.idl import literal_types, literals
@@ -79,7 +78,7 @@ def _struct(annotation: Any, tag: str, literal_type: LiteralType) -> Transformer
             case "binary":
                 return unpack(packed(literal), files)
             case "generic":
-                return unpack(json_format.MessageToDict(literal.scalar.generic), files)
+                return unpack(literals.plain_of(literal.scalar.generic), files)
             case "union":
                 return decode(literal.scalar.union.value, files)
             case _:

@@ -45,9 +45,9 @@ class Packer(Protocol):
 
 
 class Unpacker(Protocol):
-    """Turns what msgpack or JSON held into a Python value."""
+    """Turns what msgpack or JSON held into a Python value; without a source, its files are local paths."""
 
-    def __call__(self, value: Any, files: FileSource, /) -> Any: ...
+    def __call__(self, value: Any, files: FileSource | None, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+"""Typed interfaces: what a task or a workflow takes and gives.
+
+It owns the order of outputs. A protobuf map has no order, so the position of an output that Python code unpacks by
+position stands in its description, as flytekit writes it for inputs without a description.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from elevon.idl import literal_types
+from elevon.idl.messages import LiteralType, Parameter, ParameterMap, TypedInterface, Variable
+
+
+def variable(literal_type: LiteralType, description: str = "") -> Variable:
+    """One input or output."""
+    return Variable(type=literal_type, description=description)
+
+
+def typed_interface(inputs: Mapping[str, Variable], outputs: Mapping[str, Variable]) -> TypedInterface:
+    """The interface; both sides are present even when they are empty, as flytekit writes it."""
+    made = TypedInterface()
+    made.inputs.SetInParent()
+    made.outputs.SetInParent()
+    for name, item in inputs.items():
+        made.inputs.variables[name].CopyFrom(item)
+    for name, item in outputs.items():
+        made.outputs.variables[name].CopyFrom(item)
+    return made
+
+
+def parameters(items: Mapping[str, Parameter]) -> ParameterMap:
+    """The inputs of a launch plan with their defaults."""
+    made = ParameterMap()
+    for name, item in items.items():
+        made.parameters[name].CopyFrom(item)
+    return made
+
+
+def describe(interface: TypedInterface) -> str:
+    """The interface as a signature, for example ``(a: int, b: str) -> (o0: float)``."""
+    taken, given = (", ".join(_spelled(side.variables)) for side in (interface.inputs, interface.outputs))
+    return f"({taken}) -> ({given})"
+
+
+def _spelled(variables: Mapping[str, Variable]) -> Iterator[str]:
+    for name in sorted(variables):
+        yield f"{name}: {literal_types.describe(variables[name].type)}"
