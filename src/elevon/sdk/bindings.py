@@ -47,8 +47,7 @@ def to_binding(value: object, annotation: Any, literal_type: messages.LiteralTyp
         }
         return messages.BindingData(map=messages.BindingDataMap(bindings=bound))
     raise errors.UserError(
-        f"results of calls can stand in a list or a dict, not in a {type(value).__name__} for {annotation}: "
-        "build it inside a task"
+        f"results of calls can stand in a list or a dict, but not here, for {annotation}: build the value in a task"
     )
 
 

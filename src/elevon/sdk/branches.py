@@ -167,7 +167,7 @@ class _Recorded(Choice[R]):
         outputs = {name: self._output(name, [values[name] for values in named]) for name in named[0]}
         if not outputs:
             return interfaces.Interface({}, {}, interfaces.Shape.NOTHING)
-        if isinstance(first, tuple) and hasattr(first, "_fields"):  # pyright: ignore[reportUnknownArgumentType]
+        if interfaces.fields_of(first):
             return interfaces.Interface({}, outputs, interfaces.Shape.NAMED, type(first))
         shape = interfaces.Shape.TUPLE if isinstance(first, tuple) else interfaces.Shape.SINGLE
         return interfaces.Interface({}, outputs, shape)
@@ -175,7 +175,7 @@ class _Recorded(Choice[R]):
     def _output(self, name: str, values: list[Any]) -> interfaces.Parameter:
         """One output of the branch; its type is that of the first promise, else of the first constant."""
         annotations = [promises.reference(value).annotation for value in values if promises.is_promise(value)]
-        annotation = annotations[0] if annotations else type(values[0])
+        annotation = annotations[0] if annotations else cast("Any", type(values[0]))
         try:
             literal_type = types.literal_type_of(annotation)
             others = [(other, types.literal_type_of(other)) for other in annotations]
@@ -197,9 +197,7 @@ def _named_values(result: Any) -> Mapping[str, Any]:
         return {}
     if isinstance(result, tuple):
         parts = cast("tuple[Any, ...]", result)
-        names = cast("tuple[str, ...]", getattr(result, "_fields", ())) or [
-            f"o{index}" for index in range(len(parts))
-        ]
+        names = interfaces.fields_of(parts) or tuple(f"o{index}" for index in range(len(parts)))
         return dict(zip(names, parts, strict=True))
     return {"o0": result}
 

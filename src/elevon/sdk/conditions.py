@@ -3,7 +3,7 @@
 It owns the names of those inputs (`node.output`, as flytekit writes them). It must never evaluate anything.
 """
 
-import datetime
+import datetime as dt
 import enum
 import types as python_types
 import typing
@@ -21,7 +21,7 @@ _OPERATORS = {
     promises.Operator.LT: messages.ComparisonExpression.LT,
     promises.Operator.LE: messages.ComparisonExpression.LTE,
 }
-_COMPARABLE = (bool, int, float, str, datetime.datetime, datetime.timedelta)
+_COMPARABLE = (bool, int, float, str, dt.datetime, dt.timedelta)
 _EQUALITIES = (promises.Operator.EQ, promises.Operator.NE)
 
 
@@ -82,6 +82,7 @@ def _aligned(condition: promises.Comparison, left: object, right: object) -> tup
     left_type, right_type = _type_of(left), _type_of(right)
     if Any in (left_type, right_type):
         return left, right
+    side: Any
     for side in (left_type, right_type):
         is_none = side is type(None)
         if (is_none and condition.operator not in _EQUALITIES) or not (
@@ -109,7 +110,7 @@ def _type_of(side: object) -> Any:
     return annotation
 
 
-def _incomparable(condition: promises.Comparison, annotation: object) -> errors.UserError:
+def _incomparable(condition: promises.Comparison, annotation: Any) -> errors.UserError:
     name = getattr(annotation, "__name__", str(annotation))
     return errors.UserError(
         f"the condition {condition} compares {name}: only bool, int, float, str, datetime, timedelta, Enum and "

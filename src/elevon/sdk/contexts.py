@@ -9,7 +9,7 @@ import contextlib
 import contextvars
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def current_context() -> ExecutionContext:
 
 
 @contextlib.contextmanager
-def entered(context: ExecutionContext) -> Iterator[None]:
+def entered(context: ExecutionContext) -> Generator[None]:
     """Make a context the current one."""
     token = _current.set(context)
     try:

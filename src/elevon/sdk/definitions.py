@@ -69,7 +69,7 @@ def of_function(kind: str, function: Callable[..., Any]) -> Site:
 
 def of_caller(kind: str, name: str, instance: object) -> Site:
     """The site of an instance that is being constructed: the first frame that is not its own `__init__`."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack() reads the source of every frame
+    frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - inspect.stack() reads every source
     while (
         frame.f_back is not None
         and frame.f_code.co_name == "__init__"

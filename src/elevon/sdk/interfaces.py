@@ -104,9 +104,10 @@ class Interface:
                 return {"o0": result}
             case Shape.TUPLE | Shape.NAMED:
                 wanted = len(self.outputs)
-                if not isinstance(result, tuple) or len(typing.cast("tuple[Any, ...]", result)) != wanted:
+                values = typing.cast("tuple[Any, ...]", result if isinstance(result, tuple) else ())
+                if len(values) != wanted:
                     raise site.error(f"returned {_short(result)}, but is annotated to return {wanted} values")
-                return dict(zip(self.outputs, typing.cast("tuple[Any, ...]", result), strict=True))
+                return dict(zip(self.outputs, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +180,15 @@ def of_annotations(
         shape = Shape.SINGLE
     else:
         shape = Shape.NAMED
-        named_tuple = typing.NamedTuple(f"{site.name}_outputs", list(outputs.items()))  # pyright: ignore[reportArgumentType]
+        named_tuple = typing.NamedTuple(f"{site.name}_outputs", list(outputs.items()))
     return Interface(read_inputs, read_outputs, shape, named_tuple, len(inputs))
+
+
+def fields_of(named: Any) -> tuple[str, ...]:
+    """The field names of a NamedTuple or of its class; empty for anything else."""
+    cls = named if isinstance(named, type) else type(named)
+    names = typing.cast("tuple[str, ...]", getattr(cls, "_fields", ()))
+    return names if issubclass(cls, tuple) else ()
 
 
 def to_message(interface: Interface) -> messages.TypedInterface:
@@ -213,12 +221,11 @@ def _hints(function: Callable[..., Any], site: definitions.Site) -> dict[str, An
 def _outputs(reader: _Reader, annotation: Any) -> tuple[dict[str, Parameter], Shape, Any]:
     if annotation is None or annotation is _NONE:
         return {}, Shape.NOTHING, None
-    if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
+    parts: list[tuple[str, Any]]
+    names = fields_of(annotation)
+    if names:
         named = typing.get_type_hints(annotation, include_extras=True)
-        parts = [
-            (name, named.get(name, Any))
-            for name in typing.cast("tuple[str, ...]", annotation._fields)
-        ]
+        parts = [(name, named.get(name, Any)) for name in names]
         shape, named_tuple = Shape.NAMED, annotation
     elif typing.get_origin(annotation) is tuple:
         arguments = typing.get_args(annotation)
@@ -235,6 +242,6 @@ def _outputs(reader: _Reader, annotation: Any) -> tuple[dict[str, Parameter], Sh
     )
 
 
-def _short(value: object) -> str:
+def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004 - a line of a terminal

@@ -81,8 +81,8 @@ class Condition:
 
     def __bool__(self) -> NoReturn:
         raise errors.UserError(
-            f"{_workflow_of(self)}: the condition {self} is known only when the workflow runs, so Python's if, and, or, "
-            "not and chained comparisons can't use it: use if_(condition, ...), & and |"
+            f"{_workflow_of(self)}: the condition {self} is known only when the workflow runs, so Python's if, and, "
+            "or, not and chained comparisons can't use it: use if_(condition, ...), & and |"
         )
 
 
@@ -116,9 +116,10 @@ def not_(condition: bool) -> bool:
     Raises:
         UserError: It is no condition.
     """
-    if isinstance(condition, bool):
-        return not condition
-    return typing.cast("bool", _opposite(as_condition(condition)))
+    written = typing.cast("object", condition)  # while a workflow is recorded, comparisons only type as bool
+    if isinstance(written, bool):
+        return not written
+    return typing.cast("bool", _opposite(as_condition(written)))
 
 
 def _opposite(condition: Condition) -> Condition:
@@ -179,8 +180,8 @@ class Promise:
     def __bool__(self) -> NoReturn:
         origin = reference(self)
         raise errors.UserError(
-            f"{origin.workflow}: {origin} is known only when the workflow runs, so Python's if, and, or and not can't use "
-            "it: use if_(condition, ...), & and |"
+            f"{origin.workflow}: {origin} is known only when the workflow runs, so Python's if, and, or and not "
+            "can't use it: use if_(condition, ...), & and |"
         )
 
     def __eq__(self, other: object) -> Comparison:  # type: ignore[override]
@@ -268,8 +269,8 @@ def _step(promise: Promise, key: str | int, spelling: str) -> Promise:
     if annotation is None:
         kind = typing.cast("str", getattr(origin.annotation, "__name__", str(origin.annotation)))
         raise errors.UserError(
-            f"{origin.workflow}: {origin} is of type {kind}, which has no {spelling} while the workflow is not yet running: "
-            "pass it to a task that reads it"
+            f"{origin.workflow}: {origin} is of type {kind}, which has no {spelling} before the workflow "
+            "runs: pass it to a task that reads it"
         )
     return Promise(dataclasses.replace(origin, annotation=annotation, path=(*origin.path, key)))
 
@@ -282,8 +283,8 @@ def _annotation_at(annotation: Any, key: str | int) -> Any:
         return _annotation_at(typing.get_args(annotation)[0], key)
     container, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in (list, dict) or container in (list, dict):
-        is_fitting = isinstance(key, int if list in (annotation, container) else str)
-        return (arguments[-1] if arguments else Any) if is_fitting else None
+        wanted = int if list in (annotation, container) else str
+        return (arguments[-1] if arguments else Any) if type(key) is wanted else None
     fields = _fields(annotation)
     return fields.get(key) if isinstance(key, str) else None
 
@@ -316,4 +317,6 @@ def _workflow_of(condition: Condition) -> str:
             for side in (left, right):
                 if is_promise(side):
                     return reference(side).workflow
+        case _:
+            pass
     return "workflow"

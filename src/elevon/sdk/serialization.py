@@ -6,12 +6,12 @@ and never touch a store.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from elevon import errors
 from elevon.idl import messages
 from elevon.sdk import files, graphs, interfaces, names, templates, types
-from elevon.sdk.tasks import Task
+from elevon.sdk.tasks import RunnableTask, Task
 from elevon.sdk.workflows import Workflow
 
 
@@ -48,10 +48,7 @@ def serialize(
             two things share a name.
     """
     collector = _Collector(names.Namer(project, domain, version))
-    if isinstance(entity, Task):
-        workflow = collector.single_task(entity)
-    else:
-        workflow = collector.workflow(entity)
+    workflow = collector.single_task(entity) if isinstance(entity, Task) else collector.workflow(entity)
     return Serialized(
         workflow=workflow,
         sub_workflows=tuple(collector.sub_workflows.values()),
@@ -124,26 +121,24 @@ class _Collector:
 
     def _node(self, node: graphs.Node) -> messages.Node:
         made = messages.Node(id=node.id, inputs=node.bindings, upstream_node_ids=node.upstream)
-        target = node.target
-        entity = target if isinstance(target, Task) else None
-        made.metadata.CopyFrom(templates.node_metadata(node.name, entity, node.settings))
-        match target:
-            case graphs.Branch():
-                made.branch_node.if_else.CopyFrom(self._if_else(node.id, target))
-            case graphs.Subflow(name=name):
-                self.sub_workflows[name] = self._subflow(target)
-                made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(name))
-            case Task():
-                self._add_task(target)
-                made.task_node.reference_id.CopyFrom(self.namer.task(target.site.full_name))
-                made.task_node.overrides.CopyFrom(templates.node_overrides(target, node.settings))
-            case Workflow():
-                name = target.site.full_name
-                if name not in self.sub_workflows or self.entities.get(name) is not target:
-                    self.sub_workflows[name] = self.workflow(target)
-                made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(name))
-            case _:
-                raise errors.BugError(f"node {node.id} runs {target!r}, which is of no known kind")
+        target: object = node.target
+        task = cast("Task[..., Any]", target) if isinstance(target, Task) else None
+        made.metadata.CopyFrom(templates.node_metadata(node.name, task, node.settings))
+        if task is not None:
+            self._add_task(task)
+            made.task_node.reference_id.CopyFrom(self.namer.task(task.site.full_name))
+            made.task_node.overrides.CopyFrom(templates.node_overrides(task, node.settings))
+        elif isinstance(target, graphs.Branch):
+            made.branch_node.if_else.CopyFrom(self._if_else(node.id, target))
+        elif isinstance(target, graphs.Subflow):
+            self.sub_workflows[target.name] = self._subflow(target)
+            made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(target.name))
+        elif isinstance(target, Workflow):
+            flow = cast("Workflow[..., Any]", target)
+            self._add_workflow(flow)
+            made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(flow.site.full_name))
+        else:
+            raise errors.BugError(f"node {node.id} runs {target!r}, which is of no known kind")
         return made
 
     def _if_else(self, node_id: str, branch: graphs.Branch) -> messages.IfElseBlock:
@@ -175,18 +170,22 @@ class _Collector:
 
     def _add_task(self, task: Task[..., Any]) -> None:
         name = task.site.full_name
-        if self._claim(task):
-            names.check_loadable(task)
+        self._claim(task)
+        if name not in self.tasks:
+            if isinstance(task, RunnableTask):
+                names.check_loadable(task)
             self.tasks[name] = templates.task_template(task, self.namer.task(name))
 
-    def _claim(self, entity: graphs.Entity) -> bool:
-        """Whether this entity is new; its name must not be another's."""
-        name = entity.site.full_name
-        other = self.entities.setdefault(name, entity)
+    def _add_workflow(self, flow: Workflow[..., Any]) -> None:
+        name = flow.site.full_name
+        self._claim(flow)
+        if name not in self.sub_workflows:
+            self.sub_workflows[name] = self.workflow(flow)
+
+    def _claim(self, entity: graphs.Entity) -> None:
+        other = self.entities.setdefault(entity.site.full_name, entity)
         if other is not entity:
             raise entity.site.error(f"has the same name as {other.site}: rename one of them")
-        is_new = name not in self.tasks
-        return is_new
 
 
 def _parameters(entity: Workflow[..., Any] | Task[..., Any]) -> messages.ParameterMap:

@@ -226,9 +226,9 @@ class TaskDecorator(Generic[O]):
 def task_decorator(
     make: Callable[Concatenate[Callable[..., Any], O], RunnableTask[..., Any]],
 ) -> TaskDecorator[O]:
-    """A decorator made from a task class: `hive_task = task_decorator(HiveTask)`.
+    """Make a decorator from a task class, in one line: `hive_task` from `HiveTask`.
 
-    The decorator works bare and with the keywords of the class's constructor, and what it decorates keeps its types.
+    It works bare and with the keywords of the class's constructor, and what it decorates keeps its types.
     """
     return TaskDecorator(make)
 

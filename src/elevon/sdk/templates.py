@@ -24,7 +24,7 @@ def task_template(task: Task[..., Any], identifier: messages.Identifier) -> mess
         ),
         timeout=_duration(given.timeout),
         retries=messages.RetryStrategy(retries=given.retries),
-        interruptible=given.interruptible,
+        interruptible=given.interruptible,  # pyright: ignore[reportArgumentType] - None leaves the oneof unset
     )
     config = dict(task.config())
     if given.queue_timeout is not None:
@@ -47,11 +47,12 @@ def node_metadata(
     """Metadata of a node: the task's settings, as far as the call did not override them."""
     own = settings.TaskSettings() if task is None else task.settings
     over = overrides or settings.NodeSettings()
+    interruptible = own.interruptible if over.interruptible is None else over.interruptible
     return messages.NodeMetadata(
         name=name,
         timeout=_duration(own.timeout if over.timeout is None else over.timeout),
         retries=messages.RetryStrategy(retries=own.retries if over.retries is None else over.retries),
-        interruptible=own.interruptible if over.interruptible is None else over.interruptible,
+        interruptible=interruptible,  # pyright: ignore[reportArgumentType] - None leaves the oneof unset
     )
 
 

@@ -6,8 +6,8 @@ other than the function that it is given.
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, cast
 
 from elevon import errors
 from elevon.idl import messages
@@ -71,7 +71,7 @@ def current() -> Scope | None:
 
 
 @contextlib.contextmanager
-def recording(scope: Scope | None) -> Iterator[None]:
+def recording(scope: Scope | None) -> Generator[None]:
     """Record calls into a scope; None stops recording, so that calls run."""
     token = _current.set(scope)
     try:
@@ -177,16 +177,16 @@ def _check_owner(scope: Scope, value: object) -> None:
         origin = promises.reference(value)
         raise scope.site.error(f"{origin} belongs to {origin.workflow}: pass it in as a parameter")
     if isinstance(value, list):
-        for item in value:  # pyright: ignore[reportUnknownVariableType]
-            _check_owner(scope, item)  # pyright: ignore[reportUnknownArgumentType]
+        for item in cast("list[object]", value):
+            _check_owner(scope, item)
     if isinstance(value, dict):
-        for item in value.values():  # pyright: ignore[reportUnknownVariableType]
-            _check_owner(scope, item)  # pyright: ignore[reportUnknownArgumentType]
+        for item in cast("dict[str, object]", value).values():
+            _check_owner(scope, item)
 
 
 def _nodes_of(scope: Scope, result: object) -> Sequence[str]:
     if promises.is_promise(result) and promises.reference(result).node_id:
         return [promises.reference(result).node_id]
     if isinstance(result, tuple) and result:
-        return [node_id for item in result for node_id in _nodes_of(scope, item)]  # pyright: ignore[reportUnknownVariableType]
+        return [node_id for item in cast("tuple[object, ...]", result) for node_id in _nodes_of(scope, item)]
     raise scope.site.error(f"after={result!r} holds no result of a call in this workflow")
