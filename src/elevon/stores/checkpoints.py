@@ -1,0 +1,73 @@
+"""Moves what is in the write-ahead log into the database, beside the commits.
+
+A checkpoint in the thread that commits would let every thousandth page wait for two more syncs. It must never delay a
+commit, but where readers or steady writing keep the log from ever being reset, it must cap its growth all the same.
+"""
+
+import threading
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from elevon.stores import connections
+
+_PAGE_THRESHOLD: Final = 1000
+_PAGE_LIMIT: Final = 16 * _PAGE_THRESHOLD
+
+
+class Checkpointer:
+    """One thread with a connection of its own.
+
+    Args:
+        path: The database.
+        writer: The connection that writes it; touched in its own thread only, by `after_group`.
+    """
+
+    def __init__(self, path: Path, writer: connections.Connection) -> None:
+        self._writer = writer
+        self._page_count = 0
+        self._is_closing = False
+        self._is_due = threading.Event()
+        self._connection = connections.open_writer(path)
+        writer.handle.set_wal_hook(self._on_commit)
+        self._thread = threading.Thread(target=self._run, name="elevon-store-checkpoints", daemon=True)
+        self._thread.start()
+
+    def after_group(self) -> None:
+        """Have the log moved if it has grown; called by the writer's thread between two transactions."""
+        if self._page_count >= _PAGE_LIMIT:
+            # Most of it is moved already, so this is short; it lets the next commit begin the log anew.
+            _checkpoint(self._writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._page_count = 0
+        elif self._page_count >= _PAGE_THRESHOLD:
+            self._is_due.set()
+
+    def close(self) -> None:
+        """Move everything, empty the log, and end; call it when the writer is closed."""
+        self._is_closing = True
+        self._is_due.set()
+        self._thread.join()
+        _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close()
+
+    def _on_commit(self, _connection: object, _database: str, page_count: int) -> int:
+        self._page_count = page_count
+        return apsw.SQLITE_OK
+
+    def _run(self) -> None:
+        while True:
+            self._is_due.wait()
+            if self._is_closing:
+                return
+            self._is_due.clear()
+            _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def _checkpoint(connection: connections.Connection, mode: int) -> None:
+    try:
+        connection.handle.wal_checkpoint(mode=mode)
+    except apsw.Error:
+        # The log keeps what could not be moved, so nothing is lost: a later checkpoint moves it. A full disk or a
+        # fault of it is told by the commits themselves.
+        return

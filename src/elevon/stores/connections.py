@@ -1,0 +1,148 @@
+"""SQLite connections, set up to be durable, and what SQLite's errors mean in elevon's words.
+
+It owns the pragmas and the translation of `apsw` exceptions; it must never let one of those out.
+"""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from elevon import errors
+
+BUSY_TIMEOUT_MS: Final = 10_000
+WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_MODE_TRIES: Final = 200
+_MODE_PAUSE_S: Final = 0.01
+
+
+class Connection:
+    """One connection; what is bound and returned is what SQLite knows: int, float, str, bytes, None.
+
+    Args:
+        handle: Owned by this connection from now on.
+    """
+
+    def __init__(self, handle: apsw.Connection) -> None:
+        # apsw's own annotations name a type that Python 3.12 brought, so they can't be checked with 3.11.
+        self.handle: Any = handle
+
+    def execute(self, statement: str, *parameters: object) -> None:
+        """Carry out a statement for its effect, or a script without parameters."""
+        self.handle.execute(statement, parameters or None)
+
+    def value(self, statement: str, *parameters: object) -> Any:
+        """The only row: its value if it has one column, else a tuple; None if there is no row."""
+        return self.handle.execute(statement, parameters or None).get
+
+    def all(self, statement: str, *parameters: object) -> list[Any]:
+        """All rows, as tuples."""
+        return self.handle.execute(statement, parameters or None).fetchall()
+
+    @contextmanager
+    def transaction(self, begin: str) -> Generator[None]:
+        """Commit what is done inside, or roll it back where it raises.
+
+        Args:
+            begin: `BEGIN` for a consistent look at several tables, `BEGIN IMMEDIATE` to write.
+        """
+        self.handle.execute(begin)
+        try:
+            yield
+            self.handle.execute("COMMIT")
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def roll_back(self) -> None:
+        """Drop what the open transaction did, if there is one."""
+        try:
+            if self.handle.in_transaction:
+                self.handle.execute("ROLLBACK")
+        except apsw.Error:
+            # SQLite has rolled back by itself, or the next BEGIN fails and says so to whoever waits then.
+            return
+
+    def close(self) -> None:
+        """Release the file."""
+        self.handle.close()
+
+
+def open_writer(path: Path) -> Connection:
+    """A connection that commits durably; creates the file.
+
+    Raises:
+        apsw.Error: As SQLite raises it; see `translated`.
+    """
+    connection = Connection(apsw.Connection(str(path)))
+    connection.handle.set_busy_timeout(BUSY_TIMEOUT_MS)
+    _enter_wal_mode(connection)
+    connection.execute(
+        "PRAGMA synchronous = FULL;"
+        "PRAGMA fullfsync = ON;"  # macOS: fsync alone leaves the data in the drive's cache
+        "PRAGMA checkpoint_fullfsync = ON;"
+        "PRAGMA wal_autocheckpoint = 0;"  # the checkpoint thread does it, off the path of commits
+        f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES};"
+        "PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -16384;"
+    )
+    return connection
+
+
+def open_reader(path: Path) -> Connection:
+    """A connection that can't change anything.
+
+    Raises:
+        apsw.Error: As SQLite raises it; see `translated`.
+    """
+    connection = Connection(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE))
+    connection.handle.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")
+    return connection
+
+
+def translated(error: Exception, path: Path) -> errors.ElevonError:
+    """What an exception of SQLite means, as one sentence about the file."""
+    match error:
+        case errors.ElevonError():
+            return error
+        case apsw.CorruptError() | apsw.NotADBError():
+            return errors.CorruptStateError(
+                f"the state database {path} is damaged or not a database ({error}): "
+                "restore it from a copy, or use another home"
+            )
+        case apsw.FullError():
+            return errors.UnavailableError(
+                f"the disk that holds {path} is full: make room, then resume; nothing that was durable is lost"
+            )
+        case apsw.BusyError() | apsw.LockedError():
+            return errors.UnavailableError(
+                f"the state database {path} was locked by another process for more than "
+                f"{BUSY_TIMEOUT_MS // 1000} seconds: end that process, then try again"
+            )
+        case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
+            return errors.UnavailableError(
+                f"the state database {path} can't be written ({error}): make the file and its directory writable, "
+                "or use another home"
+            )
+        case apsw.IOError():
+            return errors.UnavailableError(
+                f"the disk that holds {path} has a fault ({error}): mend it, then resume"
+            )
+        case _:
+            return errors.BugError(f"SQLite refused a statement on {path}: {type(error).__name__}: {error}")
+
+
+def _enter_wal_mode(connection: Connection) -> None:
+    # Changing the mode needs the file alone and does not wait for it: another process may be doing the same.
+    for tries_left in reversed(range(_MODE_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except (apsw.BusyError, apsw.LockedError):
+            if not tries_left:
+                raise
+            time.sleep(_MODE_PAUSE_S)

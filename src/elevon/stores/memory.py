@@ -1,0 +1,223 @@
+"""The store of tests: everything in dictionaries, with the semantics of a durable store.
+
+Records are kept encoded, so that nothing that is read is the object that was written. It outlives `close`: an engine
+that "crashed" is replaced by another one that opens the same store. Never used for what a user wants to keep.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from elevon import errors, ports
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.leases import Lease, Request
+from elevon.records.phases import ExecutionPhase
+from elevon.records.transitions import Transition
+from elevon.stores import refusals, rows
+
+
+class _Kept:
+    """All rows of one execution."""
+
+    def __init__(self, record: rows.Row, order: int, digests: frozenset[str]) -> None:
+        self.record = record
+        self.order = order
+        self.digests = digests
+        self.current: dict[str, dict[tuple[str | int, ...], rows.Row]] = {
+            "nodes": {},
+            "attempts": {},
+            "onces": {},
+        }
+        self.transitions: list[rows.Row] = []
+        self.requests: dict[str, rows.Row] = {}
+        self.lease: Lease | None = None
+
+
+class MemoryStateStore:
+    """An adapter of `ports.StateStore` without a disk.
+
+    Args:
+        clock: Says which leases have expired when an execution is deleted.
+        is_owner_alive: False for an owner that is provably dead; the default proves nothing.
+        fail_commit: Called with the number of each `commit`, from 1; True makes it fail as a full disk would.
+    """
+
+    def __init__(
+        self,
+        clock: ports.Clock,
+        is_owner_alive: Callable[[str], bool] = lambda _owner: True,
+        fail_commit: Callable[[int], bool] = lambda _number: False,
+    ) -> None:
+        self._clock = clock
+        self._is_owner_alive = is_owner_alive
+        self._fail_commit = fail_commit
+        self._commit_numbers = itertools.count(1)
+        self._orders = itertools.count(1)
+        self._fencings = itertools.count(1)
+        self._is_open = False
+        self._executions: dict[ExecutionId, _Kept] = {}
+        self._artifacts: dict[str, bytes] = {}
+
+    async def open(self) -> None:
+        self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
+        self._check_open()
+        row = rows.of_change(record, record.id)
+        if record.id in self._executions:
+            raise refusals.exists(record.id)
+        digests = rows.artifact_digests(record, artifacts)
+        self._executions[record.id] = _Kept(row, next(self._orders), digests)
+        for digest, content in artifacts.items():
+            self._artifacts.setdefault(digest, bytes(content))
+
+    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+        self._check_open()
+        batch = [rows.of_change(change, lease.execution) for change in changes]
+        if self._fail_commit(next(self._commit_numbers)):
+            raise errors.UnavailableError("the disk of the store in memory is full, as the test wants it")
+        kept = self._executions.get(lease.execution)
+        if kept is None or not _is_same_tenure(kept.lease, lease):
+            raise refusals.fenced(lease)
+        for row in batch:
+            if row.table == "executions":
+                kept.record = row
+            elif row.table == "transitions":
+                kept.transitions.append(row)
+            else:
+                kept.current[row.table][row.key] = row
+
+    async def load_execution(self, execution: ExecutionId) -> ports.StoredExecution:
+        kept = self._find(execution)
+        return ports.StoredExecution(
+            execution=_execution_of(kept.record, execution),
+            nodes=_all_of(rows.NODES, kept.current["nodes"], execution),
+            attempts=_all_of(rows.ATTEMPTS, kept.current["attempts"], execution),
+            onces=_all_of(rows.ONCES, kept.current["onces"], execution),
+        )
+
+    async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
+        return _execution_of(self._find(execution).record, execution)
+
+    async def list_executions(
+        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+    ) -> Sequence[ExecutionRecord]:
+        self._check_open()
+        newest_first = sorted(
+            self._executions.items(), key=lambda item: (item[1].record.key[1], item[1].order), reverse=True
+        )
+        wanted = (
+            _execution_of(kept.record, execution)
+            for execution, kept in newest_first
+            if not phases or kept.record.key[0] in phases
+        )
+        return tuple(itertools.islice(wanted, limit or None))
+
+    async def list_transitions(
+        self, execution: ExecutionId, after: int = 0, node_id: str | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        kept = self._find(execution)
+        return tuple(
+            (sequence, rows.TRANSITIONS.one(row.version, row.content, execution))
+            for sequence, row in enumerate(kept.transitions, start=1)
+            if sequence > after and (node_id is None or row.key == (node_id,))
+        )
+
+    async def delete_execution(self, execution: ExecutionId) -> None:
+        kept = self._find(execution)
+        if kept.lease is not None and self._is_live(kept.lease, self._clock.now()):
+            raise refusals.leased(kept.lease)
+        del self._executions[execution]
+        still_needed = frozenset[str]().union(*(other.digests for other in self._executions.values()))
+        for digest in kept.digests - still_needed:
+            self._artifacts.pop(digest, None)
+
+    async def put_artifact(self, digest: str, content: bytes) -> None:
+        self._check_open()
+        self._artifacts.setdefault(digest, bytes(content))
+
+    async def get_artifact(self, digest: str) -> bytes:
+        self._check_open()
+        try:
+            return self._artifacts[digest]
+        except KeyError:
+            raise refusals.no_artifact(digest) from None
+
+    async def acquire_lease(
+        self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
+    ) -> Lease | None:
+        kept = self._find(execution)
+        if kept.lease is not None and kept.lease.owner != owner and self._is_live(kept.lease, now):
+            return None
+        kept.lease = Lease(
+            execution=execution, owner=owner, fencing=next(self._fencings), expires_at=expires_at
+        )
+        return kept.lease
+
+    async def renew_leases(self, owner: str, expires_at: datetime) -> Sequence[Lease]:
+        self._check_open()
+        renewed: list[Lease] = []
+        for kept in self._executions.values():
+            if kept.lease is not None and kept.lease.owner == owner:
+                kept.lease = msgspec.structs.replace(kept.lease, expires_at=expires_at)
+                renewed.append(kept.lease)
+        return tuple(renewed)
+
+    async def release_lease(self, lease: Lease) -> None:
+        self._check_open()
+        kept = self._executions.get(lease.execution)
+        if kept is not None and _is_same_tenure(kept.lease, lease):
+            kept.lease = None
+
+    async def get_lease(self, execution: ExecutionId) -> Lease | None:
+        return self._find(execution).lease
+
+    async def put_request(self, request: Request) -> None:
+        content = rows.encode(request, request.execution)
+        row = rows.Row("requests", (request.kind,), request.version, content)
+        self._find(request.execution).requests.setdefault(request.kind, row)
+
+    async def list_requests(self, owner: str) -> Sequence[Request]:
+        self._check_open()
+        return tuple(
+            rows.REQUESTS.one(row.version, row.content, execution)
+            for execution, kept in self._executions.items()
+            if kept.lease is not None and kept.lease.owner == owner
+            for row in kept.requests.values()
+        )
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise refusals.closed("in memory")
+
+    def _find(self, execution: ExecutionId) -> _Kept:
+        self._check_open()
+        try:
+            return self._executions[execution]
+        except KeyError:
+            raise refusals.no_execution(execution) from None
+
+    def _is_live(self, lease: Lease, now: datetime) -> bool:
+        return lease.expires_at > now and self._is_owner_alive(lease.owner)
+
+
+def _is_same_tenure(current: Lease | None, lease: Lease) -> bool:
+    return current is not None and (current.owner, current.fencing) == (lease.owner, lease.fencing)
+
+
+def _execution_of(row: rows.Row, execution: ExecutionId) -> ExecutionRecord:
+    return rows.EXECUTIONS.one(row.version, row.content, execution)
+
+
+def _all_of(
+    decoder: rows.RowDecoder[rows.R], kept: Mapping[tuple[str | int, ...], rows.Row], execution: ExecutionId
+) -> tuple[rows.R, ...]:
+    in_order: Iterable[rows.Row] = (kept[key] for key in sorted(kept))
+    return tuple(decoder.one(row.version, row.content, execution) for row in in_order)

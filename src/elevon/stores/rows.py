@@ -1,0 +1,150 @@
+"""Records as rows: which table, which key, which version, which bytes.
+
+It owns the encoding that all adapters share, so that what is stored means the same everywhere. A row carries the
+version of its record's layout: an older one is read with the defaults of what was added since, a newer one is
+refused. Never does I/O.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from elevon import errors
+from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.leases import Request
+from elevon.records.nodes import NodeRecord
+from elevon.records.transitions import Transition
+
+R = TypeVar("R", bound=msgspec.Struct)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+class Row(NamedTuple):
+    """One record, ready to be stored under its execution.
+
+    Attributes:
+        table: Name of the table.
+        key: The columns that make it unique in its execution; what an upsert goes by.
+        version: Version of the record's layout.
+        content: The record.
+    """
+
+    table: str
+    key: tuple[str | int, ...]
+    version: int
+    content: bytes
+
+
+def microseconds(at: datetime) -> int:
+    """An instant as whole microseconds since 1970, exactly."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(microseconds_since_epoch: int) -> datetime:
+    """The instant that `microseconds` was made from, in UTC."""
+    return _EPOCH + microseconds_since_epoch * _MICROSECOND
+
+
+class RowDecoder(Generic[R]):
+    """Reads one type of record, one by one or many at once.
+
+    Args:
+        record_type: A struct with a `version` whose default is the version that this elevon writes.
+    """
+
+    def __init__(self, record_type: type[R]) -> None:
+        fields = msgspec.structs.fields(record_type)
+        self._newest = next(field.default for field in fields if field.name == "version")
+        self._one = msgspec.msgpack.Decoder(record_type)
+        self._many: msgspec.msgpack.Decoder[list[R]] = msgspec.msgpack.Decoder(list[record_type])
+
+    def one(self, version: int, content: bytes, subject: object) -> R:
+        """The record.
+
+        Args:
+            subject: Whose row it is, for the error.
+
+        Raises:
+            CorruptStateError: Written by a newer elevon, or damaged.
+        """
+        self._check(version, subject)
+        return _decoded(self._one, content, subject)
+
+    def many(self, newest_version: int, count: int, joined: bytes, subject: object) -> list[R]:
+        """The records whose bytes follow each other in `joined`: one call for thousands of rows.
+
+        Raises:
+            CorruptStateError: One is written by a newer elevon, or damaged.
+        """
+        self._check(newest_version, subject)
+        return _decoded(self._many, _ARRAY_32 + count.to_bytes(4, "big") + joined, subject)
+
+    def _check(self, version: int, subject: object) -> None:
+        if version > self._newest:
+            raise errors.CorruptStateError(
+                f"{subject} was written by a newer elevon (record version {version}, "
+                f"this one reads up to {self._newest}): upgrade elevon"
+            )
+
+
+_ARRAY_32: Final = b"\xdd"  # msgpack: an array whose length follows in four bytes
+EXECUTIONS: Final = RowDecoder(ExecutionRecord)
+NODES: Final = RowDecoder(NodeRecord)
+ATTEMPTS: Final = RowDecoder(AttemptRecord)
+ONCES: Final = RowDecoder(OnceRecord)
+TRANSITIONS: Final = RowDecoder(Transition)
+REQUESTS: Final = RowDecoder(Request)
+
+
+def of_change(change: Change, execution: ExecutionId) -> Row:
+    """The row of a changed record.
+
+    Raises:
+        BugError: It belongs to another execution, or holds what can't be stored.
+    """
+    if isinstance(change, ExecutionRecord) and change.id != execution:
+        raise errors.BugError(f"a change of {change.id} was handed in with the lease of {execution}")
+    table, key_of = _TABLES[type(change)]
+    return Row(table, key_of(change), change.version, encode(change, execution))
+
+
+def encode(record: msgspec.Struct, subject: object) -> bytes:
+    """The bytes of a record.
+
+    Raises:
+        BugError: It holds what can't be stored, such as text with lone surrogates.
+    """
+    try:
+        return _encoder.encode(record)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise errors.BugError(
+            f"{subject} has a {type(record).__name__} that can't be stored: {error}"
+        ) from error
+
+
+def artifact_digests(record: ExecutionRecord, artifacts: Iterable[str]) -> frozenset[str]:
+    """The artifacts that keep alive with an execution."""
+    return frozenset({record.closure_digest, record.code_digest, *artifacts}) - {""}
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[Any], content: bytes, subject: object) -> Any:
+    try:
+        return decoder.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise errors.CorruptStateError(f"{subject} has a row that can't be read: {error}") from error
+
+
+_TABLES: Final[dict[type, tuple[str, Callable[[Any], tuple[str | int, ...]]]]] = {
+    ExecutionRecord: ("executions", lambda record: (record.phase, microseconds(record.created_at))),
+    NodeRecord: ("nodes", lambda record: (record.node_id,)),
+    AttemptRecord: ("attempts", lambda record: (record.node_id, record.attempt)),
+    OnceRecord: ("onces", lambda record: (record.node_id, record.attempt, record.key)),
+    Transition: ("transitions", lambda record: (record.node_id,)),
+}

@@ -1,0 +1,55 @@
+"""The schema of the state database: numbered SQL files, each applied once, in order, in a transaction of its own.
+
+`PRAGMA user_version` holds the number of the last file that was applied. It must never touch a database that a newer
+elevon, or something else, has written.
+"""
+
+import importlib.resources
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from elevon import errors
+from elevon.stores import connections
+
+APPLICATION_ID: Final = 0x656C766E  # "elvn"
+
+
+def migrate(connection: connections.Connection, path: Path) -> None:
+    """Bring the schema up to date; safe while other processes do the same.
+
+    Raises:
+        CorruptStateError: A newer elevon wrote it, or it is no database of elevon.
+    """
+    if _number(connection, path) == len(migrations()):
+        return
+    for number, script in enumerate(migrations(), start=1):
+        with connection.transaction("BEGIN IMMEDIATE"):
+            if _number(connection, path) < number:
+                connection.execute(script)
+                connection.execute(
+                    f"PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID}"
+                )
+
+
+@cache
+def migrations() -> tuple[str, ...]:
+    """The scripts, in order; the first one is number 1."""
+    folder = importlib.resources.files("elevon.stores") / "migrations"
+    scripts = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+    )
+    return tuple(script.read_text(encoding="utf-8") for script in scripts)
+
+
+def _number(connection: connections.Connection, path: Path) -> int:
+    number: int = connection.value("PRAGMA user_version")
+    is_empty = not connection.value("SELECT count(*) FROM sqlite_schema")
+    if not is_empty and connection.value("PRAGMA application_id") != APPLICATION_ID:
+        raise errors.CorruptStateError(f"{path} is a database of another program: use another home")
+    if number > len(migrations()):
+        raise errors.CorruptStateError(
+            f"{path} was written by a newer elevon (schema {number}, this one knows up to {len(migrations())}): "
+            "upgrade elevon"
+        )
+    return number

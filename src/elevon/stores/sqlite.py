@@ -1,0 +1,191 @@
+"""The store of a home: one SQLite file that several processes share.
+
+Writes go through one thread (`writers`), reads through a small pool of connections, checkpoints through a thread of
+their own. What is written is durable when a method returns: WAL with synchronous=FULL, never less.
+"""
+
+import asyncio
+import functools
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import apsw
+
+from elevon import errors, ports
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.leases import Lease, Request
+from elevon.records.phases import ExecutionPhase
+from elevon.records.transitions import Transition
+from elevon.stores import (
+    batches,
+    checkpoints,
+    connections,
+    filesystems,
+    reads,
+    refusals,
+    rows,
+    schemas,
+    writers,
+    writes,
+)
+from elevon.stores.connections import Connection
+
+T = TypeVar("T")
+_READER_COUNT: Final = 2
+
+
+class SqliteStateStore:
+    """The adapter of `ports.StateStore` on one file.
+
+    Args:
+        path: The file; it and its directory are created by `open`. Beside it SQLite keeps `-wal` and `-shm`.
+        clock: Says which leases have expired when an execution is deleted.
+        is_owner_alive: False for an owner that is provably dead; called from the writer's thread, so it is quick.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: ports.Clock,
+        is_owner_alive: Callable[[str], bool] = lambda _owner: True,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._is_owner_alive = is_owner_alive
+        self._parts: _Parts | None = None
+
+    async def open(self) -> None:
+        if self._parts is None:
+            self._parts = await asyncio.to_thread(_assemble, self._path)
+
+    async def close(self) -> None:
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await asyncio.to_thread(parts.close)
+
+    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
+        row = rows.of_change(record, record.id)
+        kept = dict(artifacts)
+        await self._write(lambda connection: writes.create_execution(connection, record, row, kept))
+
+    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+        batch = batches.Batch(lease, [rows.of_change(change, lease.execution) for change in changes])
+        await self._opened().writer.submit(batch)
+
+    async def load_execution(self, execution: ExecutionId) -> ports.StoredExecution:
+        return await self._read(reads.load_execution, execution)
+
+    async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
+        return await self._read(reads.get_execution, execution)
+
+    async def list_executions(
+        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+    ) -> Sequence[ExecutionRecord]:
+        return await self._read(reads.list_executions, phases, limit)
+
+    async def list_transitions(
+        self, execution: ExecutionId, after: int = 0, node_id: str | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        return await self._read(reads.list_transitions, execution, after, node_id)
+
+    async def delete_execution(self, execution: ExecutionId) -> None:
+        now, is_owner_alive = self._clock.now(), self._is_owner_alive
+        await self._write(
+            lambda connection: writes.delete_execution(connection, execution, now, is_owner_alive)
+        )
+
+    async def put_artifact(self, digest: str, content: bytes) -> None:
+        await self._write(lambda connection: writes.put_artifact(connection, digest, content))
+
+    async def get_artifact(self, digest: str) -> bytes:
+        return await self._read(reads.get_artifact, digest)
+
+    async def acquire_lease(
+        self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
+    ) -> Lease | None:
+        wanted = Lease(execution=execution, owner=owner, fencing=0, expires_at=expires_at)
+        is_owner_alive = self._is_owner_alive
+        return await self._write(
+            lambda connection: writes.acquire_lease(connection, wanted, now, is_owner_alive)
+        )
+
+    async def renew_leases(self, owner: str, expires_at: datetime) -> Sequence[Lease]:
+        return await self._write(lambda connection: writes.renew_leases(connection, owner, expires_at))
+
+    async def release_lease(self, lease: Lease) -> None:
+        await self._write(lambda connection: writes.release_lease(connection, lease))
+
+    async def get_lease(self, execution: ExecutionId) -> Lease | None:
+        return await self._read(reads.get_lease, execution)
+
+    async def put_request(self, request: Request) -> None:
+        content = rows.encode(request, request.execution)
+        await self._write(lambda connection: writes.put_request(connection, request, content))
+
+    async def list_requests(self, owner: str) -> Sequence[Request]:
+        return await self._read(reads.list_requests, owner)
+
+    def _opened(self) -> "_Parts":
+        if self._parts is None:
+            raise refusals.closed(str(self._path))
+        return self._parts
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await self._opened().writer.submit(work)
+
+    async def _read(self, function: Callable[..., T], *args: object) -> T:
+        parts = self._opened()
+        work = functools.partial(parts.read, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(parts.executor, work)
+
+
+class _Parts:
+    """What an open store consists of."""
+
+    def __init__(self, path: Path, connection: Connection) -> None:
+        self._path = path
+        self._readers: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        for _ in range(_READER_COUNT):
+            self._readers.put(connections.open_reader(path))
+        self._checkpointer = checkpoints.Checkpointer(path, connection)
+        self.executor = ThreadPoolExecutor(_READER_COUNT, thread_name_prefix="elevon-store-reader")
+        self.writer = writers.GroupWriter(connection, path, self._checkpointer.after_group)
+
+    def read(self, function: Callable[..., T], *args: object) -> T:
+        """Call a function of `reads` with a connection of the pool."""
+        connection = self._readers.get()
+        try:
+            return function(connection, *args)
+        except apsw.Error as error:
+            raise connections.translated(error, self._path) from error
+        finally:
+            self._readers.put(connection)
+
+    def close(self) -> None:
+        """Finish what was handed in, then leave one file behind, without a WAL, if nobody else has it open."""
+        self.executor.shutdown()
+        for _ in range(_READER_COUNT):
+            self._readers.get().close()
+        self.writer.close()
+        self._checkpointer.close()
+
+
+def _assemble(path: Path) -> _Parts:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        filesystems.refuse_network(path)
+        connection = connections.open_writer(path)
+        schemas.migrate(connection, path)
+        return _Parts(path, connection)
+    except OSError as error:
+        raise errors.UnavailableError(
+            f"the home {path.parent} can't be used ({error.strerror}): make it writable, or choose another one"
+        ) from error
+    except apsw.Error as error:
+        raise connections.translated(error, path) from error
