@@ -1,0 +1,66 @@
+"""What a workflow author writes: every line must pass."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple, assert_type
+
+from elevon import OnFailure, Resources, current_context, if_, not_, task, workflow
+
+
+@dataclass
+class Point:
+    x: int
+    names: list[str]
+
+
+class Both(NamedTuple):
+    total: int
+    text: str
+
+
+@task
+def count(text: str) -> int:
+    current_context().logger.info("counting")
+    return len(text)
+
+
+@task(retries=2, timeout=timedelta(minutes=1), requests=Resources(cpu=2, mem="1Gi"), environment={"A": "b"})
+def both(total: int, factor: float = 1.0) -> Both:
+    return Both(total, str(factor))
+
+
+@task
+def point(x: int) -> Point:
+    return Point(x, [])
+
+
+@task
+def announce(text: str) -> None: ...
+
+
+@workflow
+def inner(x: int) -> Point:
+    return point(x)
+
+
+@workflow(on_failure=OnFailure.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE)
+def outer(text: str, limit: int = 3) -> tuple[int, str]:
+    counted = count(text)
+    assert_type(counted, int)
+    total, written = both(counted, factor=0.5)
+    assert_type(written, str)
+    done = announce.with_overrides(node_name="last", retries=1, after=[total])(written)
+    assert_type(inner(total), Point)
+    assert_type(inner(total).names[0], str)
+    chosen = if_((counted > limit) & not_(total == 2), lambda: count(text)).elif_(
+        limit == 3, lambda: count(written)
+    )
+    result = chosen.else_fail("too long")
+    assert_type(result, int)
+    other = if_(counted > 1, lambda: both(1)).else_(lambda: both(2))
+    assert_type(other, Both)
+    inner.with_overrides(after=[done, result])(x=other.total)
+    return result, other.text
+
+
+assert_type(outer("a", limit=2), tuple[int, str])
