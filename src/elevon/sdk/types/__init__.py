@@ -12,6 +12,7 @@ from elevon.idl.json_values import from_json as json_to_literal
 from elevon.idl.json_values import to_json as literal_to_json
 from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.files import Directory, File
+from elevon.sdk.types.pickles import warn_of_pickles
 from elevon.sdk.types.python_types import python_type_of
 from elevon.sdk.types.resolution import transformer_for
 from elevon.sdk.types.texts import from_json, from_text
@@ -44,6 +45,7 @@ def literal_type_of(annotation: Any) -> LiteralType:
     """
     made = LiteralType()
     made.CopyFrom(transformer_for(annotation).literal_type)
+    warn_of_pickles(made)
     return made
 
 

@@ -6,12 +6,13 @@ and reading one runs code: nothing but the task that declares such a parameter m
 
 import logging
 import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from elevon.errors import UserError
 from elevon.idl import literal_types, literals
-from elevon.idl.messages import Literal
+from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.packing import unpacker_for
 from elevon.sdk.types.transformers import (
     FileSink,
@@ -27,16 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 def pickle_of(annotation: Any) -> Transformer:
-    """The transformer of a type that has no other; it warns once for each type."""
-    if annotation is not bytes:
-        _log.warning(
-            "%s travels as a pickle, which needs the same Python and the same code on both sides; "
-            "a dataclass, a pydantic model or a File does not",
-            type_name(annotation),
-        )
+    """The transformer of a type that has no other."""
 
     def is_instance(value: Any) -> bool:
-        return not isinstance(annotation, type) or isinstance(value, annotation)
+        return annotation is Any or not isinstance(annotation, type) or isinstance(value, annotation)
 
     def encode(value: Any, files: FileSink) -> Literal:
         if value is None or not is_instance(value):
@@ -59,6 +54,32 @@ def pickle_of(annotation: Any) -> Transformer:
     literal_type = literal_types.blob(file_format=literal_types.PICKLE_FORMAT)
     literal_type.metadata.fields["python_class_name"].string_value = str(annotation)
     return Transformer("FlytePickle", literal_type, "blob", is_instance, encode, decode)
+
+
+def warn_of_pickles(literal_type: LiteralType) -> None:
+    """Tells the author once of each type that only a pickle carries; a field of a struct is none of them."""
+    match literal_type.WhichOneof("type"):
+        case "blob" if literal_type.blob.format == literal_types.PICKLE_FORMAT:
+            _warn(literal_type.metadata.fields["python_class_name"].string_value)
+        case "collection_type":
+            warn_of_pickles(literal_type.collection_type)
+        case "map_value_type":
+            warn_of_pickles(literal_type.map_value_type)
+        case "union_type":
+            for variant in literal_type.union_type.variants:
+                warn_of_pickles(variant)
+        case _:
+            pass
+
+
+@cache
+def _warn(spelled: str) -> None:
+    if spelled != str(bytes):  # every Python reads pickled bytes
+        _log.warning(
+            "%s travels as a pickle, which needs the same Python and the same code on both sides: "
+            "prefer a dataclass, a pydantic model or a File",
+            spelled,
+        )
 
 
 def _upload(value: Any, files: FileSink) -> str:

@@ -129,8 +129,9 @@ def _dataclass(cls: type[Any]) -> dict[str, Any]:
         elif field.default_factory is dataclasses.MISSING:
             required.append(field.name)
         properties[field.name] = schema
-    made: dict[str, Any] = {"type": "object", "title": cls.__name__, "properties": properties}
-    made["additionalProperties"] = False
+    made: dict[str, Any] = {"type": "object", "title": cls.__name__, "additionalProperties": False}
+    if properties:
+        made["properties"] = properties
     if required:
         made["required"] = required
     return made
