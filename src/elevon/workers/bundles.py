@@ -7,6 +7,7 @@ owns the finder; it must never serve a module that is not in the bundle.
 
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import linecache
 import sys
 import types
@@ -14,46 +15,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elevon.sdk import modules
+from elevon.sdk import sources
 
 
 class BundledLoader(importlib.machinery.SourceFileLoader):
     """A source file loader that never reads its source, nor its cached bytecode, from disk."""
 
-    def __init__(self, source: modules.ModuleSource) -> None:
-        super().__init__(source.name, source.path)
-        self._source = source.source
+    def __init__(self, name: str, path: str, source: bytes) -> None:
+        super().__init__(name, path)
+        self._source = source
 
     def get_code(self, fullname: str) -> types.CodeType:
         """Compile the bundled source under the original path."""
-        return self.source_to_code(self._source.encode(), self.path)
+        return self.source_to_code(self._source, self.path)
 
     def get_source(self, fullname: str) -> str:
         """The bundled source."""
-        return self._source
+        return importlib.util.decode_source(self._source)
 
 
 class BundleFinder(importlib.abc.MetaPathFinder):
     """Serves bundled modules before any other finder, and the project's folder after all others."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, modules.ModuleSource] = {}
-        self._namespaces: dict[str, str] = {}
+        self._specs: dict[str, importlib.machinery.ModuleSpec] = {}
 
-    def add(self, bundle: modules.SourceBundle) -> None:
+    def add(self, bundle: sources.SourceBundle) -> None:
         """Serve this bundle too."""
         for source in bundle.modules:
-            if source.name not in self._sources:
-                self._sources[source.name] = source
+            known = self._specs.get(source.name)
+            if known is None or known.loader is None:
+                path = Path(bundle.root, source.path)
+                self._specs[source.name] = _spec(source, path)
                 sys.modules.pop(source.name, None)
-                # Without a time, linecache takes the lines as they are and never looks at the file.
-                linecache.cache[source.path] = (
-                    len(source.source), None, source.source.splitlines(keepends=True), source.path
-                )  # fmt: skip
-            package = source.name.rpartition(".")[0]
-            while package:
-                self._namespaces[package] = str(Path(bundle.root, *package.split(".")))
-                package = package.rpartition(".")[0]
+                _prime_linecache(str(path), source.source)
+                self._add_namespaces(source.name, path.parents[1] if source.is_package else path.parent)
         if bundle.root not in sys.path:
             sys.path.append(bundle.root)
 
@@ -61,21 +57,31 @@ class BundleFinder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module, if it is bundled, or a folder without `__init__.py` that holds one that is."""
-        source = self._sources.get(fullname)
-        if source is None:
-            return self._find_namespace(fullname)
-        spec: Any = importlib.machinery.ModuleSpec(
-            fullname, BundledLoader(source), origin=source.path, is_package=source.is_package
-        )
-        spec.has_location = True  # makes __file__ of the origin
-        if source.is_package:
-            spec.submodule_search_locations = [str(Path(source.path).parent)]
-        return spec
+        return self._specs.get(fullname)
 
-    def _find_namespace(self, fullname: str) -> importlib.machinery.ModuleSpec | None:
-        folder = self._namespaces.get(fullname)
-        if folder is None:
-            return None
-        spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-        spec.submodule_search_locations = [folder]
-        return spec
+    def _add_namespaces(self, name: str, folder: Path) -> None:
+        """Serve the packages above a module, should they have no `__init__.py`; a bundled one replaces its stand-in."""
+        package = name.rpartition(".")[0]
+        while package:
+            if package not in self._specs:
+                spec = importlib.machinery.ModuleSpec(package, None, is_package=True)
+                spec.submodule_search_locations = [str(folder)]
+                self._specs[package] = spec
+            package, folder = package.rpartition(".")[0], folder.parent
+
+
+def _spec(source: sources.ModuleSource, path: Path) -> importlib.machinery.ModuleSpec:
+    loader = BundledLoader(source.name, str(path), source.source)
+    spec: Any = importlib.machinery.ModuleSpec(
+        source.name, loader, origin=str(path), is_package=source.is_package
+    )
+    spec.has_location = True  # makes __file__ of the origin
+    if source.is_package:
+        spec.submodule_search_locations = [str(path.parent)]
+    return spec
+
+
+def _prime_linecache(path: str, source: bytes) -> None:
+    lines = importlib.util.decode_source(source).splitlines(keepends=True)
+    # Without a time, linecache takes the lines as they are and never looks at the file.
+    linecache.cache[path] = (len(source), None, lines, path)

@@ -1,7 +1,8 @@
 """The captured output of an attempt: two files in its directory, written by the processes themselves.
 
-A process writes straight into the file, so that no amount of output blocks it or passes through the engine; the files
-are cut back to their limit from outside. This module owns their names, the cutting and the line that tells of it.
+A process writes straight into a file, so that no amount of output blocks it or passes through the engine. A warm worker
+writes into a spool of its own, which becomes the attempt's file once there is something in it: a silent task, the most
+frequent kind, costs no file at all. This module owns the names, the limit, and the line that tells of a cut.
 """
 
 import contextlib
@@ -10,34 +11,69 @@ from pathlib import Path
 
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
+NAMES = (STDOUT, STDERR)
+# Appending, so that the next write after a cut goes to the new end.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 _TAIL_BYTES = 2000
 _TAIL_LINE_COUNT = 5
 
 
-def create(data_dir: Path) -> tuple[int, int]:
-    """Make both files, empty, and return their descriptors, stdout's first. Appending, so that cutting works."""
-    stdout = os.open(data_dir / STDOUT, _FLAGS, 0o644)
+def create(folder: Path) -> tuple[int, int]:
+    """Make both files, empty, and return their descriptors, stdout's first."""
+    stdout = create_one(folder, STDOUT)
     try:
-        return stdout, os.open(data_dir / STDERR, _FLAGS, 0o644)
+        return stdout, create_one(folder, STDERR)
     except OSError:
         os.close(stdout)
         raise
 
 
+def create_one(folder: Path, name: str) -> int:
+    """Make one of the files, empty, and return its descriptor."""
+    return os.open(folder / name, _FLAGS, 0o644)
+
+
+def clear(data_dir: Path) -> None:
+    """Remove what an interrupted run of the same attempt left."""
+    for name in NAMES:
+        (data_dir / name).unlink(missing_ok=True)
+
+
+def show(spool: Path, data_dir: Path) -> None:
+    """Let the attempt's directory show what its worker has written so far."""
+    for name in NAMES:
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            if (spool / name).stat().st_size:
+                data_dir.mkdir(parents=True, exist_ok=True)
+                os.link(spool / name, data_dir / name)
+
+
+def deliver(spool: Path, name: str, data_dir: Path) -> None:
+    """Make a spooled file the attempt's own."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (spool / name).replace(data_dir / name)
+    # Renaming a file to another name of itself does nothing at all.
+    (spool / name).unlink(missing_ok=True)
+
+
+def deliver_remains(spool: Path, data_dir: Path) -> None:
+    """Make the attempt's own what a lost worker had written."""
+    for name in NAMES:
+        with contextlib.suppress(FileNotFoundError):
+            if (spool / name).stat().st_size:
+                deliver(spool, name, data_dir)
+
+
 def cut(data_dir: Path, limit_bytes: int) -> None:
     """Cut both files back to the limit, and say so in their last line; for as often as one likes."""
     note = f"\n[elevon: the output was longer than {limit_bytes} bytes and is cut here]\n".encode()
-    for name in (STDOUT, STDERR):
+    for name in NAMES:
         path = data_dir / name
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size > limit_bytes + len(note):
                 os.truncate(path, limit_bytes)
-                descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-                try:
-                    os.write(descriptor, note)
-                finally:
-                    os.close(descriptor)
+                with path.open("ab") as file:
+                    file.write(note)
 
 
 def tail(path: Path) -> str:

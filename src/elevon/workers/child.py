@@ -1,8 +1,8 @@
 """The program of a warm worker process: takes tasks from a pipe, one after the other, and runs them.
 
-The engine starts it as `python -P -m elevon.workers.child READ_FD WRITE_FD`, before it knows what to run: everything
-that every task needs is imported here, at the top. It must never take down more than the attempt it runs, and never
-outlive its pipe.
+The engine starts it as `python -P -m elevon.workers.child READ_FD WRITE_FD FOLDER`, before it knows what to run:
+everything that every task needs is imported here, at the top. It must never take down more than the
+attempt it runs, and never outlive its pipe.
 """
 
 import contextlib
@@ -13,26 +13,23 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-import msgspec
-
 from elevon import errors
 from elevon.idl import messages
 from elevon.primitives import frames
 from elevon.records import failures
-from elevon.sdk import contexts, entrypoint, modules
+from elevon.sdk import contexts, entrypoint, sources
 from elevon.workers import bundles, protocol, surroundings
 
 _handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
-_bundle_decoder = msgspec.msgpack.Decoder(modules.SourceBundle)
 
 
 class Worker:
     """Runs what it is told."""
 
-    def __init__(self, pipes: frames.BlockingFrames) -> None:
+    def __init__(self, pipes: frames.BlockingFrames, folder: Path) -> None:
         self._pipes = pipes
         self._finder = bundles.BundleFinder()
-        self._surroundings = surroundings.Surroundings()
+        self._surroundings = surroundings.Surroundings(folder)
         sys.meta_path.insert(0, self._finder)
 
     def serve(self) -> None:
@@ -41,7 +38,7 @@ class Worker:
         while (payload := self._pipes.receive()) is not None:
             match protocol.decode_order(payload):
                 case protocol.LoadCode(content):
-                    self._finder.add(_bundle_decoder.decode(content))
+                    self._finder.add(sources.decode(content))
                 case protocol.Run() as run:
                     self._answer(*self._run(run))
 
@@ -79,10 +76,9 @@ def _run_task(run: protocol.Run, scratch: Path) -> tuple[bytes | None, failures.
         task = entrypoint.load_task(run.module, run.task)
         outputs = entrypoint.run_task(task, messages.LiteralMap.FromString(run.inputs), context)
         return outputs.SerializeToString(deterministic=True), None
-    except SystemExit as error:
-        message = f"{run.id}: the task called sys.exit({error.code!r}): return a value or raise an exception instead"
-        return None, failures.Failure(code="USER:SystemExit", message=message, kind=errors.ErrorKind.USER)
-    except BaseException as error:  # noqa: BLE001 - whatever user code raises is the attempt's failure, not the worker's
+    except entrypoint.TaskFailedError as error:
+        return None, error.failure
+    except BaseException as error:  # noqa: BLE001 - what is raised here is the attempt's failure, not the worker's
         return None, failures.from_exception(error)
 
 
@@ -119,13 +115,14 @@ def _has_children() -> bool:
 
 
 def main() -> None:
-    """Serve on the descriptors of the command line."""
+    """Serve on the descriptors and in the folder of the command line."""
     read_fd, write_fd = (int(text) for text in sys.argv[1:3])
     for descriptor in (read_fd, write_fd):
         os.set_inheritable(descriptor, False)
+    folder = Path(sys.argv[3])
     sys.argv[1:] = []
     _configure_logging()
-    worker = Worker(frames.BlockingFrames(read_fd, write_fd))
+    worker = Worker(frames.BlockingFrames(read_fd, write_fd), folder)
     gc.freeze()  # what was imported until here is never garbage
     worker.serve()
     # The engine is gone or has done with this worker, and user code's exit handlers may hang.

@@ -10,7 +10,7 @@ import cachetools
 import msgspec
 
 from elevon import errors
-from elevon.sdk import modules
+from elevon.sdk import sources as bundled_sources
 
 _KEPT_COUNT = 64
 
@@ -22,13 +22,13 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
         digest: Of its content.
         content: As stored, and as sent to workers.
         root: Folder that its modules come from.
-        sources: Source text by module name.
+        sources: Source by module name.
     """
 
     digest: str
     content: bytes
     root: str
-    sources: dict[str, str]
+    sources: dict[str, bytes]
 
     def fits_with(self, others: Iterable["Code"]) -> bool:
         """Whether a process that imported the others would import this one's modules as they are.
@@ -68,7 +68,7 @@ class CodeCache:
 
 def _decode(digest: str, content: bytes) -> Code:
     try:
-        bundle = msgspec.msgpack.decode(content, type=modules.SourceBundle)
+        bundle = bundled_sources.decode(content)
     except msgspec.MsgspecError as error:
         raise errors.CorruptStateError(
             f"the artifact {digest} is no bundle of sources: start the execution anew"

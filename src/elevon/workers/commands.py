@@ -15,11 +15,12 @@ from google.protobuf.message import DecodeError
 from elevon import errors, ports
 from elevon.idl import messages
 from elevon.records.failures import Failure
-from elevon.workers import captures, exits, processes, surroundings
+from elevon.workers import captures, exits, processes
 from elevon.workers.settings import WorkerSettings
 
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"
+WORK = "work"
 # The command waits for one line, which comes when the reaper knows of it; without an engine there is no line.
 _GATE = 'read -r _ && exec "$@" </dev/null'
 
@@ -65,8 +66,9 @@ class CommandRun:
     def _start(
         self, household: processes.Household, settings: WorkerSettings, stack: contextlib.ExitStack
     ) -> processes.OwnedProcess:
-        work_dir = self._job.data_dir / surroundings.SCRATCH
-        surroundings.make_empty(work_dir)
+        work_dir = self._job.data_dir / WORK
+        shutil.rmtree(work_dir, ignore_errors=True)
+        work_dir.mkdir(parents=True)
         for name in (OUTPUTS, ERROR):
             (self._job.data_dir / name).unlink(missing_ok=True)
         gate_fd, opener_fd = os.pipe()
@@ -85,8 +87,11 @@ class CommandRun:
         os.write(opener_fd, b"\n")
         return process
 
+    def show_output(self) -> None:
+        """Nothing to do: the command writes into the attempt's directory."""
+
     def _bury(self, process: processes.OwnedProcess) -> None:
-        shutil.rmtree(self._job.data_dir / surroundings.SCRATCH, ignore_errors=True)
+        shutil.rmtree(self._job.data_dir / WORK, ignore_errors=True)
         self._on_end(self._result(process.exit_code or 0))
 
     def _result(self, exit_code: int) -> ports.JobResult:

@@ -9,6 +9,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from elevon import errors, ports
@@ -22,6 +23,9 @@ class _Runner(Protocol):
     """What runs a job: a warm worker or a command."""
 
     process: processes.OwnedProcess
+
+    def show_output(self) -> None:
+        """Let the attempt's directory show the output so far."""
 
 
 class _Entry:
@@ -79,6 +83,7 @@ class LocalLauncher:
         slot_count: int,
         load_artifact: Callable[[str], Awaitable[bytes]],
         clock: ports.Clock,
+        scratch_dir: Path,
         settings: WorkerSettings | None = None,
         engine_lock_fd: int | None = None,
     ) -> None:
@@ -88,6 +93,7 @@ class LocalLauncher:
             slot_count: How many slots there are.
             load_artifact: Fetches a bundle of sources by its digest.
             clock: Paces the waiting for processes to be gone.
+            scratch_dir: Where workers have their folders; on the disk of the attempts' directories.
             settings: Limits and habits.
             engine_lock_fd: A locked file that is to stay locked until no process is left, also after a kill -9.
         """
@@ -95,7 +101,7 @@ class LocalLauncher:
         self._free_count = slot_count
         self._clock = clock
         self._settings = settings or WorkerSettings()
-        self._household = processes.Household(engine_lock_fd)
+        self._household = processes.Household(scratch_dir, engine_lock_fd)
         self._pool = pools.WorkerPool(self._household, self._settings)
         self._codes = codes.CodeCache(load_artifact)
         self._entries: dict[str, _Entry] = {}
@@ -232,9 +238,11 @@ class LocalLauncher:
         self._watch = None
         running = [entry for entry in self._entries.values() if entry.is_running]
         for entry in running:
-            captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
-            if entry.job.memory_bytes and entry.runner is not None:
-                self._hold_to_memory(entry, entry.runner.process)
+            if entry.runner is not None:
+                entry.runner.show_output()
+                captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
+                if entry.job.memory_bytes:
+                    self._hold_to_memory(entry, entry.runner.process)
         if running:
             self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
 

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -84,13 +85,17 @@ class OwnedProcess:
 class Household:
     """Starts processes and keeps the reaper's list of them."""
 
-    def __init__(self, lock_fd: int | None) -> None:
+    def __init__(self, scratch_dir: Path, lock_fd: int | None) -> None:
         """Prepare; nothing is started before the first process is.
 
         Args:
+            scratch_dir: Where to make a folder for what processes leave behind; the reaper removes that folder.
             lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
         """
+        self._scratch_dir = scratch_dir
         self._lock_fd = lock_fd
+        self._folder: Path | None = None
+        self._folder_count = 0
         self._processes: dict[int, OwnedProcess] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
         self._reaper_watch: exits.ExitWatch | None = None
@@ -104,8 +109,7 @@ class Household:
         Raises:
             UnavailableError: The system can start no process now.
         """
-        if self._reaper is None:
-            self._start_reaper()
+        self._open()
 
         def forget(process: OwnedProcess) -> None:
             del self._processes[process.pid]
@@ -130,8 +134,36 @@ class Household:
             await asyncio.to_thread(self._reaper.wait)
             self._reaper = None
 
-    def _start_reaper(self) -> None:
-        command = [sys.executable, "-I", "-S", reaper.__file__]
+    def make_folder(self) -> Path:
+        """A new folder for one process, removed when the engine is gone, if not before.
+
+        Raises:
+            UnavailableError: It can't be written.
+        """
+        self._folder_count += 1
+        folder = self._open() / str(self._folder_count)
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise errors.UnavailableError(f"no directory can be made: {error}") from error
+        return folder
+
+    def _open(self) -> Path:
+        """Start what is needed before the first process; returns the folder of this engine."""
+        if self._folder is None:
+            try:
+                self._scratch_dir.mkdir(parents=True, exist_ok=True)
+                self._folder = Path(tempfile.mkdtemp(prefix="engine-", dir=self._scratch_dir))
+            except OSError as error:
+                raise errors.UnavailableError(
+                    f"no directory can be made in {self._scratch_dir}: {error}"
+                ) from error
+        if self._reaper is None:
+            self._start_reaper(self._folder)
+        return self._folder
+
+    def _start_reaper(self, folder: Path) -> None:
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(folder)]
         passed = () if self._lock_fd is None else (self._lock_fd,)
         try:
             self._reaper = subprocess.Popen(  # noqa: S603
@@ -146,16 +178,16 @@ class Household:
             )
         except OSError as error:
             raise errors.UnavailableError(f"no process can be started: {error}") from error
-        self._reaper_watch = exits.ExitWatch(self._reaper.pid, self._replace_reaper)
+        self._reaper_watch = exits.ExitWatch(self._reaper.pid, lambda: self._replace_reaper(folder))
         for process in self._processes.values():
             self._tell(f"+{process.pid} {process.start}")
 
-    def _replace_reaper(self) -> None:
+    def _replace_reaper(self, folder: Path) -> None:
         """Start another one after somebody killed it; it gets the whole list."""
         if self._reaper is not None:
             _close_stdin(self._reaper)
             self._reaper.wait()
-            self._start_reaper()
+            self._start_reaper(folder)
 
     def _tell(self, line: str) -> None:
         # A reaper that just died is noticed by its watch, and the next one gets the whole list.

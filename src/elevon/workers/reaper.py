@@ -105,7 +105,7 @@ def _reap(groups: dict[int, str]) -> None:
 
 
 def main() -> None:
-    """Read the list until its pipe ends, then end what is on it."""
+    """Read the list until its pipe ends, then end what is on it, and remove the folder of the command line."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, str] = {}
@@ -116,6 +116,10 @@ def main() -> None:
         else:
             groups.pop(int(pgid), None)
     _reap(groups)
+    # Imported late: the reaper starts with every run, and this is only needed at its end.
+    import shutil
+
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

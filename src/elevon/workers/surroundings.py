@@ -8,90 +8,98 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
 from elevon.workers import captures
 
-SCRATCH = "work"
-
 
 class Surroundings:
     """Sets the stage for one attempt after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Take the process as it is for the state to go back to.
+
+        Args:
+            folder: The worker's own, for its spools and scratch directories.
+        """
+        self._folder = folder
         self._environment = dict(os.environ)
-        self._home = Path.cwd()
-        self._idle_streams = (
-            os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC),
-            *(_duplicate(fd) for fd in (1, 2)),
-        )
+        self._scratch = _make_scratch(folder)
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._targets = (null, *captures.create(folder))
 
     @contextlib.contextmanager
     def entered(
         self, data_dir: Path, environment: dict[str, str], output_limit_bytes: int
     ) -> Generator[Path]:
-        """A clean environment, captured output and a fresh scratch directory, which is the working directory.
+        """A clean environment, captured output, and an empty working directory.
 
         Yields:
-            The scratch directory; it is removed at the end.
+            The working directory; what is left in it is removed at the end.
         """
-        scratch = data_dir / SCRATCH
-        make_empty(scratch)
-        outputs = captures.create(data_dir)
-        self._redirect(self._idle_streams[0], *outputs)
-        for descriptor in outputs:
-            os.close(descriptor)
+        self._redirect()
         os.environ.update(environment)
-        os.chdir(scratch)
+        os.chdir(self._scratch)
         try:
-            yield scratch
+            yield self._scratch
         finally:
-            os.chdir(self._home)
-            self._restore_environment()
-            self._redirect(*self._idle_streams)
-            captures.cut(data_dir, output_limit_bytes)
-            shutil.rmtree(scratch, ignore_errors=True)
+            os.chdir("/")
+            if os.environ.copy() != self._environment:
+                os.environ.clear()
+                os.environ.update(self._environment)
+            self._flush()
+            self._deliver(data_dir, output_limit_bytes)
+            self._clear_scratch()
 
-    def _restore_environment(self) -> None:
-        if os.environ.copy() != self._environment:
-            os.environ.clear()
-            os.environ.update(self._environment)
-
-    def _redirect(self, *targets: int) -> None:
-        broken = [name for name in ("stdout", "stderr") if not _is_flushed(name)]
-        for descriptor, target in enumerate(targets):
+    def _connect(self) -> None:
+        for descriptor, target in enumerate(self._targets):
             os.dup2(target, descriptor)
-        for name in broken:
-            descriptor = ("stdin", "stdout", "stderr").index(name)
-            setattr(sys, f"__{name}__", os.fdopen(descriptor, "w", closefd=False, errors="backslashreplace"))
-        for name in ("stdout", "stderr"):
+
+    def _redirect(self) -> None:
+        """Let the standard streams lead to null and to empty spools, whatever was done to them."""
+        self._connect()
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            os.ftruncate(descriptor, 0)
             stream = getattr(sys, f"__{name}__")
             stream.reconfigure(line_buffering=True)
             setattr(sys, name, stream)
 
+    def _flush(self) -> None:
+        """Write out what was printed; renew a stream that user code closed, or that a full disk refused.
 
-def make_empty(folder: Path) -> None:
-    """Make a directory, or empty it if an interrupted run of the same attempt left one."""
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        shutil.rmtree(folder)
-        folder.mkdir()
+        A file object keeps what was refused and would fail every later attempt with it.
+        """
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            try:
+                getattr(sys, name).flush()
+                getattr(sys, f"__{name}__").flush()
+            except (OSError, ValueError, AttributeError):
+                self._connect()
+                stream = os.fdopen(descriptor, "w", closefd=False, errors="backslashreplace")
+                setattr(sys, f"__{name}__", stream)
+
+    def _deliver(self, data_dir: Path, output_limit_bytes: int) -> None:
+        has_output = False
+        for name, descriptor in zip(captures.NAMES, self._targets[1:], strict=True):
+            if os.fstat(descriptor).st_size:
+                captures.deliver(self._folder, name, data_dir)
+                spool = captures.create_one(self._folder, name)
+                os.dup2(spool, descriptor, inheritable=False)
+                os.close(spool)
+                has_output = True
+        if has_output:
+            captures.cut(data_dir, output_limit_bytes)
+
+    def _clear_scratch(self) -> None:
+        with contextlib.suppress(OSError):
+            if not os.listdir(self._scratch):  # noqa: PTH208 - after every task
+                return
+        # Under a new name: what can't be removed now must not be found by the next attempt.
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch = _make_scratch(self._folder)
 
 
-def _duplicate(descriptor: int) -> int:
-    return os.dup(descriptor)  # not inheritable
-
-
-def _is_flushed(name: str) -> bool:
-    """Write out what user code has printed; False if it closed the stream, or if a full disk refused.
-
-    A file object keeps what was refused and would fail every later attempt with it.
-    """
-    try:
-        getattr(sys, name).flush()
-        getattr(sys, f"__{name}__").flush()
-    except (OSError, ValueError, AttributeError):
-        return False
-    return True
+def _make_scratch(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix="work-", dir=folder))

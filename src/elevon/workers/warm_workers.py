@@ -5,10 +5,12 @@ number of tasks, or holds other code, and it is replaced. This module must never
 before it is not forgotten.
 """
 
+import asyncio
 import contextlib
+import functools
 import os
+import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 
 import msgspec
@@ -40,18 +42,27 @@ class WarmWorker:
         self._on_gone = on_gone
         self._job: tuple[ports.Job, OnEnd] | None = None
         self._breach = ""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - what the worker says outside of any task
+        self.folder = household.make_folder()
         order_fd, engine_write_fd = os.pipe()
         engine_read_fd, report_fd = os.pipe()
         with contextlib.ExitStack() as stack:
             for descriptor in (order_fd, report_fd):
                 stack.callback(os.close, descriptor)
-            null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, null)
+            streams = (os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *captures.create(self.folder))
+            for descriptor in streams:
+                stack.callback(os.close, descriptor)
             command = processes.Command(
-                args=(sys.executable, "-P", "-m", "elevon.workers.child", str(order_fd), str(report_fd)),
+                args=(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "elevon.workers.child",
+                    str(order_fd),
+                    str(report_fd),
+                    str(self.folder),
+                ),
                 environment=settings.environment({}),
-                streams=(null, self._log.fileno(), self._log.fileno()),
+                streams=streams,
                 passed_fds=(order_fd, report_fd),
             )
             try:
@@ -59,7 +70,6 @@ class WarmWorker:
             except errors.ElevonError:
                 os.close(engine_write_fd)
                 os.close(engine_read_fd)
-                self._log.close()
                 raise
         self._pipes = frames.LoopFrames(engine_read_fd, engine_write_fd, self._take, self._break)
 
@@ -76,6 +86,7 @@ class WarmWorker:
         if code is not None and code.digest not in self.codes:
             self.codes[code.digest] = code
             self._pipes.send(protocol.encode(protocol.LoadCode(code.content)))
+        captures.clear(job.data_dir)
         order = protocol.Run(
             id=job.id,
             module=entrypoint[0],
@@ -88,6 +99,11 @@ class WarmWorker:
         )
         self._pipes.send(protocol.encode(order))
         self._job = (job, on_end)
+
+    def show_output(self) -> None:
+        """Let the running job's directory show what it has written so far."""
+        if self._job is not None:
+            captures.show(self.folder, self._job[0].data_dir)
 
     def _take(self, payloads: list[bytes]) -> None:
         for payload in payloads:
@@ -117,7 +133,9 @@ class WarmWorker:
         self._pipes.close()
         if self._job is not None:
             self._finish(self._lost(self._job[0], process))
-        self._log.close()
+        asyncio.get_running_loop().run_in_executor(
+            None, functools.partial(shutil.rmtree, self.folder, ignore_errors=True)
+        )
         self._on_gone(self)
 
     def _finish(self, result: ports.JobResult) -> None:
@@ -130,10 +148,10 @@ class WarmWorker:
         """The result of a job whose worker ended before it."""
         how = exits.describe(process.exit_code or 0)
         if not self.is_ready:
-            self._log.seek(0)
-            last = self._log.read().decode(errors="replace").strip()
+            last = captures.tail(self.folder / captures.STDERR)
             message = f"{job.id}: the worker process {how} before it could run anything: {last}"
             return ports.JobResult(failure=Failure(code="SYSTEM:WorkerStart", message=message))
+        captures.deliver_remains(self.folder, job.data_dir)
         reason = f": {self._breach}" if self._breach else ""
         message = f"{job.id}: the worker process {how} while it ran the task{reason}"
         return exits.result_of(message, process.exit_code or 0, captures.tail(job.data_dir / captures.STDERR))
