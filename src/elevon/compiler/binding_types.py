@@ -88,7 +88,7 @@ def spell(promise: OutputReference) -> str:
     """The promise in words."""
     path = "".join(f"[{_key_of(step)!r}]" for step in promise.attr_path)
     source = f" of node {promise.node_id!r}" if promise.node_id else ""
-    return f"{'output' if source else 'workflow input'} {promise.var + path!r}{source}"
+    return f"{'output' if source else 'workflow input'} {promise.var!r}{path}{source}"
 
 
 def attribute_type(source: LiteralType, path: list[PromiseAttribute]) -> LiteralType | None:

@@ -3,51 +3,62 @@
 It exists because a person can only mend a cycle whose way round is shown. It must never know what the names stand for.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+Edges = Mapping[str, Sequence[str]]
 
 
-def find(upstream: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """The cycles in which the names wait for each other, in linear time.
+def find(upstream: Edges) -> list[list[str]]:
+    """One cycle of each knot of names that wait for each other, in linear time.
 
     Args:
-        upstream: For each name the names that it waits for; all of them keys.
+        upstream: For each name the names that it waits for, all of them keys.
 
     Returns:
-        Paths in the direction of the data, the first name repeated at the end. Cycles do not share names; a cycle
-        that shares names with one in the list may only show when that one is broken.
+        Paths in the direction of the data, the first name repeated at the end.
     """
-    knotted = _knotted(upstream)
     position = {name: count for count, name in enumerate(upstream)}
     cycles: list[list[str]] = []
-    seen: set[str] = set()
-    for name in upstream:
+    for knot in _knots(upstream):
         path: dict[str, None] = {}
-        step: str | None = name if name in knotted else None
-        while step is not None and step not in seen:
-            seen.add(step)
+        step = min(knot, key=position.__getitem__)
+        while step not in path:
             path[step] = None
-            step = next((source for source in upstream[step] if source in knotted), None)
-        if step is not None and step in path:
-            around = list(path)
-            cycle = around[around.index(step) :][::-1]
-            start = cycle.index(min(cycle, key=position.__getitem__))
-            cycles.append([*cycle[start:], *cycle[:start], cycle[start]])
-    return cycles
+            step = next(source for source in upstream[step] if source in knot)
+        around = list(path)
+        cycle = around[around.index(step) :][::-1]
+        start = cycle.index(min(cycle, key=position.__getitem__))
+        cycles.append([*cycle[start:], *cycle[:start], cycle[start]])
+    return sorted(cycles, key=lambda cycle: position[cycle[0]])
 
 
-def _knotted(upstream: Mapping[str, Iterable[str]]) -> set[str]:
-    """The names that wait for a cycle or are on one: what is left when all that can run has run."""
-    waiting = {name: len(set(sources)) for name, sources in upstream.items()}
+def _knots(upstream: Edges) -> Iterator[set[str]]:
+    """The strongly connected components that hold a cycle, by Kosaraju's two passes."""
     downstream: dict[str, list[str]] = {name: [] for name in upstream}
     for name, sources in upstream.items():
-        for source in set(sources):
+        for source in sources:
             downstream[source].append(name)
-    ready = [name for name, count in waiting.items() if count == 0]
-    while ready:
-        done = ready.pop()
-        del waiting[done]
-        for name in downstream[done]:
-            waiting[name] -= 1
-            if waiting[name] == 0:
-                ready.append(name)
-    return set(waiting)
+    seen: set[str] = set()
+    finished = [name for start in upstream for name in _walk(start, upstream, seen)]
+    seen.clear()
+    for start in reversed(finished):
+        knot = set(_walk(start, downstream, seen))
+        if len(knot) > 1 or start in upstream[start]:
+            yield knot
+
+
+def _walk(start: str, edges: Edges, seen: set[str]) -> Iterator[str]:
+    """The unseen names within reach, each after those that are reached from it."""
+    if start in seen:
+        return
+    seen.add(start)
+    trail = [(start, iter(edges[start]))]
+    while trail:
+        name, following = trail[-1]
+        step = next((each for each in following if each not in seen), None)
+        if step is None:
+            trail.pop()
+            yield name
+        else:
+            seen.add(step)
+            trail.append((step, iter(edges[step])))
