@@ -83,7 +83,7 @@ class Admin:
         name = new.name or ids.new()
         if not _NAME.fullmatch(name) or len(name) > _NAME_LIMIT:
             raise errors.UserError(
-                f"execution id {name!r} is no name: use lower-case letters, digits and dashes, a letter first, at most 63"
+                f"execution id {name!r} is no name: use up to 63 lower-case letters, digits and dashes, a letter first"
             )
         workflow = new.closure.primary.template.id.name
         completed = inputs.complete(workflow, new.parameters, new.given, new.unreadable)
@@ -203,7 +203,7 @@ class Admin:
         """
         record = await self._store.get_execution(execution)
         if record.phase.is_terminal:
-            raise errors.UserError(f"execution {execution.name} has ended already: it {record.phase.lower()}")
+            raise errors.UserError(f"execution {execution.name} has ended already, it is {record.phase}")
         await self._store.put_request(
             Request(execution=execution, kind=RequestKind.ABORT, by=by, reason=reason, at=self._clock.now())
         )

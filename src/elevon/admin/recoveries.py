@@ -10,7 +10,8 @@ A node is taken over when all of this holds; otherwise it runs again:
 - every node that it waits for is taken over too, and so are the inputs of the workflow that holds it;
 - a subworkflow or a branch: all of this holds for every node under it that ran.
 
-Under a subworkflow that had not succeeded, the nodes that had are taken over one by one by the same rules.
+Under a subworkflow or a branch that had not succeeded, the nodes that had are taken over by the same rules: it opens
+again with the same inputs, a branch decides again as it did.
 """
 
 from collections import Counter
@@ -64,7 +65,7 @@ class _Search:
                 taken.add(name)
                 yield msgspec.structs.replace(record, phase=NodePhase.RECOVERED, attempt=0)
                 yield from under
-            elif node.branch is None:
+            else:
                 yield from under
 
     def _under(self, before: GraphNode, after: GraphNode, node_id: str) -> list[NodeRecord]:

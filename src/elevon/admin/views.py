@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
-from elevon.idl.messages import CompiledWorkflowClosure, LiteralType
+from elevon.idl.messages import CompiledWorkflowClosure, LiteralType, VariableMap
 from elevon.ports import StoredExecution
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
@@ -68,19 +68,22 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def inputs(self) -> Mapping[str, LiteralType]:
         """Types of its inputs, by name."""
-        variables = self.closure.primary.template.interface.inputs.variables
-        return {name: variable.type for name, variable in variables.items()}
+        return types_of(self.closure.primary.template.interface.inputs)
 
     @property
     def outputs(self) -> Mapping[str, LiteralType]:
         """Types of its outputs, by name."""
-        variables = self.closure.primary.template.interface.outputs.variables
-        return {name: variable.type for name, variable in variables.items()}
+        return types_of(self.closure.primary.template.interface.outputs)
 
     def walk(self) -> Iterator[NodeView]:
         """All nodes, parents first."""
         for node in self.nodes:
             yield from node.walk()
+
+
+def types_of(variables: VariableMap) -> dict[str, LiteralType]:
+    """The types of variables, by name."""
+    return {name: variable.type for name, variable in variables.variables.items()}
 
 
 def tree(graph: Graph, stored: StoredExecution | None = None) -> tuple[NodeView, ...]:
@@ -113,13 +116,12 @@ class _Join:
 
     def _node(self, node: GraphNode, node_id: str) -> NodeView:
         interface = node.task.interface if node.task else node.subgraph.interface if node.subgraph else None
-        outputs = interface.outputs.variables if interface else {}
         return NodeView(
             id=node_id,
             kind=node.kind,
             name=node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id,
             task_type=node.task.type if node.task else "",
-            outputs={name: variable.type for name, variable in outputs.items()},
+            outputs=types_of(interface.outputs) if interface else {},
             record=self._records.get(node_id),
             attempts=tuple(self._attempts.get(node_id, ())),
             children=self.level(node.subgraph or node.arms, node_id),

@@ -1,0 +1,84 @@
+"""`elevon resume [ID ...]`: take executions up again, with the code that they started with."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from elevon import app
+from elevon.admin.executions import UNFINISHED, Admin
+from elevon.cli import documents, drives, exits, grammar, invocations
+from elevon.cli.invocations import Invocation
+from elevon.records.executions import ExecutionRecord
+from elevon.sdk import sources
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add options and arguments."""
+    grammar.add_home(parser)
+    grammar.add_output(parser)
+    grammar.add_engine(parser)
+    parser.add_argument(
+        "ids", metavar="ID", nargs="*", help="executions; all unfinished ones if none is named"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Drive them; the exit code is the worst of theirs."""
+    return asyncio.run(_run(options.ids, invocations.of(options)))
+
+
+async def _run(names: Sequence[str], invocation: Invocation) -> int:
+    async with app.reading(invocation.home) as admin:
+        waiting = await _unfinished(admin, names)
+        for record in waiting:
+            await _warn_if_changed(admin, record, invocation)
+    ended: list[ExecutionRecord] = []
+    if waiting:
+        async with app.embedded(invocation.home, invocation.settings) as embedded:
+            ended = list(await drives.drive(embedded, [record.id for record in waiting], invocation))
+    elif not invocation.is_json:
+        print("nothing to do: every execution has ended")
+    if invocation.is_json:
+        documents.write([documents.result(record) for record in ended])
+    else:
+        for record in ended:
+            drives.tell(record, invocation)
+    return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
+
+
+async def _unfinished(admin: Admin, names: Sequence[str]) -> list[ExecutionRecord]:
+    """The executions to go on with, oldest first; one that is named and has ended is left out, and that is said."""
+    if not names:
+        return list(reversed(await admin.list_executions(UNFINISHED)))
+    found = {record.id: record for record in [await admin.find(name) for name in names]}
+    for record in found.values():
+        if record.phase.is_terminal:
+            print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
+    return [record for record in found.values() if not record.phase.is_terminal]
+
+
+async def _warn_if_changed(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> None:
+    if not record.code_digest:
+        return
+    bundle = sources.decode(await admin.code(record))
+    changed = [
+        module.path
+        for module in bundle.modules
+        if _is_changed(Path(bundle.root) / module.path, module.source)
+    ]
+    if changed:
+        print(
+            f"warning: {', '.join(changed)} changed since execution {record.id.name} started; it goes on with the code "
+            f"that it started with (the new code is used by {invocation.command('recover', record.id.name)}, "
+            "after it has failed or was aborted)",
+            file=sys.stderr,
+        )
+
+
+def _is_changed(path: Path, source: bytes) -> bool:
+    try:
+        return path.read_bytes() != source
+    except OSError:
+        return True

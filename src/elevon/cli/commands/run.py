@@ -1,0 +1,82 @@
+"""`elevon run [OPTIONS] FILE NAME [--PARAM VALUE ...]`: create an execution and drive it to its end."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Container
+from typing import NamedTuple
+
+import msgspec
+
+from elevon import app
+from elevon.admin.executions import NewExecution
+from elevon.cli import detaching, drives, exits, grammar, invocations, parameters, programs
+from elevon.cli.invocations import Invocation
+
+
+class _Order(NamedTuple):
+    """What is to be run, understood."""
+
+    program: programs.Program
+    values: parameters.Values
+    execution_id: str
+    is_detached: bool
+
+    def new_execution(self, known_task_types: Container[str]) -> NewExecution:
+        prepared = self.program.prepare(known_task_types)
+        given, unreadable = self.values
+        return msgspec.structs.replace(prepared, given=given, unreadable=unreadable, name=self.execution_id)
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add options and arguments; what stands behind FILE is dealt out by `run`."""
+    parser.usage = "elevon run [OPTIONS] FILE NAME [--PARAM VALUE ...]"
+    parser.epilog = (
+        "elevon run FILE NAME --help shows the parameters of a workflow. Options may also stand behind FILE,\n"
+        "as long as the workflow has no parameter of that name."
+    )
+    parameters.add_own(parser)
+    parser.add_argument("file", metavar="FILE", help="a Python file")
+    parser.add_argument(
+        "rest",
+        metavar="NAME [--PARAM VALUE ...]",
+        nargs=argparse.REMAINDER,
+        help="a workflow of the file, or a task that is to run alone, and its inputs",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it; the exit code is that of the execution."""
+    own = grammar.Parser(prog="elevon run", add_help=False)
+    takes_value = parameters.add_own(own)
+    grammar.add_debug(own, default=options.debug)
+    before, name, behind = parameters.name_in(options.rest, takes_value)
+    program = programs.load(options.file, name)
+    interface = program.entity.interface
+    words = parameters.deal(behind, interface.inputs, takes_value)
+    if words.is_help_wanted or parameters.is_help_in(before):
+        print(parameters.describe(f"elevon run {options.file} {name}", interface), end="")
+        return exits.Exit.SUCCEEDED
+    own.parse_args([*before, *words.ours], namespace=options)
+    if options.debug:
+        grammar.log_everything()
+    document = parameters.read_document(options.inputs) if options.inputs else {}
+    values = parameters.read(words.texts, document, interface.inputs)
+    order = _Order(program, values, options.execution_id, options.detach)
+    return asyncio.run(_run(order, invocations.of(options)))
+
+
+async def _run(order: _Order, invocation: Invocation) -> int:
+    if order.is_detached:
+        new = order.new_execution(app.task_types(invocation.settings))
+        async with app.reading(invocation.home) as admin:
+            created = await admin.create_execution(new)
+        log = detaching.start(created.id.name, invocation)
+        print(created.id.name)
+        print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
+        return exits.Exit.SUCCEEDED
+    async with app.embedded(invocation.home, invocation.settings) as embedded:
+        created = await embedded.admin.create_execution(order.new_execution(embedded.task_types))
+        print(f"execution {created.id.name}", file=sys.stderr, flush=True)
+        (record,) = await drives.drive(embedded, [created.id], invocation)
+    return drives.conclude(record, invocation)

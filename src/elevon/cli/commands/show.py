@@ -1,0 +1,110 @@
+"""`elevon show ID`: everything that is known of one execution."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+
+from elevon import app
+from elevon.admin.views import ExecutionView, NodeView
+from elevon.cli import documents, exits, grammar, invocations, spellings
+from elevon.cli.invocations import Invocation
+from elevon.records.attempts import AttemptRecord
+from elevon.records.transitions import Transition
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add options and arguments."""
+    grammar.add_home(parser)
+    grammar.add_output(parser)
+    parser.add_argument("id", metavar="ID", help="an execution, or the beginning of its id")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it."""
+    return asyncio.run(_run(options.id, invocations.of(options)))
+
+
+async def _run(text: str, invocation: Invocation) -> int:
+    async with app.reading(invocation.home) as admin:
+        view = await admin.view((await admin.find(text)).id)
+    if invocation.is_json:
+        documents.write(documents.details(view))
+    else:
+        print("\n".join(_lines(view)))
+    return exits.Exit.SUCCEEDED
+
+
+def _lines(view: ExecutionView) -> Iterator[str]:
+    record = view.record
+    span = spellings.between(record.started_at, record.ended_at)
+    yield f"execution {record.id.name}  {record.workflow}  {record.phase}{f' in {span}' if span else ''}"
+    yield f"  created {spellings.instant(record.created_at)}"
+    if record.started_at:
+        yield f"  started {spellings.instant(record.started_at)}"
+    if record.ended_at:
+        yield f"  ended   {spellings.instant(record.ended_at)}"
+    if record.source_path:
+        yield f"  source  {record.source_path}"
+    if record.recovered_from:
+        yield f"  recovered from {record.recovered_from}"
+    if record.aborted_by:
+        yield f"  aborted by {record.aborted_by}"
+    yield from _values("inputs:", record.inputs)
+    yield from _values("outputs:", record.outputs)
+    if record.failure:
+        yield from spellings.failure(record.failure)
+    yield "nodes:"
+    states = _states(view.history)
+    for node in view.nodes:
+        yield from _node(node, "  ", states)
+
+
+def _values(heading: str, content: bytes | None) -> Iterator[str]:
+    contents = documents.values(content)
+    if contents:
+        yield heading
+        yield from spellings.values(contents)
+
+
+def _states(history: tuple[Transition, ...]) -> dict[tuple[str, int], list[Transition]]:
+    """The custom states of each attempt, in order."""
+    found: dict[tuple[str, int], list[Transition]] = {}
+    for transition in history:
+        if transition.custom_state is not None and transition.attempt is not None:
+            found.setdefault((transition.node_id, transition.attempt), []).append(transition)
+    return found
+
+
+def _node(view: NodeView, margin: str, states: dict[tuple[str, int], list[Transition]]) -> Iterator[str]:
+    record = view.record
+    name = view.id.rpartition("/")[2]
+    label = name if view.name == name else f"{name}  {view.name}"
+    kind = f" ({view.task_type})" if view.task_type else ""
+    if record is None:
+        yield f"{margin}{label}{kind}  not started"
+    else:
+        span = spellings.between(record.started_at, record.ended_at)
+        yield f"{margin}{label}{kind}  {record.phase}{f' in {span}' if span else ''}"
+        if record.failure and not view.attempts:
+            yield from (f"{margin}    {line}" for line in spellings.failure(record.failure))
+    for attempt in view.attempts:
+        yield from (
+            f"{margin}    {line}" for line in _attempt(attempt, states.get((view.id, attempt.attempt), []))
+        )
+    for child in view.children:
+        yield from _node(child, f"{margin}  ", states)
+
+
+def _attempt(record: AttemptRecord, states: list[Transition]) -> Iterator[str]:
+    span = spellings.between(record.started_at, record.ended_at)
+    began = f", started {spellings.instant(record.started_at)}" if record.started_at else ""
+    yield f"attempt {record.attempt}  {record.phase}{f' in {span}' if span else ''}{began}"
+    if record.reason and not record.phase.is_terminal:
+        yield f"  waits: {record.reason}"
+    if record.failure:
+        yield from (f"  {line}" for line in spellings.failure(record.failure))
+    for link in record.log_links:
+        yield f"  {link.name}: {link.uri}"
+    for transition in states:
+        state = (transition.custom_state or b"").decode(errors="replace")
+        yield f"  state at {spellings.instant(transition.at)} ({transition.phase}): {state}"

@@ -1,0 +1,125 @@
+"""Driving executions from a terminal: what is shown, what Ctrl-C does, and how it ends.
+
+It owns signals and the last words of `run`, `resume` and `recover`. A first signal suspends, so that everything stays
+resumable; a second one ends the process at once, which loses nothing that was durable either.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+
+from elevon import app, errors
+from elevon.cli import documents, exits, reports, spellings
+from elevon.cli.invocations import Invocation
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.phases import ExecutionPhase
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def drive(
+    embedded: app.Embedded, executions: Sequence[ExecutionId], invocation: Invocation
+) -> Sequence[ExecutionRecord]:
+    """Drive executions until all have ended, or until a signal suspends them.
+
+    Returns:
+        Their records as they then are.
+
+    Raises:
+        ConflictError: Somebody else drives one of them.
+        EngineStoppedError: The engine could not go on.
+    """
+    with await _report(embedded, executions, invocation) as report:
+        embedded.engine.observe(report.changed)
+        try:
+            await _drive_or_suspend(embedded, executions, report)
+        except errors.ConflictError:
+            raise
+        except errors.ElevonError as error:
+            resume = invocation.command("resume", *(execution.name for execution in executions))
+            raise exits.EngineStoppedError(error, resume) from error
+    return [await embedded.admin.get(execution) for execution in executions]
+
+
+async def _drive_or_suspend(
+    embedded: app.Embedded, executions: Sequence[ExecutionId], report: reports.Report
+) -> None:
+    interrupted = asyncio.Event()
+
+    async def suspend() -> None:
+        await interrupted.wait()
+        report.say("suspending; what runs is left to be taken up again (once more to end at once)")
+        await embedded.engine.suspend()
+
+    with _signals(interrupted, report):
+        suspending = asyncio.ensure_future(suspend())
+        try:
+            await embedded.engine.drive(*executions)
+        finally:
+            if not interrupted.is_set():
+                suspending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await suspending
+
+
+@contextlib.contextmanager
+def _signals(interrupted: asyncio.Event, report: reports.Report) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if interrupted.is_set():
+            report.__exit__(None, None, None)
+            os._exit(exits.Exit.SUSPENDED)
+        interrupted.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def _report(
+    embedded: app.Embedded, executions: Sequence[ExecutionId], invocation: Invocation
+) -> reports.Report:
+    if invocation.is_json:
+        return reports.SilentReport()
+    views = [await embedded.admin.view(execution, is_history_wanted=False) for execution in executions]
+    if sys.stderr.isatty():
+        from elevon.cli import livetrees  # rich is slow to import, and only a terminal needs it
+
+        return livetrees.LiveTree(views)
+    return reports.PlainReport(views, sys.stderr)
+
+
+def conclude(record: ExecutionRecord, invocation: Invocation) -> exits.Exit:
+    """Print how an execution ended, as a document or for people; returns the exit code."""
+    if invocation.is_json:
+        documents.write(documents.result(record))
+    else:
+        tell(record, invocation)
+    return exits.of_phase(record.phase)
+
+
+def tell(record: ExecutionRecord, invocation: Invocation) -> None:
+    """The last words about one execution: outputs on stdout; on stderr its error, and what can be done now."""
+    name = record.id.name
+    if record.phase is ExecutionPhase.SUCCEEDED:
+        outputs = documents.values(record.outputs)
+        if outputs:
+            print("\n".join(["outputs:", *spellings.values(outputs)]))
+    elif record.phase.is_terminal:
+        lines = list(spellings.failure(record.failure)) if record.failure else [f"{name} is {record.phase}"]
+        hints = [
+            f"more: {invocation.command('show', name)}",
+            f"once it is mended: {invocation.command('recover', name)}",
+        ]
+        print("\n".join([*lines, *hints]), file=sys.stderr)
+    else:
+        print(f"suspended; go on with: {invocation.command('resume', name)}", file=sys.stderr)

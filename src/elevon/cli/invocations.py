@@ -1,0 +1,66 @@
+"""What the options that commands share mean, and how a command line is written for somebody to copy.
+
+It exists so that a sentence such as "go on with `elevon resume ...`" names the same home and the same executors as
+the command that says it.
+"""
+
+import argparse
+import shlex
+
+import msgspec
+
+from elevon import app
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of one command, as far as they are shared.
+
+    Attributes:
+        home_option: `--home` as it was given; None for the default.
+        workers: `--workers`; None for the default.
+        tasktypes: `--tasktype`, each.
+        is_json: Whether stdout is for one JSON document.
+    """
+
+    home_option: str | None = None
+    workers: int | None = None
+    tasktypes: tuple[str, ...] = ()
+    is_json: bool = False
+
+    @property
+    def home(self) -> app.Home:
+        """The home directory that is meant."""
+        return app.Home(app.home_path(self.home_option))
+
+    @property
+    def settings(self) -> app.Settings:
+        """What an engine is told."""
+        if self.workers is None:
+            return app.Settings(tasktypes=self.tasktypes)
+        return app.Settings(workers=self.workers, tasktypes=self.tasktypes)
+
+    def words(self, command: str, *arguments: str) -> list[str]:
+        """Another command with the same home and executors, as words behind `elevon`."""
+        words = [command, *arguments]
+        if self.home_option:
+            words += ["--home", self.home_option]
+        if command in ("run", "resume", "recover", "abort"):
+            for tasktype in self.tasktypes:
+                words += ["--tasktype", tasktype]
+            if self.workers is not None:
+                words += ["--workers", str(self.workers)]
+        return words
+
+    def command(self, command: str, *arguments: str) -> str:
+        """The same as a line for a shell."""
+        return shlex.join(["elevon", *self.words(command, *arguments)])
+
+
+def of(options: argparse.Namespace) -> Invocation:
+    """Read the shared options; a command that lacks one has its default."""
+    return Invocation(
+        home_option=getattr(options, "home", None),
+        workers=getattr(options, "workers", None),
+        tasktypes=tuple(getattr(options, "tasktype", ())),
+        is_json=getattr(options, "output", "text") == "json",
+    )

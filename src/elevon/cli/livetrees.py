@@ -1,0 +1,182 @@
+"""The live tree on a terminal: nodes with their phases and durations, drawn over and over until the end.
+
+It is the only module that imports rich, and is imported only where there is a terminal. Drawing is bounded by the
+height of the screen, however many nodes there are: what is under way and what failed is shown first.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from elevon.admin.views import ExecutionView, NodeView
+from elevon.cli import reports, spellings
+from elevon.records.attempts import AttemptRecord
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import NodePhase
+
+_DRAWN_PER_S = 8
+_LINES_KEPT_FREE = 4
+_STYLES = {
+    "SUCCEEDED": ("✓", "green"),
+    "RECOVERED": ("✓", "cyan"),
+    "FAILED": ("✗", "red"),
+    "FAILING": ("✗", "red"),
+    "ABORTED": ("■", "yellow"),
+    "SKIPPED": ("-", "dim"),
+    "RUNNING": ("●", "blue"),
+    "QUEUED": ("○", "blue"),
+}
+_NOT_STARTED = ("·", "dim")
+
+
+class _Row(msgspec.Struct):
+    """What is drawn of one node."""
+
+    depth: int
+    label: str
+    node: NodeRecord | None
+    note: str = ""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it is under way or went wrong."""
+        return self.node is not None and self.node.phase not in (
+            NodePhase.SUCCEEDED,
+            NodePhase.RECOVERED,
+            NodePhase.SKIPPED,
+        )
+
+
+class _Drawing:
+    """One execution on the screen."""
+
+    def __init__(self, view: ExecutionView) -> None:
+        self.record = view.record
+        self.rows: dict[str, _Row] = {}
+        for node in view.nodes:
+            self._add(node, 0)
+
+    def _add(self, node: NodeView, depth: int) -> None:
+        spec_id = node.id.rpartition("/")[2]
+        label = spec_id if node.name in ("", spec_id) else f"{spec_id} {node.name}"
+        self.rows[node.id] = _Row(depth, label, node.record)
+        for child in node.children:
+            self._add(child, depth + 1)
+
+    def change(self, change: Change) -> None:
+        match change:
+            case ExecutionRecord():
+                self.record = change
+            case NodeRecord():
+                row = self.rows.setdefault(
+                    change.node_id, _Row(change.node_id.count("/"), change.node_id, None)
+                )
+                row.node = change
+                if change.phase.is_terminal:
+                    row.note = spellings.first_line(change.failure.message) if change.failure else ""
+            case AttemptRecord() if change.node_id in self.rows:
+                row = self.rows[change.node_id]
+                if row.node is None or not row.node.phase.is_terminal:
+                    row.note = reports.note_of(change)
+            case _:
+                return
+
+    def lines(self, limit: int, now: datetime) -> Iterator[Text]:
+        record = self.record
+        span = spellings.between(record.started_at, record.ended_at or now)
+        yield Text.assemble(
+            (record.id.name, "bold"), f" {record.workflow} ", _styled(record.phase), f" {span}"
+        )
+        shown = self._shown(max(1, limit - 2))
+        for row in shown:
+            yield _line(row, now)
+        hidden_count = len(self.rows) - len(shown)
+        if hidden_count:
+            counted = ", ".join(
+                f"{count} {phase.lower() or 'not started'}"
+                for phase, count in sorted(self.counts.items())
+                if count
+            )
+            yield Text(
+                f"  {hidden_count} more nodes not shown; of all {len(self.rows)}: {counted}", style="dim"
+            )
+
+    def _shown(self, limit: int) -> list[_Row]:
+        """In the order of the tree: all if they fit, else those that matter most."""
+        if len(self.rows) <= limit:
+            return list(self.rows.values())
+        urgent = [name for name, row in self.rows.items() if row.is_urgent][:limit]
+        chosen = set(urgent)
+        for name in self.rows:
+            if len(chosen) >= limit:
+                break
+            chosen.add(name)
+        return [row for name, row in self.rows.items() if name in chosen]
+
+
+class LiveTree:
+    """Draws executions on stderr while they run.
+
+    Args:
+        views: The executions as they are before they are driven.
+    """
+
+    def __init__(self, views: Sequence[ExecutionView]) -> None:
+        self._drawings = {view.record.id: _Drawing(view) for view in views}
+        self._console = Console(file=sys.stderr)
+        self._live = Live(
+            get_renderable=self._draw,
+            console=self._console,
+            refresh_per_second=_DRAWN_PER_S,
+            redirect_stdout=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
+        """Take the changes in; the next drawing shows them."""
+        for change in changes:
+            self._drawings[execution].change(change)
+
+    def say(self, text: str) -> None:
+        """Tell one line above the tree."""
+        self._console.print(text, markup=False, highlight=False)
+
+    def _draw(self) -> RenderableType:
+        now = datetime.now(UTC)
+        room = max(_LINES_KEPT_FREE, self._console.size.height - _LINES_KEPT_FREE)
+        each = max(2, room // max(1, len(self._drawings)))
+        return Group(*(line for drawing in self._drawings.values() for line in drawing.lines(each, now)))
+
+
+def _styled(phase: str) -> tuple[str, str]:
+    return phase, _STYLES.get(phase, _NOT_STARTED)[1]
+
+
+def _line(row: _Row, now: datetime) -> Text:
+    phase = row.node.phase if row.node else ""
+    mark, style = _STYLES.get(phase, _NOT_STARTED)
+    span = spellings.between(row.node.started_at, row.node.ended_at or now) if row.node else ""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{'  ' * (row.depth + 1)}{mark} ", style=style)
+    line.append(row.label, style="" if row.node else "dim")
+    line.append(f"  {span}" if span else "", style="dim")
+    line.append(f"  {row.note}" if row.note else "", style=style)
+    return line

@@ -1,0 +1,146 @@
+"""What is told while executions run: plain lines, or nothing.
+
+A report is handed each durable batch of changes. It owns what of them is worth a line: the beginning and end of each
+node, and what went wrong or waits in between. The tree on a terminal is in `livetrees`. Reports go to stderr, because
+stdout is for results.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from elevon.admin.views import ExecutionView
+from elevon.cli import spellings
+from elevon.records.attempts import AttemptRecord
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import AttemptPhase, NodePhase
+
+
+class Report(Protocol):
+    """Tells a person what happens, between entering and leaving it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None: ...
+
+    def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
+        """These changes are durable now."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Tell one line that no change tells."""
+        ...
+
+
+class PlainReport:
+    """A line for each thing that happens.
+
+    Args:
+        views: The executions as they are before they are driven.
+        stream: Where the lines go.
+    """
+
+    def __init__(self, views: Sequence[ExecutionView], stream: TextIO) -> None:
+        self._names = {view.record.id: names_of(view) for view in views}
+        self._is_several = len(views) > 1
+        self._stream = stream
+        self._told: dict[tuple[ExecutionId, str], str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self._stream.flush()
+
+    def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
+        """Tell of a batch, in one write."""
+        prefix = f"{execution.name} " if self._is_several else ""
+        lines = [f"{prefix}{line}\n" for change in changes for line in self._lines(execution, change)]
+        if lines:
+            self._stream.write("".join(lines))
+            self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """Tell one line."""
+        print(text, file=self._stream, flush=True)
+
+    def _lines(self, execution: ExecutionId, change: Change) -> Iterator[str]:
+        match change:
+            case NodeRecord():
+                yield from self._of_node(execution, change)
+            case AttemptRecord() if note := note_of(change):
+                if self._is_news(execution, f"{change.node_id}#{change.attempt}", note):
+                    yield f"{self._name(execution, change.node_id)} {note}"
+            case ExecutionRecord():
+                if self._is_news(execution, "", change.phase):
+                    span = spellings.between(change.started_at, change.ended_at)
+                    yield f"{execution.name} {change.phase}{f' in {span}' if span else ''}"
+            case _:
+                return
+
+    def _of_node(self, execution: ExecutionId, record: NodeRecord) -> Iterator[str]:
+        if not self._is_news(execution, record.node_id, record.phase):
+            return
+        name = self._name(execution, record.node_id)
+        if record.phase.is_terminal:
+            span = spellings.between(record.started_at, record.ended_at)
+            yield f"{name} {record.phase}{f' in {span}' if span else ''}{_because(record)}"
+        elif record.phase is NodePhase.RUNNING:
+            yield f"{name} {record.phase}"
+
+    def _name(self, execution: ExecutionId, node_id: str) -> str:
+        name = self._names.get(execution, {}).get(node_id, "")
+        return f"{node_id} {name}" if name else node_id
+
+    def _is_news(self, execution: ExecutionId, subject: str, text: str) -> bool:
+        if self._told.get((execution, subject)) == text:
+            return False
+        self._told[execution, subject] = text
+        return True
+
+
+class SilentReport:
+    """Nothing at all, for programs."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        return None
+
+    def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
+        """Nothing is told."""
+
+    def say(self, text: str) -> None:
+        """Sentences for people still go to stderr."""
+        print(text, file=sys.stderr, flush=True)
+
+
+def names_of(view: ExecutionView) -> Mapping[str, str]:
+    """What each node runs, by its unique id."""
+    return {node.id: node.name for node in view.walk() if node.name != node.id}
+
+
+def note_of(record: AttemptRecord) -> str:
+    """What is worth saying of an attempt beside its phase; empty for nothing."""
+    if record.phase is AttemptPhase.RETRYABLE_FAILED and record.failure:
+        return f"attempt {record.attempt} failed and can be repeated: {spellings.first_line(record.failure.message)}"
+    if record.is_parked:
+        return f"waits for an operator: {spellings.first_line(record.reason)}"
+    if record.reason and not record.phase.is_terminal:
+        return f"waits: {spellings.first_line(record.reason)}"
+    return ""
+
+
+def _because(record: NodeRecord) -> str:
+    return f": {spellings.first_line(record.failure.message)}" if record.failure else ""
