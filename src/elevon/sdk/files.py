@@ -5,7 +5,7 @@ adapter of the same two ports does.
 """
 
 import os
-import secrets
+import uuid
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class FolderFiles:
         Raises:
             UserError: The prefix is not on this machine.
         """
-        target = _folder(self.prefix) / secrets.token_hex(8) / local_path.name
+        target = _folder(self.prefix) / uuid.uuid4().hex / local_path.name
         target.parent.mkdir(parents=True)
         if local_path.is_dir():
             shutil.copytree(local_path, target, copy_function=_copy)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from elevon import errors
+from elevon.idl import interfaces as idl_interfaces
 from elevon.idl import messages
 from elevon.sdk import definitions, docstrings, types
 
@@ -193,18 +194,14 @@ def fields_of(named: Any) -> tuple[str, ...]:
 
 def to_message(interface: Interface) -> messages.TypedInterface:
     """The interface as the wire carries it; an undescribed variable is described by its name, as flytekit does."""
-
-    def variables(parameters: Mapping[str, Parameter]) -> messages.VariableMap:
-        return messages.VariableMap(
-            variables={name: variable(parameter) for name, parameter in parameters.items()},
-        )
-
-    return messages.TypedInterface(inputs=variables(interface.inputs), outputs=variables(interface.outputs))
+    inputs = {name: variable(parameter) for name, parameter in interface.inputs.items()}
+    outputs = {name: variable(parameter) for name, parameter in interface.outputs.items()}
+    return idl_interfaces.typed_interface(inputs, outputs)
 
 
 def variable(parameter: Parameter) -> messages.Variable:
     """One input or output as the wire carries it."""
-    return messages.Variable(type=parameter.type, description=parameter.description or parameter.name)
+    return idl_interfaces.variable(parameter.type, parameter.description or parameter.name)
 
 
 def _hints(function: Callable[..., Any], site: definitions.Site) -> dict[str, Any]:

@@ -6,7 +6,7 @@ It must never import user code: it only looks at modules that are loaded.
 import sys
 from dataclasses import dataclass
 
-from elevon.idl import messages
+from elevon.idl import identifiers, messages
 from elevon.sdk import graphs
 
 
@@ -20,16 +20,11 @@ class Namer:
 
     def task(self, name: str) -> messages.Identifier:
         """The identifier of a task."""
-        return self._identifier(messages.ResourceType.TASK, name)
+        return identifiers.task(name, self.version, project=self.project, domain=self.domain)
 
     def workflow(self, name: str) -> messages.Identifier:
         """The identifier of a workflow."""
-        return self._identifier(messages.ResourceType.WORKFLOW, name)
-
-    def _identifier(self, kind: messages.ResourceType, name: str) -> messages.Identifier:
-        return messages.Identifier(
-            resource_type=kind, project=self.project, domain=self.domain, name=name, version=self.version
-        )
+        return identifiers.workflow(name, self.version, project=self.project, domain=self.domain)
 
 
 def check_loadable(entity: graphs.Entity) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from elevon import errors
+from elevon.idl import interfaces as idl_interfaces
 from elevon.idl import messages
 from elevon.sdk import files, graphs, interfaces, names, templates, types
 from elevon.sdk.tasks import RunnableTask, Task
@@ -159,10 +160,7 @@ class _Collector:
         return messages.WorkflowTemplate(
             id=self.namer.workflow(flow.name),
             metadata=messages.WorkflowMetadata(),
-            interface=messages.TypedInterface(
-                inputs=messages.VariableMap(variables=flow.inputs),
-                outputs=messages.VariableMap(variables=flow.outputs),
-            ),
+            interface=idl_interfaces.typed_interface(flow.inputs, flow.outputs),
             nodes=[self._node(node) for node in flow.body.nodes],
             outputs=flow.body.outputs,
             metadata_defaults=messages.WorkflowMetadataDefaults(),
@@ -189,9 +187,8 @@ class _Collector:
 
 
 def _parameters(entity: Workflow[..., Any] | Task[..., Any]) -> messages.ParameterMap:
-    return messages.ParameterMap(
-        parameters={name: _parameter(entity, input_) for name, input_ in entity.interface.inputs.items()}
-    )
+    given = {name: _parameter(entity, parameter) for name, parameter in entity.interface.inputs.items()}
+    return idl_interfaces.parameters(given)
 
 
 def _parameter(entity: graphs.Entity, parameter: interfaces.Parameter) -> messages.Parameter:
