@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from elevon import app, errors
 from elevon.cli import documents, exits, reports, spellings
@@ -67,7 +67,7 @@ async def _drive_or_suspend(
 
 
 @contextlib.contextmanager
-def _signals(interrupted: asyncio.Event, report: reports.Report) -> Iterator[None]:
+def _signals(interrupted: asyncio.Event, report: reports.Report) -> Generator[None]:
     loop = asyncio.get_running_loop()
 
     def interrupt() -> None:

@@ -110,6 +110,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", metavar="N", type=count, help="processes that run Python tasks (default: one a core)"
     )
+    add_tasktypes(parser)
+
+
+def add_tasktypes(parser: argparse.ArgumentParser) -> None:
+    """Declare `--tasktype`."""
     parser.add_argument(
         "--tasktype",
         metavar="MODULE:CLASS",

@@ -48,6 +48,11 @@ class _Row(msgspec.Struct):
     note: str = ""
 
     @property
+    def phase(self) -> str:
+        """Where the node stands; empty if it has not started."""
+        return self.node.phase if self.node else ""
+
+    @property
     def is_urgent(self) -> bool:
         """Whether it is under way or went wrong."""
         return self.node is not None and self.node.phase not in (
@@ -102,11 +107,8 @@ class _Drawing:
             yield _line(row, now)
         hidden_count = len(self.rows) - len(shown)
         if hidden_count:
-            counted = ", ".join(
-                f"{count} {phase.lower() or 'not started'}"
-                for phase, count in sorted(self.counts.items())
-                if count
-            )
+            counts = Counter(row.phase.lower() or "not started" for row in self.rows.values())
+            counted = ", ".join(f"{count} {phase}" for phase, count in sorted(counts.items()))
             yield Text(
                 f"  {hidden_count} more nodes not shown; of all {len(self.rows)}: {counted}", style="dim"
             )
@@ -171,8 +173,7 @@ def _styled(phase: str) -> tuple[str, str]:
 
 
 def _line(row: _Row, now: datetime) -> Text:
-    phase = row.node.phase if row.node else ""
-    mark, style = _STYLES.get(phase, _NOT_STARTED)
+    mark, style = _STYLES.get(row.phase, _NOT_STARTED)
     span = spellings.between(row.node.started_at, row.node.ended_at or now) if row.node else ""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{'  ' * (row.depth + 1)}{mark} ", style=style)

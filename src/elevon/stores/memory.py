@@ -15,6 +15,7 @@ from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
+from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows
@@ -68,13 +69,17 @@ class MemoryStateStore:
     async def close(self) -> None:
         self._is_open = False
 
-    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
+    async def create_execution(
+        self, record: ExecutionRecord, artifacts: Mapping[str, bytes], nodes: Sequence[NodeRecord] = ()
+    ) -> None:
         self._check_open()
         row = rows.of_change(record, record.id)
+        taken_over = [rows.of_change(node, record.id) for node in nodes]
         if record.id in self._executions:
             raise refusals.exists(record.id)
         digests = rows.artifact_digests(record, artifacts)
-        self._executions[record.id] = _Kept(row, next(self._orders), digests)
+        kept = self._executions[record.id] = _Kept(row, next(self._orders), digests)
+        kept.current["nodes"].update((node.key, node) for node in taken_over)
         for digest, content in artifacts.items():
             self._artifacts.setdefault(digest, bytes(content))
 

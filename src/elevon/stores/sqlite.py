@@ -20,6 +20,7 @@ from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
+from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.transitions import Transition
 from elevon.stores import (
@@ -69,10 +70,12 @@ class SqliteStateStore:
         if parts is not None:
             await asyncio.to_thread(parts.close)
 
-    async def create_execution(self, record: ExecutionRecord, artifacts: Mapping[str, bytes]) -> None:
-        row = rows.of_change(record, record.id)
+    async def create_execution(
+        self, record: ExecutionRecord, artifacts: Mapping[str, bytes], nodes: Sequence[NodeRecord] = ()
+    ) -> None:
+        changed = [rows.of_change(change, record.id) for change in (record, *nodes)]
         kept = dict(artifacts)
-        await self._write(lambda connection: writes.create_execution(connection, record, row, kept))
+        await self._write(lambda connection: writes.create_execution(connection, record, changed, kept))
 
     async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
         batch = batches.Batch(lease, [rows.of_change(change, lease.execution) for change in changes])

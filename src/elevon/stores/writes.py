@@ -20,9 +20,13 @@ _OWNED_TABLES: Final = (
 
 
 def create_execution(
-    connection: Connection, record: ExecutionRecord, row: rows.Row, artifacts: Mapping[str, bytes]
+    connection: Connection,
+    record: ExecutionRecord,
+    changed: Sequence[rows.Row],
+    artifacts: Mapping[str, bytes],
 ) -> None:
-    """Insert it with its artifacts; `ConflictError` if there is one of that id."""
+    """Insert it (the first row) with nodes that it takes over and its artifacts; `ConflictError` if it exists."""
+    row, *nodes = changed
     execution = record.id
     if key_of(connection, execution) is not None:
         raise refusals.exists(execution)
@@ -37,6 +41,14 @@ def create_execution(
         row.content,
     )
     key = existing_key(connection, execution)
+    for node in nodes:
+        connection.execute(
+            "INSERT INTO nodes (execution, node_id, version, record) VALUES (?, ?, ?, ?)",
+            key,
+            *node.key,
+            node.version,
+            node.content,
+        )
     for digest, content in artifacts.items():
         put_artifact(connection, digest, content)
     for digest in rows.artifact_digests(record, artifacts):
