@@ -43,7 +43,7 @@ def _knots(upstream: Edges) -> Iterator[set[str]]:
     seen.clear()
     for start in reversed(finished):
         knot = set(_walk(start, downstream, seen))
-        if len(knot) > 1 or start in upstream[start]:
+        if len(knot) > 1 or any(name in upstream[name] for name in knot):
             yield knot
 
 
