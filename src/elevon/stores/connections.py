@@ -32,7 +32,8 @@ class Connection:
 
     def execute(self, statement: str, *parameters: object) -> None:
         """Carry out a statement for its effect, or a script without parameters."""
-        self.handle.execute(statement, parameters or None)
+        # A script stops at a statement that returns a row, as some pragmas do, until somebody fetches it.
+        self.handle.execute(statement, parameters or None).fetchall()
 
     def value(self, statement: str, *parameters: object) -> Any:
         """The only row: its value if it has one column, else a tuple; None if there is no row."""
