@@ -50,6 +50,11 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         """What it says of itself."""
         return self.executor.properties
 
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether `finalize_task` does anything: only then is it called, and is the call made durable."""
+        return type(self.executor).finalize_task is not Executor.finalize_task
+
     def decode_spec(self, template: TaskTemplate) -> Message | None:
         """`template.custom` as the declared message; None for a type without a message.
 

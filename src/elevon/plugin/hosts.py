@@ -1,0 +1,324 @@
+"""Where the calls of an executor run: on the engine's loop, or on a loop of its own in a thread.
+
+A host owns the life of one executor (`initialize` before any call, `close` at the end), the time limit of each call,
+and the containment of whatever a call raises or blocks. It must never know attempts: that calls for one attempt do
+not overlap is the engine's part, and the host helps by returning only when a call has really ended.
+"""
+
+import abc
+import asyncio
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from elevon import errors
+from elevon.plugin import bridges, crossings
+from elevon.plugin.contexts import SetupContext, TaskContext
+from elevon.plugin.executors import Executor
+from elevon.records import failures
+
+S = TypeVar("S")
+T = TypeVar("T")
+INITIALIZE_TIME_LIMIT = timedelta(minutes=5)
+STOP_GRACE = timedelta(seconds=5)
+BLOCKED_AFTER = timedelta(seconds=5)
+_log = logging.getLogger("elevon.plugin")
+
+
+class ExecutorHost(abc.ABC):
+    """Runs the calls of one executor.
+
+    Attributes:
+        failure: Why `initialize` failed; None while it has not.
+    """
+
+    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
+        self.failure: failures.Failure | None = None
+        self._executor = executor
+        self._setup = setup
+        self._grace = STOP_GRACE  # how long a cancelled call may take to end
+        self._is_ready = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls are accepted: `initialize` succeeded and `stop` was not called."""
+        return self._is_ready
+
+    @property
+    def blocked_since(self) -> datetime | None:
+        """Since when a call has kept the executor's loop from anything else; None if none does."""
+        return None
+
+    async def start(self, time_limit: timedelta = INITIALIZE_TIME_LIMIT) -> None:
+        """Make the loop and initialize the executor; if that fails, `failure` says why and calls are refused."""
+        await self._open()
+        try:
+            await self._run(lambda: self._executor.initialize(self._bridged_setup()), time_limit)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's set-up raises is kept as the reason
+            self.failure = failures.from_exception(error)
+            _log.exception(
+                "executor %r could not be initialized: its task types are refused", self._executor.id
+            )
+        else:
+            self._is_ready = True
+
+    async def call(
+        self, make: Callable[[], Coroutine[Any, Any, T]], *, time_limit: timedelta | None = None
+    ) -> T:
+        """Run one call of the executor and return when it has ended, whichever way.
+
+        Args:
+            make: Makes the coroutine; contexts that it uses come from `context`.
+            time_limit: Instead of the executor's `call_timeout`.
+
+        Raises:
+            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
+            Exception: What the coroutine raised.
+        """
+        if not self._is_ready:
+            reason = f"could not be initialized: {self.failure.message}" if self.failure else "is not running"
+            raise errors.UnavailableError(f"executor {self._executor.id!r} {reason}")
+        return await self._run(
+            make, self._executor.properties.call_timeout if time_limit is None else time_limit
+        )
+
+    def context(self, ctx: TaskContext[S]) -> TaskContext[S]:
+        """The context as the executor may use it where it runs."""
+        return ctx
+
+    @abc.abstractmethod
+    def watch(self) -> None:
+        """Look whether the loop still answers; the engine calls it about once a second."""
+
+    async def stop(self, grace: timedelta = STOP_GRACE) -> None:
+        """End what runs, close the executor, end the loop; idempotent, each of the three within `grace`."""
+        self._grace = grace
+        if self._is_ready:
+            self._is_ready = False
+            await self._end_calls(grace)
+            try:
+                async with asyncio.timeout(grace.total_seconds()):
+                    await self._run(self._executor.close, 2 * grace)
+            except Exception:  # noqa: BLE001 - nothing that it raises may keep the engine from ending
+                _log.exception("executor %r could not be closed", self._executor.id)
+        await self._shut(grace)
+
+    def _bridged_setup(self) -> SetupContext[Any]:
+        return self._setup
+
+    def _timed_out(self, time_limit: timedelta) -> errors.UnavailableError:
+        return errors.UnavailableError(
+            f"executor {self._executor.id!r} did not answer within {time_limit.total_seconds():g} s and was cancelled"
+        )
+
+    @abc.abstractmethod
+    async def _open(self) -> None: ...
+
+    @abc.abstractmethod
+    async def _run(self, make: Callable[[], Coroutine[Any, Any, T]], time_limit: timedelta) -> T: ...
+
+    @abc.abstractmethod
+    async def _end_calls(self, grace: timedelta) -> None: ...
+
+    @abc.abstractmethod
+    async def _shut(self, grace: timedelta) -> None: ...
+
+
+class EngineHost(ExecutorHost):
+    """Runs calls inline; for executors that are trusted never to block."""
+
+    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
+        super().__init__(executor, setup)
+
+    def watch(self) -> None:
+        """A blocked loop of the engine could not look at itself."""
+
+    async def _open(self) -> None:
+        """The engine's loop is open."""
+
+    async def _run(self, make: Callable[[], Coroutine[Any, Any, T]], time_limit: timedelta) -> T:
+        task = asyncio.current_task()
+        limit = asyncio.timeout(time_limit.total_seconds())
+        try:
+            async with limit:
+                return await crossings.contained(make)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise self._timed_out(time_limit) from error
+        except asyncio.CancelledError as error:
+            if task is not None and task.cancelling():
+                raise
+            raise crossings.UnexpectedExitError(
+                "it raised CancelledError, and nobody had cancelled it"
+            ) from error
+
+    async def _end_calls(self, grace: timedelta) -> None:
+        """Calls run in tasks of the engine, which ends them itself."""
+
+    async def _shut(self, grace: timedelta) -> None:
+        """The engine's loop goes on."""
+
+
+class ThreadHost(ExecutorHost):
+    """Runs calls on a loop of their own, so that one which blocks hurts only its own executor."""
+
+    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
+        super().__init__(executor, setup)
+        self._calls: set[crossings.RemoteCall[Any]] = set()
+        self._thread: _LoopThread | None = None
+        self._beat_sent: tuple[float, datetime] | None = None
+        self._is_blocking_logged = False
+
+    @property
+    def blocked_since(self) -> datetime | None:
+        """When the heartbeat was sent that the loop owes, if it has owed it for longer than `BLOCKED_AFTER`."""
+        if self._beat_sent is None:
+            return None
+        sent, sent_at = self._beat_sent
+        is_late = self._setup.clock.monotonic() - sent >= BLOCKED_AFTER.total_seconds()
+        return sent_at if is_late else None
+
+    def context(self, ctx: TaskContext[S]) -> TaskContext[S]:
+        """The context, with its coroutines brought back to the engine's loop."""
+        return self._running().bridge.context(ctx)
+
+    def watch(self) -> None:
+        """Send a heartbeat while calls are under way, and name the call that keeps one from being answered."""
+        thread = self._thread
+        if thread is None:
+            return
+        if self._beat_sent is None:
+            if self._calls:
+                self._beat_sent = (self._setup.clock.monotonic(), self._setup.clock.now())
+                thread.executor.post(lambda: thread.engine.post(self._receive_beat))
+        elif self.blocked_since is not None and not self._is_blocking_logged:
+            self._is_blocking_logged = True
+            _log.warning(
+                "executor %r has blocked its loop since %s, at %s: await there, or use asyncio.to_thread",
+                self._executor.id,
+                self.blocked_since,
+                thread.place(),
+            )
+
+    def _receive_beat(self) -> None:
+        self._beat_sent = None
+        self._is_blocking_logged = False
+
+    def _running(self) -> "_LoopThread":
+        if self._thread is None:
+            raise errors.UnavailableError(f"executor {self._executor.id!r} is not running")
+        return self._thread
+
+    def _bridged_setup(self) -> SetupContext[Any]:
+        return msgspec.structs.replace(self._setup, blobs=self._running().bridge.blobs(self._setup.blobs))
+
+    async def _open(self) -> None:
+        self._thread = await _LoopThread.started(f"elevon-{self._executor.id}")
+
+    async def _run(self, make: Callable[[], Coroutine[Any, Any, T]], time_limit: timedelta) -> T:
+        thread = self._running()
+        call = crossings.RemoteCall(thread.executor, thread.engine, make)
+        self._calls.add(call)
+        try:
+            await asyncio.wait([call.answer], timeout=time_limit.total_seconds())
+            if not call.answer.done():
+                call.cancel()
+                await asyncio.wait([call.answer])
+                if call.answer.cancelled():
+                    raise self._timed_out(time_limit)
+        except asyncio.CancelledError:
+            call.cancel()
+            await asyncio.wait([call.answer], timeout=self._grace.total_seconds())
+            call.drop_answer()
+            raise
+        finally:
+            self._calls.discard(call)
+        return call.answer.result()
+
+    async def _end_calls(self, grace: timedelta) -> None:
+        for call in self._calls:
+            call.cancel()
+        if self._calls:
+            await asyncio.wait([call.answer for call in self._calls], timeout=grace.total_seconds())
+
+    async def _shut(self, grace: timedelta) -> None:
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        for call in self._calls:
+            call.abandon(errors.UnavailableError(f"executor {self._executor.id!r} was stopped during a call"))
+        if not await thread.stop(grace):
+            _log.warning(
+                "executor %r blocks its loop at %s and was left behind in its thread, which ends with the process",
+                self._executor.id,
+                thread.place(),
+            )
+
+
+class _LoopThread:
+    """A thread with an event loop, and the crossings both ways. A daemon: a blocked one can't hold the process.
+
+    Attributes:
+        engine: Leads to the loop that started it.
+        executor: Leads to its own loop.
+        bridge: Both.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.engine = crossings.Crossing(asyncio.get_running_loop())
+        self.executor: crossings.Crossing
+        self.bridge: bridges.Bridge
+        self._opened: asyncio.Future[None] = self.engine.loop.create_future()
+        self._ended: asyncio.Future[None] = self.engine.loop.create_future()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    @classmethod
+    async def started(cls, name: str) -> "_LoopThread":
+        """A thread whose loop runs."""
+        made = cls(name)
+        made._thread.start()
+        await made._opened
+        return made
+
+    async def stop(self, grace: timedelta) -> bool:
+        """End it; False if it did not within the time."""
+        self.executor.post(self._stopping.set)
+        ended, _ = await asyncio.wait([self._ended], timeout=grace.total_seconds())
+        if ended:
+            self._thread.join()
+        return bool(ended)
+
+    def place(self) -> str:
+        """Where its code stands now: function, file and line."""
+        frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the one way to see another thread
+        frame = frames.get(self._thread.ident or 0)
+        if frame is None:
+            return "its end"
+        innermost = traceback.extract_stack(frame)[-1]
+        return f"{innermost.name} ({innermost.filename}:{innermost.lineno})"
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self.engine.post(lambda: self._ended.set_result(None))
+
+    async def _serve(self) -> None:
+        self.executor = crossings.Crossing(asyncio.get_running_loop())
+        self.bridge = bridges.Bridge(self.engine, self.executor)
+        self.engine.post(lambda: self._opened.set_result(None))
+        await self._stopping.wait()
+
+
+def host_of(executor: Executor[Any, Any], setup: SetupContext[Any]) -> ExecutorHost:
+    """The host that the executor's `isolation` asks for, not started."""
+    kind = ThreadHost if executor.properties.isolation == "thread" else EngineHost
+    return kind(executor, setup)
