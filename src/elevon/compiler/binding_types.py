@@ -86,9 +86,13 @@ def mismatch(data: BindingData, target: LiteralType, type_of: TypeOfPromise) -> 
 
 def spell(promise: OutputReference) -> str:
     """The promise in words."""
-    path = "".join(f"[{_key_of(step)!r}]" for step in promise.attr_path)
     source = f" of node {promise.node_id!r}" if promise.node_id else ""
-    return f"{'output' if source else 'workflow input'} {promise.var!r}{path}{source}"
+    return f"{'output' if source else 'workflow input'} {promise.var!r}{spell_path(promise)}{source}"
+
+
+def spell_path(promise: OutputReference) -> str:
+    """The attribute path of a promise as one would write it in Python."""
+    return "".join(f"[{_key_of(step)!r}]" for step in promise.attr_path)
 
 
 def attribute_type(source: LiteralType, path: list[PromiseAttribute]) -> LiteralType | None:

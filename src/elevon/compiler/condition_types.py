@@ -15,7 +15,7 @@ from elevon.idl.messages import (
     SimpleType,
 )
 
-_SPELLED = {
+SPELLED = {
     ComparisonExpression.EQ: "==",
     ComparisonExpression.NEQ: "!=",
     ComparisonExpression.GT: ">",
@@ -67,7 +67,7 @@ class ConditionCheck:
                 self._report.add(Code.VALUE_REQUIRED, self._place, "a condition is empty: compare two values")
 
     def _comparison(self, comparison: ComparisonExpression) -> None:
-        if comparison.operator not in _SPELLED:
+        if comparison.operator not in SPELLED:
             self._report.add(
                 Code.INVALID_VALUE, self._place, f"a condition has the unknown operator {comparison.operator}"
             )
@@ -80,7 +80,7 @@ class ConditionCheck:
             return
         is_equality = comparison.operator in _EQUALITIES
         if not any(_are_comparable(a, b, is_equality) for a in _kinds(left) for b in _kinds(right)):
-            spelled = f"{_spell(operands[0])} {_SPELLED[comparison.operator]} {_spell(operands[1])}"
+            spelled = f"{_spell(operands[0])} {SPELLED[comparison.operator]} {_spell(operands[1])}"
             self._report.add(
                 Code.MISMATCHING_TYPES,
                 self._place,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-from google.protobuf import json_format
 
 from elevon import errors
 from elevon.idl import literals
@@ -117,7 +116,7 @@ def _inside(literal: Literal, keys: Sequence[str | int], place: str) -> Literal:
     """What stands at the keys of a struct, encoded as the struct is."""
     is_binary = literals.kind_of(literal) == "binary"
     if not is_binary:
-        value: Any = json_format.MessageToDict(literal.scalar.generic)
+        value: Any = literals.plain_of(literal.scalar.generic)
     elif literal.scalar.binary.tag == literals.MSGPACK_TAG:
         try:
             value = msgspec.msgpack.decode(literal.scalar.binary.value)
