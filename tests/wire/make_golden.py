@@ -4,7 +4,8 @@ Usage: make_golden.py [FILE]; the default is the committed file. Literals and li
 their deterministic bytes, and the files behind pickles by the uri that stands in the literal.
 """
 
-# pyright: reportMissingImports=false - flytekit lives in an environment of its own
+# flytekit lives in an environment of its own:
+# pyright: reportMissingImports=false
 import base64
 import json
 import pathlib

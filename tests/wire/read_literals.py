@@ -4,7 +4,8 @@ Reads an object of base64 literals by the name of their sample on stdin, and pri
 was wrong with each that did not become the sample's value.
 """
 
-# pyright: reportMissingImports=false - flytekit lives in an environment of its own
+# flytekit lives in an environment of its own:
+# pyright: reportMissingImports=false
 import base64
 import json
 import pathlib

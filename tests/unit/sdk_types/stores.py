@@ -1,0 +1,47 @@
+"""Places for the files of tests."""
+
+from pathlib import Path
+
+
+class Untouched:
+    """For values without local files: any use is a failure of the test."""
+
+    def upload(self, local_path: Path) -> str:
+        raise AssertionError(f"{local_path} was stored")
+
+    def download(self, uri: str) -> Path:
+        raise AssertionError(f"{uri} was fetched")
+
+
+class InPlace:
+    """Files stay where they are; what was asked for is remembered."""
+
+    def __init__(self) -> None:
+        self.stored: list[Path] = []
+        self.fetched: list[str] = []
+
+    def upload(self, local_path: Path) -> str:
+        self.stored.append(local_path)
+        return local_path.as_uri()
+
+    def download(self, uri: str) -> Path:
+        self.fetched.append(uri)
+        return Path(uri.removeprefix("file://"))
+
+
+class Kept:
+    """Files are copied into memory, so that a scratch file may vanish after it was handed out."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.held: dict[str, bytes] = {}
+
+    def upload(self, local_path: Path) -> str:
+        uri = f"kept://{len(self.held)}"
+        self.held[uri] = local_path.read_bytes()
+        return uri
+
+    def download(self, uri: str) -> Path:
+        path = self.root / uri.removeprefix("kept://")
+        path.write_bytes(self.held[uri])
+        return path
