@@ -26,7 +26,6 @@ from elevon.records.phases import ExecutionPhase
 PROJECT = "default"
 DOMAIN = "development"
 UNFINISHED = frozenset(phase for phase in ExecutionPhase if not phase.is_terminal)
-TERMINAL = frozenset(ExecutionPhase) - UNFINISHED
 _NAME = re.compile(r"[a-z][a-z\-0-9]*")
 _NAME_LIMIT = 63
 _SUGGESTED_FROM_COUNT = 50
@@ -213,23 +212,37 @@ class Admin:
 
         Raises:
             UserError: It has not ended.
-            ConflictError: Somebody is driving it.
+            ConflictError: Somebody is driving it, or an execution that was recovered from it is there: that one may
+                refer to its files.
         """
         record = await self._store.get_execution(execution)
         if not record.phase.is_terminal:
             raise errors.UserError(
-                f"execution {execution.name} has not ended, it is {record.phase}: elevon abort {execution.name} ends it"
+                f"execution {execution.name} has not ended, it is {record.phase}: "
+                f"elevon abort {execution.name} ends it"
             )
+        for other in await self._store.list_executions():
+            if other.recovered_from == execution.name:
+                raise errors.ConflictError(
+                    f"execution {other.id.name} was recovered from {execution.name} and may use its files: "
+                    f"delete {other.id.name} first"
+                )
         await self._store.delete_execution(execution)
 
     async def prune(self, older_than: timedelta) -> Sequence[ExecutionId]:
-        """Remove every execution that ended longer ago than that; returns what was removed, oldest first."""
+        """Remove every execution that ended longer ago than that; returns what was removed.
+
+        One that a kept execution was recovered from is kept too.
+        """
         limit = self._clock.now() - older_than
-        ended = [
-            record.id
-            for record in reversed(await self._store.list_executions(TERMINAL))
-            if record.ended_at is not None and record.ended_at < limit
-        ]
-        for execution in ended:
-            await self._store.delete_execution(execution)
-        return ended
+        removed: list[ExecutionId] = []
+        needed: set[str] = set()
+        # Newest first: what was recovered is newer than what it was recovered from.
+        for record in await self._store.list_executions():
+            has_ended = record.phase.is_terminal and record.ended_at is not None and record.ended_at < limit
+            if has_ended and record.id.name not in needed:
+                await self._store.delete_execution(record.id)
+                removed.append(record.id)
+            else:
+                needed.add(record.recovered_from)
+        return removed

@@ -5,6 +5,7 @@ height of the screen, however many nodes there are: what is under way and what f
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
