@@ -6,6 +6,7 @@ decide what a mistake is.
 
 import difflib
 import enum
+import itertools
 from collections.abc import Iterable
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from elevon import errors
 
 SHOWN_COUNT = 12
+SEARCHED_COUNT = 200
 
 
 class Code(enum.StrEnum):
@@ -103,8 +105,11 @@ class Report:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
-    names = sorted(set(known))
+    """The end of a sentence about an unknown name: the nearest known one, or all of them.
+
+    Only the first names are looked at, so that thousands of unknown names among thousands do not take hours.
+    """
+    names = sorted(set(itertools.islice(known, SEARCHED_COUNT)))
     nearest = difflib.get_close_matches(name, names, n=1)
     if nearest:
         return f"did you mean {nearest[0]!r}?"
