@@ -24,12 +24,16 @@ def digest(*parts: bytes) -> str:
     return state.hexdigest()
 
 
-def generated_name(readable: str, max_length: int) -> str:
+def generated_name(readable: str, max_length: int, identity: str = "") -> str:
     """A deterministic name valid in Kubernetes: lower-case letters, digits and dashes, at most `max_length`.
 
-    Equal input gives the equal name; different input different names, because a digest of it is part of each.
+    Args:
+        readable: What the name should remind of.
+        max_length: Limit in characters; at least 16.
+        identity: What the name stands for, where that is more than `readable`: equal identities get equal names,
+            different ones different names, because a digest of it is part of each.
     """
-    short = hashlib.sha256(readable.encode()).hexdigest()[:10]
+    short = hashlib.sha256((identity or readable).encode()).hexdigest()[:10]
     mapped = "".join(c if c.isascii() and c.isalnum() else "-" for c in readable.lower())
     stem = mapped[: max(1, max_length - len(short) - 1)].strip("-") or "e"
     if not stem[0].isalpha():

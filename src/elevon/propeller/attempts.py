@@ -1,0 +1,213 @@
+"""What the shell keeps of the attempts of one execution: whom to call for each, and with what."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from elevon import errors
+from elevon.compiler.graphs import TaskSettings
+from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin.contexts import TaskContext
+from elevon.plugin.registry import Registration
+from elevon.primitives import ids
+from elevon.propeller import calls, layouts
+from elevon.propeller.calls import Callee
+from elevon.propeller.contexts import EngineTaskContext, Surroundings
+from elevon.propeller.jobs import Jobs
+from elevon.propeller.machine import bindings
+from elevon.propeller.machine.commands import Call
+from elevon.propeller.machine.events import CallKind, CallRaised, Event, Woken
+from elevon.propeller.machine.views import AttemptKey, View
+from elevon.propeller.services import Services
+from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.changes import Change
+from elevon.records.identities import AttemptId
+
+Commit: TypeAlias = Callable[[Sequence[Change]], Awaitable[None]]
+
+
+class AttemptIntents:
+    """`contexts.Intents` of one attempt: what `once` has committed."""
+
+    def __init__(self, commit: Commit) -> None:
+        self._commit = commit
+        self._records: dict[str, OnceRecord] = {}
+
+    def load(self, record: OnceRecord) -> None:
+        """Take in what an earlier engine committed."""
+        self._records[record.key] = record
+
+    def get(self, key: str) -> OnceRecord | None:
+        """The record of a key, if there is one."""
+        return self._records.get(key)
+
+    def all(self) -> Mapping[str, OnceRecord]:
+        """All records by key."""
+        return dict(self._records)
+
+    async def commit(self, record: OnceRecord) -> None:
+        """Make a record durable, then known."""
+        await self._commit([record])
+        self._records[record.key] = record
+
+
+class WakeHandle:
+    """`TaskContext.wake`: can be kept and called from any thread, and is dead after the attempt."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, post: Callable[[Event], None], event: Woken) -> None:
+        self._loop = loop
+        self._post: Callable[[Event], None] | None = post
+        self._event = event
+
+    def __call__(self) -> None:
+        """Say that there is news."""
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+
+    def kill(self) -> None:
+        """Make it do nothing from now on."""
+        self._post = None
+
+    def _deliver(self) -> None:
+        if self._post is not None:
+            self._post(self._event)
+
+
+class Attempts:
+    """The attempts of one execution, as far as calls need them.
+
+    Args:
+        view: The machine's memory; only read.
+        onces: What earlier engines committed.
+        services: Adapters and settings.
+        commit: Commits under the execution's lease.
+        post: Takes events.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        onces: Sequence[OnceRecord],
+        services: Services,
+        commit: Commit,
+        post: Callable[[Event], None],
+    ) -> None:
+        self._view = view
+        self._services = services
+        self._commit = commit
+        self._post = post
+        self._jobs = Jobs(view.execution)
+        self._around: dict[AttemptKey, Surroundings] = {}
+        self._wakes: dict[AttemptKey, WakeHandle] = {}
+        self._intents: dict[AttemptKey, AttemptIntents] = {}
+        for once in onces:
+            self._intents_of((once.node_id, once.attempt)).load(once)
+
+    def record(self, node_id: str, attempt: int) -> AttemptRecord:
+        """The attempt's current record."""
+        return self._view.attempts[node_id, attempt]
+
+    def settings(self, node_id: str) -> TaskSettings:
+        """The task settings of a node."""
+        settings = self._view.place(node_id).node.settings
+        if settings is None:
+            raise errors.BugError(f"node {node_id!r} has no task")
+        return settings
+
+    def callee(self, command: Call) -> Callee | CallRaised:
+        """Whom to call and with what, or why nobody can be called.
+
+        Raises:
+            UserError: The inputs can't be put together.
+        """
+        record = self.record(command.node_id, command.attempt)
+        try:
+            registration = self._services.executors.of_type(record.task_type)
+        except errors.UnavailableError as error:
+            return calls.raised(command, errors.CorruptStateError(str(error)), was_called=False)
+        host = self._services.executors.host(registration)
+        around = self._surroundings(record, registration)
+        context: TaskContext[Any] = EngineTaskContext(
+            around,
+            record,
+            self._services.clock.now(),
+            start_may_have_happened=command.start_may_have_happened,
+        )
+        return Callee(
+            registration=registration,
+            host=host,
+            template=self._template(record.node_id),
+            context=host.context(context),
+            inputs=around.inputs() if command.call is CallKind.START else None,
+        )
+
+    async def release(self, node_id: str, attempt: int) -> None:
+        """Forget an attempt that is over: its wake handle is dead, and the launcher may drop its job."""
+        key = (node_id, attempt)
+        wake = self._wakes.pop(key, None)
+        if wake is not None:
+            wake.kill()
+        if key in self._intents and not self._intents[key].all():
+            del self._intents[key]
+        around = self._around.pop(key, None)
+        if around is not None:
+            await self._services.launcher.forget(around.name)
+
+    def close(self) -> None:
+        """Kill all wake handles."""
+        for wake in self._wakes.values():
+            wake.kill()
+
+    def _surroundings(self, record: AttemptRecord, registration: Registration) -> Surroundings:
+        """Made once an attempt; for the finalizer of one that was released, once a call."""
+        key = (record.node_id, record.attempt)
+        if key in self._around:
+            return self._around[key]
+        wake = WakeHandle(asyncio.get_running_loop(), self._post, Woken(record.node_id, record.attempt))
+        made = self._make_surroundings(record, registration, wake)
+        if not record.phase.is_terminal:
+            self._around[key] = made
+            self._wakes[key] = wake
+        return made
+
+    def _make_surroundings(
+        self, record: AttemptRecord, registration: Registration, wake: WakeHandle
+    ) -> Surroundings:
+        attempt = AttemptId(self._view.execution.id, record.node_id, record.attempt)
+        name = ids.generated_name(
+            f"{attempt.execution.name}-{record.node_id}-{record.attempt}",
+            registration.properties.generated_name_max_length,
+            str(attempt),
+        )
+        paths = layouts.attempt_paths(self._services.data_dir, attempt)
+        return Surroundings(
+            id=attempt,
+            name=name,
+            codec=registration.codec,
+            paths=paths,
+            inputs=lambda: self._inputs(record.node_id),
+            intents=self._intents_of((record.node_id, record.attempt)),
+            launcher=self._services.launcher,
+            job=lambda: self._jobs.describe(
+                attempt, name, self._template(record.node_id), self.settings(record.node_id), paths
+            ),
+            wake=wake,
+        )
+
+    def _intents_of(self, key: AttemptKey) -> AttemptIntents:
+        if key not in self._intents:
+            self._intents[key] = AttemptIntents(self._commit)
+        return self._intents[key]
+
+    def _template(self, node_id: str) -> TaskTemplate:
+        template = self._view.place(node_id).node.task
+        if template is None:
+            raise errors.BugError(f"node {node_id!r} has no task")
+        return template
+
+    def _inputs(self, node_id: str) -> LiteralMap:
+        place = self._view.place(node_id)
+        return bindings.resolve(place.node.inputs, self._view.outputs_of(place.scope))

@@ -1,0 +1,179 @@
+"""One call of an executor, and the event that its answer is.
+
+Whatever an executor does (returns, raises, hangs) leaves here as an event; nothing it raises goes further.
+"""
+
+import logging
+from typing import Any, cast
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin.contexts import TaskContext
+from elevon.plugin.hosts import ExecutorHost
+from elevon.plugin.registry import Registration
+from elevon.plugin.statuses import TaskStatus
+from elevon.propeller.machine.commands import Call
+from elevon.propeller.machine.events import Answer, CallKind, CallRaised, CallSucceeded, Event, StatusReturned
+from elevon.records import failures
+from elevon.records.failures import Failure
+from elevon.records.phases import AttemptPhase
+
+logger = logging.getLogger(__name__)
+
+
+class Callee(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to call for an attempt, and with what.
+
+    Attributes:
+        registration: The executor.
+        host: Where its calls run.
+        template: The task.
+        context: Of this call, as the executor may use it where it runs.
+        inputs: For a start: resolved inputs.
+    """
+
+    registration: Registration
+    host: ExecutorHost
+    template: TaskTemplate
+    context: TaskContext[Any]
+    inputs: LiteralMap | None = None
+
+
+async def carry_out(command: Call, callee: Callee) -> Event:
+    """Make the call, and say what came of it."""
+    try:
+        match command.call:
+            case CallKind.START:
+                return await _start(command, callee)
+            case CallKind.CHECK:
+                executor = callee.registration.executor
+                status = await callee.host.call(lambda: executor.check_task_status(callee.context))
+                return await _answered(command, callee, status)
+            case CallKind.KILL:
+                executor = callee.registration.executor
+                await callee.host.call(lambda: executor.kill_task(callee.context, command.reason))
+            case CallKind.FINALIZE:
+                executor = callee.registration.executor
+                await callee.host.call(lambda: executor.finalize_task(callee.context))
+        return CallSucceeded(command.node_id, command.attempt, command.call)
+    except Exception as error:  # noqa: BLE001 - whatever an executor raises is an event of its attempt
+        return raised(command, error, is_required=callee.registration.properties.requires_finalizer)
+
+
+def raised(
+    command: Call, error: BaseException, *, is_required: bool = False, was_called: bool = True
+) -> CallRaised:
+    """The event of a call that raised, by the error table.
+
+    Args:
+        command: The call.
+        error: What it raised.
+        is_required: For finalize: whether the execution may not end without it.
+        was_called: False if the executor was never reached.
+    """
+    policy = errors.policy_of(error)
+    failure = failures.from_exception(error)
+    logger.info(
+        "%s of %s#%d raised: %s",
+        command.call,
+        command.node_id,
+        command.attempt,
+        failure.message,
+        exc_info=error,
+    )
+    return CallRaised(
+        command.node_id,
+        command.attempt,
+        command.call,
+        failure,
+        is_final=policy.retry is errors.Retry.NEVER,
+        is_parking=policy.retry is errors.Retry.PARK,
+        retry_after=error.after if isinstance(error, errors.RetryableError) else None,
+        is_required=is_required,
+        was_called=was_called,
+    )
+
+
+async def _start(command: Call, callee: Callee) -> Event:
+    """A start has a spec and inputs; what is wrong with them is found before the executor is reached."""
+    executor = callee.registration.executor
+    try:
+        spec = callee.registration.decode_spec(callee.template)
+    except errors.UserError as error:
+        return raised(command, error, was_called=False)
+    inputs = callee.inputs if callee.inputs is not None else LiteralMap()
+    status = await callee.host.call(
+        lambda: executor.start_task(callee.context, callee.template, spec, inputs)
+    )
+    return await _answered(command, callee, status)
+
+
+async def _answered(command: Call, callee: Callee, status: Any) -> Event:
+    """The event of whatever a start or check returned."""
+    if not isinstance(status, TaskStatus):
+        raise errors.UserError(
+            f"executor {callee.registration.id!r} returned {type(status).__name__} from {command.call}: "
+            "return a TaskStatus"
+        )
+    return await _known(command, callee, cast("TaskStatus[Any]", status))
+
+
+async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Event:
+    """The event of a status: its state encoded, a success only together with its outputs."""
+    outputs = None
+    if status.phase is AttemptPhase.SUCCEEDED:
+        try:
+            outputs = await _outputs(callee, status)
+        except errors.UserError as error:
+            status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
+    try:
+        state = None if status.phase is None else callee.registration.codec.encode(status.state)
+    except errors.CorruptStateError as error:
+        return _with_refused_state(command, callee, error)
+    return StatusReturned(
+        command.node_id, command.attempt, command.call, _encode(callee, status, state, outputs)
+    )
+
+
+def _with_refused_state(command: Call, callee: Callee, error: errors.CorruptStateError) -> Event:
+    """A state that can't be kept is refused now; no repetition mends the executor's code."""
+    failure = Failure(
+        code="SYSTEM:StateRefused",
+        message=f"executor {callee.registration.id!r} returned a state that can't be kept: {error}",
+        is_recoverable=False,
+    )
+    return CallRaised(command.node_id, command.attempt, command.call, failure, is_final=True)
+
+
+def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, outputs: bytes | None) -> Answer:
+    details = status.details
+    return Answer(
+        phase=status.phase,
+        phase_version=details.phase_version,
+        custom_state=state,
+        state_version=callee.registration.codec.version,
+        outputs=outputs,
+        failure=status.failure,
+        occurred_at=details.occurred_at,
+        log_links=details.log_links,
+        custom_info=b"" if details.custom_info is None else msgspec.json.encode(details.custom_info),
+        check_after=details.check_after or callee.registration.properties.check_after,
+        reason=details.reason,
+    )
+
+
+async def _outputs(callee: Callee, status: TaskStatus[Any]) -> bytes:
+    """Serialized outputs of a success, exactly those that the interface declares."""
+    names = tuple(callee.template.interface.outputs.variables)
+    found = status.outputs
+    if found is None:
+        executor = callee.registration.executor
+        found = await callee.host.call(lambda: executor.resolve_outputs(callee.context, *names))
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise errors.UserError(
+            f"executor {callee.registration.id!r} reported success without the outputs {', '.join(missing)}"
+        )
+    return LiteralMap(literals={name: found[name] for name in names}).SerializeToString(deterministic=True)

@@ -1,0 +1,135 @@
+"""The engine: takes executions over, drives them, keeps its leases, and obeys requests.
+
+One engine serves any number of executions on one event loop. Several engines may share a store: leases with fencing
+numbers say who may write.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+
+from elevon import compiler, errors
+from elevon.compiler.graphs import Graph
+from elevon.idl.messages import CompiledWorkflowClosure
+from elevon.propeller.drivers import Driver
+from elevon.propeller.places import Places
+from elevon.propeller.services import Services
+from elevon.records.changes import Change
+from elevon.records.identities import ExecutionId
+from elevon.records.leases import Lease
+
+logger = logging.getLogger(__name__)
+_KEPT_GRAPHS = 64
+
+
+class Engine:
+    """Drives executions.
+
+    Args:
+        engine_id: Unique; the owner of its leases.
+        services: Adapters and settings.
+    """
+
+    def __init__(self, engine_id: str, services: Services) -> None:
+        self.id = engine_id
+        self._services = services
+        self._places = Places(services.executors, services.launcher.slot_count)
+        self._drivers: dict[ExecutionId, Driver] = {}
+        self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
+        self._graphs: dict[str, Graph] = {}
+        self._is_suspended = False
+
+    def observe(self, callback: Callable[[ExecutionId, Sequence[Change]], None]) -> None:
+        """Have it called with every batch of changes once it is durable; on the engine's loop."""
+        self._observers.append(callback)
+
+    async def drive(self, *executions: ExecutionId) -> None:
+        """Take executions over and drive each until it is terminal, or until the engine is suspended.
+
+        Raises:
+            NotFoundError: There is no such execution.
+            ConflictError: A live engine has one of them, or took it over.
+            UnavailableError: The store can't be written; everything durable stays.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(one) for one in (self._renew(), self._obey(), self._watch())]
+                drives = [group.create_task(self._drive(execution)) for execution in executions]
+                await asyncio.wait(drives)
+                for helper in helpers:
+                    helper.cancel()
+        except* errors.ElevonError as group:
+            raise _first_of(group) from None
+
+    async def suspend(self) -> None:
+        """Make no more calls; `drive` returns once what has come in is durable."""
+        self._is_suspended = True
+        for driver in self._drivers.values():
+            driver.suspend()
+
+    async def _drive(self, execution: ExecutionId) -> None:
+        lease = await self._acquire(execution)
+        try:
+            driver = await self._load(lease)
+            self._drivers[execution] = driver
+            if self._is_suspended:
+                driver.suspend()
+            await driver.run(self._publish)
+        finally:
+            self._drivers.pop(execution, None)
+            with contextlib.suppress(errors.UnavailableError):
+                await self._services.store.release_lease(lease)
+
+    async def _acquire(self, execution: ExecutionId) -> Lease:
+        now = self._services.clock.now()
+        store = self._services.store
+        lease = await store.acquire_lease(execution, self.id, now + self._services.lease_time, now)
+        if lease is None:
+            raise errors.ConflictError(
+                f"execution {execution.name} is being driven by another engine: "
+                f"watch it with `elevon show {execution.name}`, or end it with `elevon abort {execution.name}`"
+            )
+        return lease
+
+    async def _load(self, lease: Lease) -> Driver:
+        stored = await self._services.store.load_execution(lease.execution)
+        digest = stored.execution.closure_digest
+        if digest not in self._graphs:
+            content = await self._services.store.get_artifact(digest)
+            while len(self._graphs) >= _KEPT_GRAPHS:
+                del self._graphs[next(iter(self._graphs))]
+            self._graphs[digest] = compiler.index(CompiledWorkflowClosure.FromString(content))
+        return Driver(lease, stored, self._graphs[digest], self._services, self._places)
+
+    def _publish(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
+        for callback in self._observers:
+            callback(execution, changes)
+
+    async def _renew(self) -> None:
+        """Keep the leases; a driver whose lease was taken over ends at its next commit, by the fencing number."""
+        lease_time = self._services.lease_time
+        while True:
+            await self._services.clock.sleep(lease_time.total_seconds() / 3)
+            await self._services.store.renew_leases(self.id, self._services.clock.now() + lease_time)
+
+    async def _obey(self) -> None:
+        """Look for what other processes ask of the executions that this engine drives."""
+        while True:
+            for request in await self._services.store.list_requests(self.id):
+                driver = self._drivers.get(request.execution)
+                if driver is not None:
+                    driver.abort(request.by, request.reason)
+            await self._services.clock.sleep(self._services.request_interval.total_seconds())
+
+    async def _watch(self) -> None:
+        """Look whether executors still answer."""
+        while True:
+            await self._services.clock.sleep(1.0)
+            self._services.executors.watch()
+
+
+def _first_of(group: BaseExceptionGroup[errors.ElevonError]) -> errors.ElevonError:
+    """One error of a group: the engine has ended, and the first reason says why."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,34 @@
+"""What the composition root hands to the engine; the engine makes none of it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from elevon import ports
+from elevon.propeller.executors import Executors
+from elevon.propeller.machine.backoffs import Backoff
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """The adapters and settings of one engine.
+
+    Attributes:
+        store: Durable rows; open.
+        executors: Who serves which task type, and where their calls run; started.
+        launcher: Runs jobs.
+        clock: The source of time.
+        data_dir: Below it are the files of attempts.
+        backoff: Patience with calls that raise.
+        lease_time: How long a lease lasts; renewed three times within.
+        request_interval: How often other processes' requests are looked for.
+    """
+
+    store: ports.StateStore
+    executors: Executors
+    launcher: ports.Launcher
+    clock: ports.Clock
+    data_dir: Path
+    backoff: Backoff = Backoff()
+    lease_time: timedelta = timedelta(seconds=30)
+    request_interval: timedelta = timedelta(milliseconds=250)
