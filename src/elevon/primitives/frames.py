@@ -94,7 +94,7 @@ class BlockingFrames:
 class LoopFrames:
     """One end of a pair of pipes, for the running loop; owns both descriptors.
 
-    A closed other end is silence: whoever owns the process watches for its exit.
+    To the reader a closed other end is silence: whoever owns the process watches for its exit.
     """
 
     def __init__(
@@ -118,22 +118,28 @@ class LoopFrames:
         self._decoder = FrameDecoder()
         self._unsent: deque[memoryview] = deque()
         self._is_closed = False
+        self._is_cut_off = False
         os.set_blocking(read_fd, False)
         os.set_blocking(write_fd, False)
         self._loop.add_reader(read_fd, self._read)
 
-    def send(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> bool:
         """Write a frame now, or as soon as the pipe takes it.
+
+        Returns:
+            False if the other end is known to be closed.
 
         Raises:
             UserError: The payload is too large.
         """
         frame = memoryview(pack(payload))
-        if not self._is_closed:
-            is_idle = not self._unsent
-            self._unsent.append(frame)
-            if is_idle and not self._flush():
-                self._loop.add_writer(self._write_fd, self._resume)
+        if self._is_closed or self._is_cut_off:
+            return False
+        is_idle = not self._unsent
+        self._unsent.append(frame)
+        if is_idle and not self._flush():
+            self._loop.add_writer(self._write_fd, self._resume)
+        return not self._is_cut_off
 
     def drain(self) -> None:
         """Take in what the other end wrote before it went away."""
@@ -179,6 +185,7 @@ class LoopFrames:
             except BlockingIOError:
                 return False
             except BrokenPipeError:
+                self._is_cut_off = True
                 self._unsent.clear()
                 return True
             if count < len(self._unsent[0]):

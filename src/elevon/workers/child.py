@@ -28,6 +28,7 @@ class Worker:
 
     def __init__(self, pipes: frames.BlockingFrames, folder: Path) -> None:
         self._pipes = pipes
+        self._is_spoiled = False
         self._finder = bundles.BundleFinder()
         self._surroundings = surroundings.Surroundings(folder)
         sys.meta_path.insert(0, self._finder)
@@ -43,14 +44,14 @@ class Worker:
                     self._answer(*self._run(run))
 
     def _answer(self, outputs: bytes | None, failure: failures.Failure | None) -> None:
-        def report() -> bytes:
-            return protocol.encode(protocol.Ended(outputs, failure, _resident_bytes(), _has_children()))
-
+        is_spoiled = self._is_spoiled or _has_children()
+        report = protocol.Ended(outputs, failure, _resident_bytes(), is_spoiled)
         try:
-            self._pipes.send(report())
+            self._pipes.send(protocol.encode(report))
         except errors.UserError as error:
-            outputs, failure = None, failures.from_exception(error)
-            self._pipes.send(report())
+            self._pipes.send(
+                protocol.encode(protocol.Ended(None, failures.from_exception(error), 0, is_spoiled))
+            )
 
     def _run(self, run: protocol.Run) -> tuple[bytes | None, failures.Failure | None]:
         try:
@@ -59,6 +60,7 @@ class Worker:
             ) as scratch:
                 return _run_task(run, scratch)
         except OSError as error:
+            self._is_spoiled = True
             message = f"{run.id}: the worker can't set up the attempt in {run.data_dir}: {error}"
             return None, failures.from_exception(errors.UnavailableError(message))
 

@@ -39,16 +39,18 @@ class WorkerPool:
         """Give a job to the worker that suits it best, or to a new one.
 
         Raises:
-            UnavailableError: The system can start no process now.
+            UnavailableError: The system can start no process now, or the attempt's directory can't be written.
             UserError: The inputs are too large.
         """
-        worker = self._choose(code)
-        try:
-            worker.run(job, entrypoint, code, on_end)
-        except errors.UserError:
-            self.release(worker)
-            raise
-        return worker
+        while True:
+            worker = self._choose(code)
+            try:
+                if worker.run(job, entrypoint, code, on_end):
+                    return worker
+            except errors.ElevonError:
+                self.release(worker)
+                raise
+            self._retire(worker)
 
     def release(self, worker: WarmWorker) -> None:
         """Take a worker back, after its job was forgotten; a lost one is gone already."""
@@ -67,7 +69,9 @@ class WorkerPool:
     def _choose(self, code: Code | None) -> WarmWorker:
         # The one used last is the warmest.
         fitting = [
-            worker for worker in reversed(self._idle) if code is None or code.fits_with(worker.codes.values())
+            worker
+            for worker in reversed(self._idle)
+            if not worker.is_doomed and (code is None or code.fits_with(worker.codes.values()))
         ]
         worker = max(fitting, key=lambda worker: _suitability(worker, code), default=None)
         if worker is not None:

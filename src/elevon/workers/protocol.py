@@ -51,13 +51,14 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
         outputs: Serialized `LiteralMap`; None if it failed.
         failure: Why it failed.
         resident_bytes: Size of the worker now.
-        has_children: Whether processes that the task started are still there.
+        is_spoiled: Whether the worker must not run another task: processes that this one started are still there, or
+            its surroundings could not be restored.
     """
 
     outputs: bytes | None
     failure: Failure | None
     resident_bytes: int
-    has_children: bool
+    is_spoiled: bool
 
 
 _encoder = msgspec.msgpack.Encoder()

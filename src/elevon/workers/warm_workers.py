@@ -38,6 +38,7 @@ class WarmWorker:
         self.task_count = 0
         self.resident_bytes = 0
         self.is_ready = False
+        self.is_doomed = False
         self._settings = settings
         self._on_gone = on_gone
         self._job: tuple[ports.Job, OnEnd] | None = None
@@ -75,18 +76,30 @@ class WarmWorker:
 
     @property
     def is_worn(self) -> bool:
-        """Whether it has served its time, by the settings."""
+        """Whether it has served its time, by the settings, or is about to end."""
         return (
-            self.task_count >= self._settings.max_task_count
+            self.is_doomed
+            or self.task_count >= self._settings.max_task_count
             or self.resident_bytes > self._settings.max_resident_bytes
         )
 
-    def run(self, job: ports.Job, entrypoint: tuple[str, str], code: Code | None, on_end: OnEnd) -> None:
-        """Send a job; `on_end` is called once, in the loop, when it is over or the process is."""
+    def run(self, job: ports.Job, entrypoint: tuple[str, str], code: Code | None, on_end: OnEnd) -> bool:
+        """Send a job; `on_end` is called once, in the loop, when it is over or the process is.
+
+        Returns:
+            False if the process has ended already; the job was not sent then.
+
+        Raises:
+            UserError: The inputs are too large.
+            UnavailableError: The attempt's directory can't be written.
+        """
+        try:
+            captures.clear(job.data_dir)
+        except OSError as error:
+            raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
         if code is not None and code.digest not in self.codes:
             self.codes[code.digest] = code
             self._pipes.send(protocol.encode(protocol.LoadCode(code.content)))
-        captures.clear(job.data_dir)
         order = protocol.Run(
             id=job.id,
             module=entrypoint[0],
@@ -97,8 +110,10 @@ class WarmWorker:
             raw_output_prefix=job.raw_output_prefix,
             output_limit_bytes=self._settings.output_limit_bytes,
         )
-        self._pipes.send(protocol.encode(order))
-        self._job = (job, on_end)
+        is_sent = self._pipes.send(protocol.encode(order))
+        if is_sent:
+            self._job = (job, on_end)
+        return is_sent
 
     def show_output(self) -> None:
         """Let the running job's directory show what it has written so far."""
@@ -120,11 +135,13 @@ class WarmWorker:
     def _end(self, report: protocol.Ended) -> None:
         self.task_count += 1
         self.resident_bytes = report.resident_bytes
-        if report.has_children:
+        if report.is_spoiled:
+            self.is_doomed = True
             self.process.kill()
         self._finish(ports.JobResult(outputs=report.outputs, failure=report.failure))
 
     def _break(self, error: Exception) -> None:
+        self.is_doomed = True
         self._breach = f"the task wrote to descriptors that it did not open ({error})"
         self.process.kill()
 
