@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 from typing import Literal as OneOf
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from elevon import errors
 from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
@@ -131,7 +132,7 @@ def read_outputs(ctx: TaskContext[Any], *names: str) -> Mapping[str, Literal]:
     """The named literals of the attempt's `outputs.pb`.
 
     Raises:
-        UserError: The file is missing or lacks a name.
+        UserError: The file is missing, damaged or lacks a name.
     """
     if not ctx.outputs_file.exists():
         if not names:
@@ -139,7 +140,12 @@ def read_outputs(ctx: TaskContext[Any], *names: str) -> Mapping[str, Literal]:
         raise errors.UserError(
             f"the task succeeded without its outputs {', '.join(names)}: {ctx.outputs_file.name} was not written"
         )
-    found = LiteralMap.FromString(ctx.outputs_file.read_bytes()).literals
+    try:
+        found = LiteralMap.FromString(ctx.outputs_file.read_bytes()).literals
+    except DecodeError as error:
+        raise errors.UserError(
+            f"{ctx.outputs_file.name} is damaged: write a serialized LiteralMap"
+        ) from error
     missing = [name for name in names if name not in found]
     if missing:
         raise errors.UserError(

@@ -53,7 +53,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_finalizer(self) -> bool:
         """Whether `finalize_task` does anything: only then is it called, and is the call made durable."""
-        return type(self.executor).finalize_task is not Executor.finalize_task
+        return type(self.executor).finalize_task is not AnyExecutor.finalize_task
 
     def decode_spec(self, template: TaskTemplate) -> Message | None:
         """`template.custom` as the declared message; None for a type without a message.
@@ -63,9 +63,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.message_type is None:
             return None
-        from elevon.idl import (
-            customs,  # protobuf's JSON takes long to import, and few workflows have a message
-        )
+        from elevon.idl import customs  # protobuf's JSON takes long to import; few workflows need it
 
         return customs.unpack(template.custom, self.message_type)
 

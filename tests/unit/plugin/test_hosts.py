@@ -203,6 +203,7 @@ async def test_a_failed_initialize_is_kept_as_the_reason_and_refuses_calls(kind,
     executor = Unlucky()
     async with running(executor, setup) as host:
         assert not host.is_ready
+        assert host.failure is not None
         assert "no route to the cluster" in host.failure.message
         with pytest.raises(errors.UnavailableError, match="no route to the cluster"):
             await host.call(forever)

@@ -1,5 +1,6 @@
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from elevon import errors
@@ -31,17 +32,15 @@ def test_an_unusable_answer_has_no_phase(status):
 
 def test_the_constructor_decides_whether_a_failure_is_retried_and_not_the_failure():
     failure = Failure("SYSTEM:Lost", "the node went away", is_recoverable=False)
-    assert TaskStatus.retryable_failure(failure).failure.is_recoverable
-    assert not TaskStatus.permanent_failure(failure).failure.is_recoverable
-    assert TaskStatus.retryable_failure(failure).failure.code == "SYSTEM:Lost"
+    assert TaskStatus.retryable_failure(failure).failure == msgspec.structs.replace(
+        failure, is_recoverable=True
+    )
+    assert TaskStatus.permanent_failure(failure).failure == failure
 
 
 def test_a_failure_in_words_is_the_users():
-    failure = TaskStatus.permanent_failure("no such table").failure
-    assert (failure.message, failure.kind, failure.code) == (
-        "no such table",
-        errors.ErrorKind.USER,
-        "USER:TaskFailed",
+    assert TaskStatus.permanent_failure("no such table").failure == Failure(
+        "USER:TaskFailed", "no such table", errors.ErrorKind.USER, is_recoverable=False
     )
 
 

@@ -22,8 +22,7 @@ def succeeded(**outputs: int) -> JobStatus:
     return JobStatus(is_started=True, result=JobResult(outputs=made.SerializeToString()))
 
 
-def failed(*, is_recoverable: bool) -> JobStatus:
-    failure = Failure("USER:ValueError", "no such column", errors.ErrorKind.USER, "Traceback", is_recoverable)
+def failed(failure: Failure) -> JobStatus:
     return JobStatus(is_started=True, result=JobResult(failure=failure, exit_code=1))
 
 
@@ -53,10 +52,10 @@ async def test_a_job_is_followed_from_the_queue_to_its_end(executor, tmp_path):
     ("is_recoverable", "phase"), [(True, AttemptPhase.RETRYABLE_FAILED), (False, AttemptPhase.FAILED)]
 )
 async def test_the_failure_says_whether_a_retry_may_help(executor, tmp_path, is_recoverable, phase):
-    launcher = ScriptedLauncher([failed(is_recoverable=is_recoverable)])
+    failure = Failure("USER:ValueError", "no such column", errors.ErrorKind.USER, "Traceback", is_recoverable)
+    launcher = ScriptedLauncher([failed(failure)])
     status = await FakeTaskContext(executor, tmp_path, launcher=launcher).start(executor, TaskTemplate())
-    assert status.phase is phase
-    assert status.failure == failed(is_recoverable=is_recoverable).result.failure
+    assert (status.phase, status.failure) == (phase, failure)
 
 
 async def test_kill_ends_the_job_also_when_nothing_was_committed(executor, tmp_path):
