@@ -107,11 +107,11 @@ class _Recorded(Choice[R]):
         return self._finish(message)
 
     def _add(self, condition: object, then: Callable[[], R]) -> None:
-        try:
-            checked = promises.as_condition(condition)
-        except errors.UserError as error:
-            raise self._scope.site.error(str(error)) from None
-        self._cases.append(self._record(checked, then))
+        if not isinstance(condition, promises.Condition | promises.Promise | bool):
+            raise self._scope.site.error(
+                f"if_({condition!r}, ...) takes a condition: compare something, as in x > 3"
+            )
+        self._cases.append(self._record(promises.as_condition(condition), then))
 
     def _record(self, condition: promises.Condition | None, then: Callable[[], R]) -> _Case:
         if not callable(then) or promises.is_promise(then):

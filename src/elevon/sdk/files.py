@@ -5,8 +5,8 @@ adapter of the same two ports does.
 """
 
 import os
-import uuid
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

@@ -77,7 +77,9 @@ class Condition:
         return Conjunction("or", as_condition(other), self)
 
     def __invert__(self) -> NoReturn:
-        raise errors.UserError(f"{self}: ~ means something else for a plain bool: use elevon.not_(...)")
+        raise errors.UserError(
+            f"{_workflow_of(self)}: ~ means something else for a plain bool: use elevon.not_({self})"
+        )
 
     def __bool__(self) -> NoReturn:
         raise errors.UserError(
@@ -142,7 +144,8 @@ def as_condition(value: object) -> Condition:
         return value
     if isinstance(value, bool) or (is_promise(value) and reference(value).annotation in (bool, Any)):
         return Comparison(Operator.EQ, value, right=True)
-    raise errors.UserError(f"{_text(value)} is no condition: compare it, as in {_text(value)} == VALUE")
+    problem = f"{_text(value)} is no condition: compare it, as in {_text(value)} == VALUE"
+    raise errors.UserError(f"{reference(value).workflow}: {problem}" if is_promise(value) else problem)
 
 
 def _refusing(symbol: str) -> Callable[..., NoReturn]:

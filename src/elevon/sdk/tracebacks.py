@@ -1,14 +1,17 @@
-"""Tracebacks as the user wants them: the user's own frames, without the engine's.
+"""Tracebacks as the user wants them: the user's own frames, without those that led there.
 
 It must never hide a frame of user code, nor of a library that user code called.
 """
 
+import importlib
+import itertools
 import traceback
 from pathlib import Path
 
 import elevon
 
 _OWN = str(Path(elevon.__file__).parent)
+_LEADING = (_OWN, "<frozen importlib", importlib.__file__)
 
 
 def trimmed(error: BaseException) -> str:
@@ -18,27 +21,26 @@ def trimmed(error: BaseException) -> str:
         error: What was raised, with its traceback.
     """
     rendered = traceback.TracebackException.from_exception(error, compact=True)
-    return "".join(rendered.format()) if _trim(rendered, set()) else ""
+    has_frames = _trim(rendered)
+    return "".join(rendered.format()) if has_frames or isinstance(error, SyntaxError) else ""
 
 
 def place(error: BaseException) -> str:
     """`FILE:LINE` of the innermost frame of the user; empty if there is none."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_own(frame.filename)]
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
+    frames = _users(traceback.extract_tb(error.__traceback__))
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
-def _trim(rendered: traceback.TracebackException, seen: set[int]) -> bool:
+def _trim(rendered: traceback.TracebackException) -> bool:
     """Remove our frames in place; says whether any frame is left."""
-    if id(rendered) in seen:
-        return False
-    seen.add(id(rendered))
-    kept = [frame for frame in rendered.stack if not _is_own(frame.filename)]
-    rendered.stack = traceback.StackSummary.from_list(kept)
+    frames = _users(rendered.stack)
+    rendered.stack = traceback.StackSummary.from_list(frames)
     causes = [cause for cause in (rendered.__cause__, rendered.__context__) if cause is not None]
-    return any([bool(kept), *(_trim(cause, seen) for cause in causes)])
+    return any([bool(frames), *map(_trim, causes)])
 
 
-def _is_own(path: str) -> bool:
-    return path.startswith((_OWN, "<frozen importlib"))
+def _users(frames: traceback.StackSummary) -> list[traceback.FrameSummary]:
+    led = itertools.dropwhile(lambda frame: frame.filename.startswith(_LEADING), frames)
+    return [frame for frame in led if not frame.filename.startswith((_OWN, "<frozen importlib"))]

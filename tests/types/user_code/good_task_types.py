@@ -1,5 +1,6 @@
 """What the author of a task type writes: every line must pass."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, assert_type
 
@@ -13,7 +14,7 @@ R = TypeVar("R")
 
 class Nap(Task[[timedelta], None]):
     task_type = "nap"
-    inputs = {"duration": timedelta}
+    inputs: Mapping[str, Any] = {"duration": timedelta}
 
     def __init__(
         self, name: str, *, extra: timedelta = timedelta(0), **declaration: Unpack[TaskDeclaration]

@@ -24,7 +24,7 @@ def refused(function: Any, *words: str, kind: Any = task) -> None:
 
 
 def test_a_parameter_needs_an_annotation() -> None:
-    def scale(x: int, factor): ...  # type: ignore[no-untyped-def] # pyright: ignore
+    def scale(x: int, factor): ...
 
     refused(scale, "'factor'", "factor: TYPE")
     refused(scale, "workflow ", kind=workflow)
@@ -45,7 +45,7 @@ def test_positional_only_parameters_are_refused() -> None:
 
 
 def test_a_value_without_a_return_annotation_is_refused() -> None:
-    def double(x: int):  # type: ignore[no-untyped-def]
+    def double(x: int):
         return 2 * x
 
     refused(double, "-> TYPE")
@@ -53,7 +53,7 @@ def test_a_value_without_a_return_annotation_is_refused() -> None:
 
 def test_no_return_annotation_is_fine_for_a_function_that_returns_nothing() -> None:
     @task
-    def shout(x: int):  # type: ignore[no-untyped-def]
+    def shout(x: int):
         if x:
             return
         print(x)
@@ -68,7 +68,7 @@ def test_an_unsupported_type_is_named_with_its_parameter() -> None:
 
 
 def test_a_tuple_of_any_length_is_no_result() -> None:
-    def many() -> tuple[int, ...]: ...  # pyright: ignore
+    def many() -> tuple[int, ...]: ...
 
     refused(many, "no fixed number", "use a list")
 
@@ -96,7 +96,7 @@ def test_what_is_no_function_is_refused() -> None:
     with pytest.raises(UserError, match="@task takes a function"):
         task(len)
     with pytest.raises(UserError, match="@workflow takes a function"):
-        workflow(3)  # type: ignore[call-overload] # pyright: ignore
+        workflow(3)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,10 @@ def test_what_is_no_function_is_refused() -> None:
         ({"interruptible": "yes"}, "neither True nor False"),
         ({"container_image": ""}, "not empty"),
         ({"cache": True}, "cache=True is not supported yet"),
-        ({"requests": Resources(cpu=2), "limits": Resources(cpu="500m")}, "requests.cpu=2 exceeds limits.cpu=500m"),
+        (
+            {"requests": Resources(cpu=2), "limits": Resources(cpu="500m")},
+            "requests.cpu=2 exceeds limits.cpu=500m",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_mend(options: dict[str, Any], words: str) -> None:
@@ -127,14 +130,14 @@ def test_a_wrong_setting_is_refused_with_its_mend(options: dict[str, Any], words
 def test_an_unknown_workflow_setting_is_refused() -> None:
     with pytest.raises(UserError, match="there is no setting 'on_fail': did you mean 'on_failure'"):
 
-        @workflow(on_fail=1)  # type: ignore[call-overload] # pyright: ignore
+        @workflow(on_fail=1)  # pyright: ignore[reportCallIssue]
         def flow() -> None: ...
 
 
 def test_a_wrong_failure_policy_is_refused() -> None:
     with pytest.raises(UserError, match="on_failure='stop' is no policy"):
 
-        @workflow(on_failure="stop")  # type: ignore[call-overload] # pyright: ignore
+        @workflow(on_failure="stop")  # pyright: ignore[reportArgumentType]
         def flow() -> None: ...
 
 

@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from elevon import File, RunnableTask, Task, UserError, current_context, if_, not_, task, task_decorator, workflow
+from elevon import (
+    File,
+    RunnableTask,
+    Task,
+    UserError,
+    current_context,
+    if_,
+    not_,
+    task,
+    task_decorator,
+    workflow,
+)
 
 
 @dataclass
@@ -40,12 +51,12 @@ def pair(x: int) -> tuple[int, str]:
 
 @task
 def broken(x: int) -> int:
-    return f"{x}"  # type: ignore[return-value] # pyright: ignore
+    return f"{x}"  # pyright: ignore[reportReturnType]
 
 
 @task
 def silent(x: int) -> None:
-    return x  # type: ignore[return-value] # pyright: ignore
+    return x  # pyright: ignore[reportReturnType]
 
 
 @task
@@ -94,7 +105,7 @@ def test_arguments_are_not_changed_by_the_task() -> None:
 
 def test_an_argument_of_a_wrong_type_is_refused_as_the_engine_would() -> None:
     with pytest.raises(UserError, match=r"task .*point .*parameter 'x': expected int, got 'one'"):
-        point("one")  # type: ignore[arg-type] # pyright: ignore
+        point("one")  # pyright: ignore[reportArgumentType]
 
 
 def test_a_result_of_a_wrong_type_is_refused() -> None:
@@ -106,13 +117,13 @@ def test_a_result_of_a_wrong_type_is_refused() -> None:
 
 def test_missing_unknown_and_surplus_arguments_are_named() -> None:
     with pytest.raises(UserError, match="without x"):
-        pair()  # type: ignore[call-arg] # pyright: ignore
+        pair()  # pyright: ignore[reportCallIssue]
     with pytest.raises(UserError, match="has no parameter 'tag': did you mean 'tags'"):
-        point(1, tag=[])  # type: ignore[call-arg] # pyright: ignore
+        point(1, tag=[])  # pyright: ignore[reportCallIssue]
     with pytest.raises(UserError, match="takes 1 arguments by position but was called with 2"):
-        pair(1, 2)  # type: ignore[call-arg] # pyright: ignore
+        pair(1, 2)  # pyright: ignore[reportCallIssue]
     with pytest.raises(UserError, match="was given 'x' twice"):
-        pair(1, x=2)  # type: ignore[call-arg] # pyright: ignore
+        pair(1, x=2)  # pyright: ignore[reportCallIssue]
 
 
 def test_an_exception_of_the_function_comes_out_as_it_is() -> None:
@@ -127,7 +138,7 @@ def test_a_workflow_call_runs_its_tasks_and_decides_at_once() -> None:
 
 def test_a_workflow_checks_its_arguments_and_results() -> None:
     with pytest.raises(UserError, match=r"workflow .*flow .*'limit': expected int, got None"):
-        flow(1, limit=None)  # type: ignore[arg-type] # pyright: ignore
+        flow(1, limit=None)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_choice_without_a_case_that_holds_fails_with_its_message() -> None:
@@ -183,7 +194,9 @@ def test_there_is_no_context_outside_a_task() -> None:
 
 def test_a_task_without_code_says_how_to_run_it() -> None:
     nap = Task("nap", task_type="nap", inputs={"span": timedelta})
-    with pytest.raises(UserError, match=r"nap .*test_local_calls.py:\d+.* no code .*'nap'.* use elevon run FILE NAME"):
+    with pytest.raises(
+        UserError, match=r"nap .*test_local_calls.py:\d+.* no code .*'nap'.* use elevon run FILE NAME"
+    ):
         nap(timedelta(1))
 
 
@@ -209,4 +222,4 @@ def test_a_task_type_may_override_how_its_function_is_run() -> None:
     assert one(4) == 8
     assert one.settings.retries == 3
     assert one.__doc__ == "Say what it does."
-    assert one.__name__ == "one"
+    assert one.__name__ == "one"  # pyright: ignore[reportAttributeAccessIssue]
