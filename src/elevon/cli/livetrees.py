@@ -63,7 +63,7 @@ class _Row(msgspec.Struct):
         )
 
 
-class _Drawing:
+class Drawing:
     """One execution on the screen."""
 
     def __init__(self, view: ExecutionView) -> None:
@@ -135,7 +135,7 @@ class LiveTree:
     """
 
     def __init__(self, views: Sequence[ExecutionView]) -> None:
-        self._drawings = {view.record.id: _Drawing(view) for view in views}
+        self._drawings = {view.record.id: Drawing(view) for view in views}
         self._console = Console(file=sys.stderr)
         self._live = Live(
             get_renderable=self._draw,

@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
     """Run it; the exit code is that of the execution."""
     own = grammar.Parser(prog="elevon run", add_help=False)
     takes_value = parameters.add_own(own)
-    grammar.add_debug(own, default=options.debug)
+    grammar.add_debug(own, default=False)
+    is_debugging = options.debug
+    options.debug = is_debugging or "--debug" in options.rest  # until it is known whether it is a parameter
     before, name, behind = parameters.name_in(options.rest, takes_value)
     program = programs.load(options.file, name)
     interface = program.entity.interface
@@ -57,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if words.is_help_wanted or parameters.is_help_in(before):
         print(parameters.describe(f"elevon run {options.file} {name}", interface), end="")
         return exits.Exit.SUCCEEDED
+    options.debug = is_debugging
     own.parse_args([*before, *words.ours], namespace=options)
     if options.debug:
         grammar.log_everything()

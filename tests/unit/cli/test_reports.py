@@ -1,0 +1,126 @@
+"""Plain lines tell of each node's beginning and end, and of what goes wrong or waits in between."""
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from elevon.cli import livetrees, reports
+from elevon.records.attempts import AttemptRecord
+from elevon.records.changes import Change
+from elevon.records.failures import Failure
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from tests.unit.admin import specimens
+from tests.unit.admin.specimens import World
+
+DOUBLE = "tests.unit.admin.specimens.double"
+
+
+@pytest.fixture
+async def world() -> World:
+    made = World()
+    await made.store.open()
+    return made
+
+
+def node(world: World, phase: NodePhase, node_id: str = "n0", **fields: object) -> NodeRecord:
+    record = NodeRecord(node_id=node_id, spec_node_id=node_id, phase=phase, started_at=world.clock.now())
+    return msgspec.structs.replace(
+        record, ended_at=world.clock.now() if phase.is_terminal else None, **fields
+    )
+
+
+def attempt(world: World, phase: AttemptPhase, **fields: object) -> AttemptRecord:
+    record = AttemptRecord(
+        node_id="n0", executor_id="python", task_type="python-task", phase=phase, queued_at=world.clock.now()
+    )
+    return msgspec.structs.replace(record, **fields)
+
+
+async def lines_of(world: World, *changes: Change) -> list[str]:
+    execution = await world.create()
+    stream = io.StringIO()
+    with reports.PlainReport([await world.admin.view(execution)], stream) as report:
+        for change in changes:
+            report.changed(execution, [change])
+    return stream.getvalue().splitlines()
+
+
+async def test_a_node_that_begins_and_ends_has_two_lines(world: World) -> None:
+    assert await lines_of(world, node(world, NodePhase.RUNNING), node(world, NodePhase.SUCCEEDED)) == [
+        f"n0 {DOUBLE} RUNNING",
+        f"n0 {DOUBLE} SUCCEEDED in 0.00 s",
+    ]
+
+
+async def test_nothing_is_told_twice(world: World) -> None:
+    waiting = attempt(world, AttemptPhase.WAITING_FOR_RESOURCES, reason="no slot")
+    running = node(world, NodePhase.RUNNING)
+    assert await lines_of(world, running, running, waiting, waiting) == [
+        f"n0 {DOUBLE} RUNNING",
+        f"n0 {DOUBLE} waits: no slot",
+    ]
+
+
+async def test_a_failed_attempt_that_will_be_repeated_has_a_line(world: World) -> None:
+    failed = attempt(
+        world, AttemptPhase.RETRYABLE_FAILED, failure=Failure("USER:ValueError", "ValueError: no\nmore")
+    )
+    assert await lines_of(world, failed) == [
+        f"n0 {DOUBLE} attempt 0 failed and can be repeated: ValueError: no"
+    ]
+
+
+async def test_an_attempt_that_is_parked_says_why(world: World) -> None:
+    parked = attempt(world, AttemptPhase.RUNNING, is_parked=True, reason="its state is newer")
+    assert await lines_of(world, parked) == [f"n0 {DOUBLE} waits for an operator: its state is newer"]
+
+
+async def test_a_node_that_fails_says_why(world: World) -> None:
+    failed = node(world, NodePhase.FAILED, failure=Failure("USER:ValueError", "ValueError: no"))
+    assert await lines_of(world, failed) == [f"n0 {DOUBLE} FAILED in 0.00 s: ValueError: no"]
+
+
+async def test_lines_of_several_executions_name_theirs(world: World) -> None:
+    first, second = await world.create(name="first"), await world.create(name="second")
+    stream = io.StringIO()
+    views = [await world.admin.view(execution) for execution in (first, second)]
+    with reports.PlainReport(views, stream) as report:
+        report.changed(second, [node(world, NodePhase.RUNNING)])
+    assert stream.getvalue() == f"second n0 {DOUBLE} RUNNING\n"
+
+
+async def drawn(world: World, flow: object, height: int, *changes: Change) -> str:
+    """What the live tree shows of an execution after changes."""
+    execution = await world.create(flow)
+    tree = livetrees.Drawing(await world.admin.view(execution))
+    for change in changes:
+        tree.change(change)
+    console = Console(file=io.StringIO(), width=100)
+    for line in tree.lines(height, world.clock.now()):
+        console.print(line)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+async def test_the_tree_shows_every_node_if_there_is_room(world: World) -> None:
+    text = await drawn(world, specimens.nested, 20, node(world, NodePhase.RUNNING))
+    assert [line.split()[1] for line in text.splitlines()[1:]] == ["n0", "n0", "n1", "n2", "n1"]
+
+
+async def test_the_tree_shows_what_matters_if_there_is_no_room(world: World) -> None:
+    failed = node(world, NodePhase.FAILED, "n1", failure=Failure("USER:ValueError", "ValueError: no"))
+    done = [node(world, NodePhase.SUCCEEDED, name) for name in ("n0", "n0/n0", "n0/n1", "n0/n2")]
+    text = await drawn(world, specimens.nested, 4, *done, failed)
+    assert "✗ n1" in text
+    assert "ValueError: no" in text
+    assert "3 more nodes not shown; of all 5: 1 failed, 4 succeeded" in text
+
+
+async def test_the_tree_shows_how_the_execution_stands(world: World) -> None:
+    record = (await world.admin.view(await world.create(name="other"))).record
+    ended = msgspec.structs.replace(record, phase=ExecutionPhase.SUCCEEDED)
+    assert "SUCCEEDED" in (await drawn(world, specimens.both, 20, ended)).splitlines()[0]

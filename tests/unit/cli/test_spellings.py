@@ -1,0 +1,45 @@
+"""Durations, values and tables are spelled one way everywhere."""
+
+from datetime import timedelta
+
+import pytest
+
+from elevon.cli import spellings
+from elevon.records.failures import Failure
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0.00 s"),
+        (0.0414, "0.04 s"),
+        (1.26, "1.3 s"),
+        (59, "59 s"),
+        (61.4, "1 min 1 s"),
+        (3599.9, "1 h 0 min"),
+        (7384, "2 h 3 min"),
+    ],
+)
+def test_a_duration_has_the_units_that_matter(seconds: float, text: str) -> None:
+    assert spellings.duration(timedelta(seconds=seconds)) == text
+
+
+def test_long_values_take_several_lines() -> None:
+    assert spellings.values({"short": [1, 2], "text": "a\nb", "name": "é"}) == [
+        "  short: [1, 2]",
+        "  text:",
+        "    a",
+        "    b",
+        "  name: é",
+    ]
+    assert len(spellings.values({"long": list(range(40))})) > 40
+
+
+def test_a_table_is_as_wide_as_its_widest_cells() -> None:
+    assert spellings.table(("A", "B"), [("one", "x"), ("2", "")]) == ["A    B", "one  x", "2"]
+
+
+def test_a_failure_shows_the_frames_of_the_user() -> None:
+    failure = Failure("USER:ValueError", "ValueError: no", traceback='File "a.py", line 3\n  boom()\n')
+    lines = list(spellings.failure(failure))
+    assert lines == ["system error: ValueError: no", '  File "a.py", line 3', "    boom()"]
