@@ -147,11 +147,6 @@ def literal_values(literal_type: LiteralType) -> list[Any]:
     return [int(value) if literal_type.simple == SimpleType.INTEGER else value for value in values]
 
 
-def is_msgpack(literal_type: LiteralType) -> bool:
-    """Whether values of the type travel as msgpack bytes."""
-    return literal_type.WhichOneof("type") == "simple" and literal_type.simple == SimpleType.STRUCT
-
-
 def is_assignable(source: LiteralType, target: LiteralType) -> bool:
     """Whether every value of the source type may be bound to a variable of the target type.
 

@@ -76,13 +76,6 @@ def msgpack(value: bytes) -> Literal:
     return made
 
 
-def generic(value: Struct) -> Literal:
-    """A struct in the older JSON form, which consoles still send."""
-    made = Literal()
-    made.scalar.generic.CopyFrom(value)
-    return made
-
-
 def blob(uri: str, *, is_multipart: bool = False, file_format: str = "") -> Literal:
     """A file, or a directory when it is multipart, by reference."""
     made = Literal()

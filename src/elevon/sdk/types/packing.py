@@ -5,22 +5,19 @@ the form that flytekit writes through mashumaro. Both directions are strict, so 
 is made. It must never make a literal: a struct is one literal, and its fields are none.
 """
 
-import base64
 import collections.abc
 import dataclasses
-import datetime as dt
-import decimal
 import enum
 import pathlib
 import types
 import typing
-import uuid
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from elevon.errors import UserError
-from elevon.sdk.types import models
+from elevon.sdk.types import atoms, models
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.transformers import FileSink, FileSource, Packer, Unpacker, bare, mismatch, type_name
 
@@ -34,17 +31,6 @@ _SEQUENCES: dict[Any, type[Any]] = {
 _ALSO_ACCEPTED: dict[type[Any], tuple[type[Any], ...]] = {list: (tuple,)}
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _UNIONS = (typing.Union, types.UnionType)
-_MOST_INTEGER = 2**64 - 1
-_LEAST_INTEGER = -(2**63)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Plain:
-    """Both directions of one annotation, and the test that chooses it among the variants of a union."""
-
-    is_instance: Callable[[Any], bool]
-    pack: Packer
-    unpack: Unpacker
 
 
 def packer_for(annotation: Any) -> Packer:
@@ -65,16 +51,16 @@ def unpacker_for(annotation: Any) -> Unpacker:
     return _plain_for(annotation).unpack
 
 
-def _plain_for(annotation: Any) -> _Plain:
+def _plain_for(annotation: Any) -> atoms.Plain:
     # int | str equals str | int, but the order of the variants matters: the spelling is part of the key.
     return _cached_plain(annotation, repr(annotation))
 
 
 @lru_cache(maxsize=2048)
-def _cached_plain(annotation: Any, spelling: str) -> _Plain:
+def _cached_plain(annotation: Any, spelling: str) -> atoms.Plain:
     annotation = bare(annotation)
-    if annotation in _ATOMS:
-        return _ATOMS[annotation]
+    if annotation in atoms.ATOMS:
+        return atoms.ATOMS[annotation]
     if annotation in _SEQUENCES or annotation in _MAPPINGS or annotation is tuple:
         return _container(annotation, ())
     origin = typing.get_origin(annotation)
@@ -88,7 +74,7 @@ def _cached_plain(annotation: Any, spelling: str) -> _Plain:
 _MEND = "use numbers, text, times, enums, lists, dicts or dataclasses of those"
 
 
-def _container(origin: Any, args: tuple[Any, ...]) -> _Plain:
+def _container(origin: Any, args: tuple[Any, ...]) -> atoms.Plain:
     if origin in _UNIONS:
         return _union(args)
     if origin is typing.Literal:
@@ -106,142 +92,21 @@ def _container(origin: Any, args: tuple[Any, ...]) -> _Plain:
     raise UserError(f"a field can't have the type {type_name(origin)}: {_MEND}")
 
 
-def _class(cls: type[Any]) -> _Plain:
+def _class(cls: type[Any]) -> atoms.Plain:
     if issubclass(cls, enum.Enum):
         return _enum(cls)
     if dataclasses.is_dataclass(cls):
         return _dataclass(cls)
     if models.is_model(cls):
-        return _of(cls, lambda value: models.dump(value, cls), lambda value: models.load(value, cls))
+        return atoms.atom(cls, lambda value: models.dump(value, cls), lambda value: models.load(value, cls))
     if issubclass(cls, File | Directory):
         return _reference(cls)
     if issubclass(cls, pathlib.PurePath):
-        return _text(cls, str, cls)
+        return atoms.text(cls, str, cls)
     raise UserError(f"a field can't have the type {type_name(cls)}: {_MEND}")
 
 
-def _of(cls: type, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> _Plain:
-    """An atom: packed when it is an instance, unpacked with every failure told as a mismatch."""
-    name = type_name(cls)
-
-    def is_instance(value: Any) -> bool:
-        # A datetime is a date to Python, but it would lose its time here.
-        return isinstance(value, cls) and not (cls is dt.date and isinstance(value, dt.datetime))
-
-    def checked(value: Any, files: FileSink) -> Any:
-        if not is_instance(value):
-            raise mismatch(value, name)
-        return pack(value)
-
-    return _Plain(is_instance, checked, lambda value, files: unpack(value))
-
-
-def _text(cls: type, pack: Callable[[Any], str], parse: Callable[[str], Any]) -> _Plain:
-    """A type that travels as text."""
-
-    def unpack(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise mismatch(value, type_name(cls))
-        try:
-            return parse(value)
-        except (ValueError, ArithmeticError) as error:
-            raise mismatch(value, type_name(cls)) from error
-
-    return _of(cls, pack, unpack)
-
-
-def _exact(cls: type) -> _Plain:
-    """A type that msgpack and JSON hold as it is."""
-
-    def same(value: Any) -> Any:
-        if type(value) is not cls:
-            raise mismatch(value, type_name(cls))
-        return value
-
-    return _of(cls, lambda value: value, same)
-
-
-def _bytes_of(value: Any) -> bytes:
-    """Bytes from msgpack, or as base64 from JSON."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        try:
-            return base64.b64decode(value, validate=True)
-        except ValueError as error:
-            raise mismatch(value, "bytes as base64") from error
-    raise mismatch(value, "bytes as base64")
-
-
-def _integer() -> _Plain:
-    def pack(value: Any, files: FileSink) -> Any:
-        if not isinstance(value, int):
-            raise mismatch(value, "int")
-        if not _LEAST_INTEGER <= value <= _MOST_INTEGER:
-            raise UserError(f"{value!r:.80} does not fit into 64 bits")
-        return value
-
-    def unpack(value: Any, files: FileSource | None) -> Any:
-        if type(value) is int:
-            return value
-        if isinstance(value, float) and value.is_integer():  # a console, or JSON, knows one kind of number
-            return int(value)
-        raise mismatch(value, "int")
-
-    return _Plain(lambda value: type(value) is int, pack, unpack)
-
-
-def _float() -> _Plain:
-    def pack(value: Any, files: FileSink) -> Any:
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise mismatch(value, "float")
-        return value
-
-    def unpack(value: Any, files: FileSource | None) -> Any:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        if value in _FLOAT_NAMES:
-            return float(value)
-        raise mismatch(value, "float")
-
-    return _Plain(lambda value: type(value) is float, pack, unpack)
-
-
-def _none() -> _Plain:
-    def same(value: Any, files: Any) -> None:
-        if value is not None:
-            raise mismatch(value, "None")
-
-    return _Plain(lambda value: value is None, same, same)
-
-
-def _span() -> _Plain:
-    def unpack(value: Any) -> dt.timedelta:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise mismatch(value, "timedelta (in seconds)")
-        return dt.timedelta(seconds=value)
-
-    return _of(dt.timedelta, dt.timedelta.total_seconds, unpack)
-
-
-def _anything() -> _Plain:
-    return _Plain(lambda value: True, _pack_anything, lambda value, files: value)
-
-
-def _pack_anything(value: Any, files: FileSink) -> Any:
-    """What has no declared type is written as it is, so it must be plain already."""
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
-    if isinstance(value, list | tuple):
-        items = typing.cast("typing.Iterable[Any]", value)
-        return [_pack_anything(item, files) for item in items]
-    if isinstance(value, dict):
-        pairs = typing.cast("dict[Any, Any]", value)
-        return {_pack_anything(key, files): _pack_anything(item, files) for key, item in pairs.items()}
-    raise mismatch(value, "numbers, text, bytes, lists and dicts, where no type is declared")
-
-
-def _enum(cls: type[enum.Enum]) -> _Plain:
+def _enum(cls: type[enum.Enum]) -> atoms.Plain:
     spelled = f"{type_name(cls)} (one of {', '.join(repr(member.value) for member in cls)})"
 
     def pack(value: Any, files: FileSink) -> Any:
@@ -255,20 +120,20 @@ def _enum(cls: type[enum.Enum]) -> _Plain:
         except ValueError as error:
             raise mismatch(value, spelled) from error
 
-    return _Plain(lambda value: isinstance(value, cls), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, cls), pack, unpack)
 
 
-def _choice(allowed: tuple[Any, ...]) -> _Plain:
+def _choice(allowed: tuple[Any, ...]) -> atoms.Plain:
     def same(value: Any, files: Any) -> Any:
         for choice in allowed:
             if type(choice) is type(value) and choice == value:
                 return value
         raise mismatch(value, f"one of {', '.join(repr(choice) for choice in allowed)}")
 
-    return _Plain(lambda value: value in allowed, same, same)
+    return atoms.Plain(lambda value: value in allowed, same, same)
 
 
-def _reference(cls: type[File] | type[Directory]) -> _Plain:
+def _reference(cls: type[File] | type[Directory]) -> atoms.Plain:
     """A file inside a struct travels as flytekit's files do: a dict that holds the uri as its path."""
 
     def pack(value: Any, files: FileSink) -> Any:
@@ -281,10 +146,10 @@ def _reference(cls: type[File] | type[Directory]) -> _Plain:
             return cls.at(str(typing.cast("dict[str, Any]", value)["path"]), files)
         raise mismatch(value, type_name(cls))
 
-    return _Plain(lambda value: isinstance(value, cls), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, cls), pack, unpack)
 
 
-def _sequence(build: type[Any], item_type: Any) -> _Plain:
+def _sequence(build: type[Any], item_type: Any) -> atoms.Plain:
     item = _plain_for(item_type)
     name = f"{build.__name__}[{type_name(item_type)}]"
     accepted = (build, *_ALSO_ACCEPTED.get(build, ()))
@@ -293,7 +158,9 @@ def _sequence(build: type[Any], item_type: Any) -> _Plain:
         if not isinstance(value, accepted):
             raise mismatch(value, name)
         members = typing.cast("typing.Iterable[Any]", value)
-        return [_at(f"item {index}", item.pack, member, files) for index, member in enumerate(members)]
+        packed = [_at(f"item {index}", item.pack, member, files) for index, member in enumerate(members)]
+        # A set comes in the order of this process's hashes: equal sets must be equal bytes.
+        return sorted(packed, key=msgspec.msgpack.encode) if build in (set, frozenset) else packed
 
     def unpack(value: Any, files: FileSource | None) -> Any:
         if not isinstance(value, list | tuple):
@@ -301,10 +168,10 @@ def _sequence(build: type[Any], item_type: Any) -> _Plain:
         members = typing.cast("typing.Iterable[Any]", value)
         return build(_at(f"item {index}", item.unpack, member, files) for index, member in enumerate(members))
 
-    return _Plain(lambda value: isinstance(value, accepted), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, accepted), pack, unpack)
 
 
-def _tuple(item_types: tuple[Any, ...]) -> _Plain:
+def _tuple(item_types: tuple[Any, ...]) -> atoms.Plain:
     items = [_plain_for(item_type) for item_type in item_types]
     name = f"tuple[{', '.join(type_name(item_type) for item_type in item_types)}]"
 
@@ -319,10 +186,10 @@ def _tuple(item_types: tuple[Any, ...]) -> _Plain:
     def unpack(value: Any, files: FileSource | None) -> Any:
         return tuple(item.unpack(member, files) for item, member in members(value))
 
-    return _Plain(lambda value: isinstance(value, tuple), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, tuple), pack, unpack)
 
 
-def _mapping(key_type: Any, value_type: Any) -> _Plain:
+def _mapping(key_type: Any, value_type: Any) -> atoms.Plain:
     key, item = _plain_for(key_type), _plain_for(value_type)
     name = f"dict[{type_name(key_type)}, {type_name(value_type)}]"
     key_of = _key_reader(key_type, key)
@@ -342,10 +209,10 @@ def _mapping(key_type: Any, value_type: Any) -> _Plain:
             key_of(name, files): _at(f"[{name!r}]", item.unpack, held, files) for name, held in pairs(value)
         }
 
-    return _Plain(lambda value: isinstance(value, dict), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, dict), pack, unpack)
 
 
-def _key_reader(key_type: Any, key: _Plain) -> Unpacker:
+def _key_reader(key_type: Any, key: atoms.Plain) -> Unpacker:
     """JSON has no keys but text: a number that came as text is read back as a number."""
     if bare(key_type) not in (int, float):
         return key.unpack
@@ -361,7 +228,7 @@ def _key_reader(key_type: Any, key: _Plain) -> Unpacker:
     return unpack
 
 
-def _union(variant_types: tuple[Any, ...]) -> _Plain:
+def _union(variant_types: tuple[Any, ...]) -> atoms.Plain:
     variants = [_plain_for(variant_type) for variant_type in variant_types]
     name = " | ".join(type_name(variant_type) for variant_type in variant_types)
 
@@ -372,11 +239,13 @@ def _union(variant_types: tuple[Any, ...]) -> _Plain:
     def unpack(value: Any, files: FileSource | None) -> Any:
         """Plain values are taken as they are before text is parsed: '3' stays text in int | str."""
         exact = [
-            variant for variant in variants if variant in _TAKEN_AS_THEY_ARE and variant.is_instance(value)
+            variant
+            for variant in variants
+            if variant in atoms.TAKEN_AS_THEY_ARE and variant.is_instance(value)
         ]
         return _first([variant.unpack for variant in exact or variants], value, files, name)
 
-    return _Plain(lambda value: any(variant.is_instance(value) for variant in variants), pack, unpack)
+    return atoms.Plain(lambda value: any(variant.is_instance(value) for variant in variants), pack, unpack)
 
 
 def _first(attempts: list[Any], value: Any, files: Any, name: str) -> Any:
@@ -391,12 +260,12 @@ def _first(attempts: list[Any], value: Any, files: Any, name: str) -> Any:
     raise mismatch(value, name) from failure
 
 
-def _dataclass(cls: type[Any]) -> _Plain:
+def _dataclass(cls: type[Any]) -> atoms.Plain:
     fields = tuple(dataclasses.fields(cls))
     hints = field_types(cls)
-    plains: dict[str, _Plain] = {}
+    plains: dict[str, atoms.Plain] = {}
 
-    def plain(name: str) -> _Plain:
+    def plain(name: str) -> atoms.Plain:
         # Found at the first use: a class may hold itself.
         if name not in plains:
             plains[name] = _plain_for(hints[name])
@@ -428,7 +297,7 @@ def _dataclass(cls: type[Any]) -> _Plain:
                 raise UserError(f"{type_name(cls)} needs a value for its field {field.name}")
         return cls(**taken)
 
-    return _Plain(lambda value: isinstance(value, cls), pack, unpack)
+    return atoms.Plain(lambda value: isinstance(value, cls), pack, unpack)
 
 
 def field_types(cls: type[Any]) -> dict[str, Any]:
@@ -438,7 +307,7 @@ def field_types(cls: type[Any]) -> dict[str, Any]:
         UserError: A name in an annotation means nothing where the class was defined.
     """
     try:
-        return typing.get_type_hints(cls, include_extras=True)
+        return typing.get_type_hints(cls)
     except NameError as error:
         raise UserError(
             f"an annotation of {type_name(cls)} names something unknown ({error}): define it at the top of the module"
@@ -450,24 +319,3 @@ def _at(place: str, convert: Any, value: Any, files: Any) -> Any:
         return convert(value, files)
     except UserError as error:
         raise UserError(f"{place}: {error}") from error
-
-
-_FLOAT_NAMES = ("NaN", "Infinity", "-Infinity")
-_ATOMS: dict[Any, _Plain] = {
-    int: _integer(),
-    float: _float(),
-    str: _exact(str),
-    bool: _exact(bool),
-    bytes: _of(bytes, lambda value: value, _bytes_of),
-    type(None): _none(),
-    None: _none(),
-    Any: _anything(),
-    object: _anything(),
-    dt.datetime: _text(dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),
-    dt.date: _text(dt.date, dt.date.isoformat, dt.date.fromisoformat),
-    dt.time: _text(dt.time, dt.time.isoformat, dt.time.fromisoformat),
-    dt.timedelta: _span(),
-    decimal.Decimal: _text(decimal.Decimal, str, decimal.Decimal),
-    uuid.UUID: _text(uuid.UUID, str, uuid.UUID),
-}
-_TAKEN_AS_THEY_ARE = tuple(_ATOMS[atom] for atom in (int, float, bool, bytes, type(None)))
