@@ -6,6 +6,7 @@ It owns the pragmas and the translation of `apsw` exceptions; it must never let 
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import apsw
 
 from elevon import errors
 
-BUSY_TIMEOUT_MS: Final = 10_000
+BUSY_TIMEOUT: Final = timedelta(seconds=10)
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _MODE_TRIES: Final = 200
 _MODE_PAUSE_S: Final = 0.01
@@ -72,14 +73,17 @@ class Connection:
         self.handle.close()
 
 
-def open_writer(path: Path) -> Connection:
+def open_writer(path: Path, busy_timeout: timedelta = BUSY_TIMEOUT) -> Connection:
     """A connection that commits durably; creates the file.
+
+    Args:
+        busy_timeout: How long to wait for another process that writes.
 
     Raises:
         apsw.Error: As SQLite raises it; see `translated`.
     """
     connection = Connection(apsw.Connection(str(path)))
-    connection.handle.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.handle.set_busy_timeout(busy_timeout // timedelta(milliseconds=1))
     _enter_wal_mode(connection)
     connection.execute(
         "PRAGMA synchronous = FULL;"
@@ -100,13 +104,20 @@ def open_reader(path: Path) -> Connection:
         apsw.Error: As SQLite raises it; see `translated`.
     """
     connection = Connection(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE))
-    connection.handle.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.handle.set_busy_timeout(BUSY_TIMEOUT // timedelta(milliseconds=1))
     connection.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")
     return connection
 
 
 def translated(error: Exception, path: Path) -> errors.ElevonError:
-    """What an exception of SQLite means, as one sentence about the file."""
+    """What an exception of SQLite means, as one sentence about the file; the exception is its cause."""
+    meant = _meaning(error, path)
+    if meant is not error:
+        meant.__cause__ = error
+    return meant
+
+
+def _meaning(error: Exception, path: Path) -> errors.ElevonError:
     match error:
         case errors.ElevonError():
             return error
@@ -121,8 +132,8 @@ def translated(error: Exception, path: Path) -> errors.ElevonError:
             )
         case apsw.BusyError() | apsw.LockedError():
             return errors.UnavailableError(
-                f"the state database {path} was locked by another process for more than "
-                f"{BUSY_TIMEOUT_MS // 1000} seconds: end that process, then try again"
+                f"the state database {path} was locked by another process for too long: "
+                "end that process, then try again"
             )
         case apsw.ReadOnlyError() | apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
             return errors.UnavailableError(

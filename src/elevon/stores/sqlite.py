@@ -9,7 +9,7 @@ import functools
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -48,6 +48,7 @@ class SqliteStateStore:
         path: The file; it and its directory are created by `open`. Beside it SQLite keeps `-wal` and `-shm`.
         clock: Says which leases have expired when an execution is deleted.
         is_owner_alive: False for an owner that is provably dead; called from the writer's thread, so it is quick.
+        busy_timeout: How long a write waits for another process that writes.
     """
 
     def __init__(
@@ -55,15 +56,17 @@ class SqliteStateStore:
         path: Path,
         clock: ports.Clock,
         is_owner_alive: Callable[[str], bool] = lambda _owner: True,
+        busy_timeout: timedelta = connections.BUSY_TIMEOUT,
     ) -> None:
         self._path = path
         self._clock = clock
         self._is_owner_alive = is_owner_alive
+        self._busy_timeout = busy_timeout
         self._parts: _Parts | None = None
 
     async def open(self) -> None:
         if self._parts is None:
-            self._parts = await asyncio.to_thread(_assemble, self._path)
+            self._parts = await asyncio.to_thread(_assemble, self._path, self._busy_timeout)
 
     async def close(self) -> None:
         parts, self._parts = self._parts, None
@@ -179,13 +182,17 @@ class _Parts:
         self._checkpointer.close()
 
 
-def _assemble(path: Path) -> _Parts:
+def _assemble(path: Path, busy_timeout: timedelta) -> _Parts:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         filesystems.refuse_network(path)
-        connection = connections.open_writer(path)
-        schemas.migrate(connection, path)
-        return _Parts(path, connection)
+        connection = connections.open_writer(path, busy_timeout)
+        try:
+            schemas.migrate(connection, path)
+            return _Parts(path, connection)
+        except BaseException:
+            connection.close()
+            raise
     except OSError as error:
         raise errors.UnavailableError(
             f"the home {path.parent} can't be used ({error.strerror}): make it writable, or choose another one"

@@ -105,7 +105,7 @@ class GroupWriter:
             self._connection.roll_back()
             if len(group) > 1 and not isinstance(error, _GROUP_FAULTS):
                 return [self._carry_out([work])[0] for work in group]
-            return [_Outcome(error=connections.translated(error, self._path))] * len(group)
+            return [_Outcome(error=connections.translated(error, self._path)) for _ in group]
 
     def _transact(self, group: Sequence[_Work]) -> list[_Outcome]:
         self._connection.execute("BEGIN IMMEDIATE")
