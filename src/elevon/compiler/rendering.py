@@ -10,6 +10,7 @@ import msgspec
 
 from elevon.compiler import binding_types, indexing
 from elevon.compiler.condition_types import SPELLED
+from elevon.compiler.templates import Key, key_of
 from elevon.idl import json_values, literal_types, literals
 from elevon.idl.messages import (
     Binding,
@@ -23,6 +24,7 @@ from elevon.idl.messages import (
     Operand,
     Resources,
     Scalar,
+    TaskMetadata,
     TaskTemplate,
     Variable,
     WorkflowMetadata,
@@ -31,33 +33,42 @@ from elevon.idl.messages import (
 
 INDENT = "  "
 
+Metadata = Mapping[Key, TaskMetadata]
+
 
 def render_text(closure: CompiledWorkflowClosure) -> str:
-    """The closure's workflows, nodes, bindings and tasks, one thing a line, without a line end at the end."""
-    blocks = [_workflow(closure.primary.template)]
-    blocks += [_workflow(each.template) for each in closure.sub_workflows]
-    blocks += [_task(each.template) for each in closure.tasks]
+    """The closure's workflows, nodes, bindings and tasks, one thing a line, without a line end at the end.
+
+    Of a node's settings it shows what differs from its task's, and of its order what its bindings do not say.
+    """
+    metadata = {key_of(each.template.id): each.template.metadata for each in closure.tasks}
+    workflows = (closure.primary, *closure.sub_workflows)
+    blocks = [
+        *(_workflow(each.template, metadata) for each in workflows),
+        *(_task(each.template) for each in closure.tasks),
+    ]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def _workflow(template: WorkflowTemplate) -> Iterator[str]:
+def _workflow(template: WorkflowTemplate, metadata: Metadata) -> Iterator[str]:
     yield f"workflow {template.id.name}"
     yield from _indented(_variables("input", template.interface.inputs.variables))
     yield from _indented(_variables("output", template.interface.outputs.variables))
     if template.metadata.on_failure == WorkflowMetadata.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE:
         yield f"{INDENT}on failure: run what can still run"
     for node in indexing.inner_nodes(template.nodes):
-        yield from _indented(_node(node))
+        yield from _indented(_node(node, metadata))
     yield from _indented(f"returns {line}" for line in _bindings(template.outputs))
 
 
 def _variables(kind: str, variables: Mapping[str, Variable]) -> Iterator[str]:
-    for name, variable in variables.items():
+    for name, variable in sorted(variables.items()):
         yield f"{kind} {name}: {literal_types.describe(variable.type)}"
 
 
-def _node(node: Node) -> Iterator[str]:
-    settings = "".join(f", {text}" for text in _node_settings(node))
+def _node(node: Node, metadata: Metadata) -> Iterator[str]:
+    own = metadata.get(key_of(node.task_node.reference_id), TaskMetadata())
+    settings = "".join(f", {text}" for text in _node_settings(node, own))
     match node.WhichOneof("target"):
         case "task_node":
             yield f"node {node.id}: task {node.task_node.reference_id.name}{settings}"
@@ -68,15 +79,20 @@ def _node(node: Node) -> Iterator[str]:
         case _:
             yield f"node {node.id}: branch{settings}"
             sources = {binding.var: _spell(binding.binding) for binding in node.inputs}
-            yield from _indented(_branch(node.branch_node.if_else, sources))
+            yield from _indented(_branch(node.branch_node.if_else, sources, metadata))
 
 
-def _node_settings(node: Node) -> Iterator[str]:
-    if node.upstream_node_ids:
-        yield f"after {', '.join(node.upstream_node_ids)}"
-    if node.metadata.HasField("retries"):
+def _node_settings(node: Node, own: TaskMetadata) -> Iterator[str]:
+    implied = {promise.node_id for each in node.inputs for promise in binding_types.promises_of(each.binding)}
+    for arm in indexing.arms_of(node.branch_node.if_else):
+        implied.update(indexing.upstream_ids(arm))
+    after = [node_id for node_id in node.upstream_node_ids if node_id not in implied]
+    if after:
+        yield f"after {', '.join(after)}"
+    if node.metadata.HasField("retries") and node.metadata.retries.retries != own.retries.retries:
         yield f"retries {node.metadata.retries.retries}"
-    if timeout := node.metadata.timeout.ToTimedelta():
+    timeout = node.metadata.timeout.ToTimedelta()
+    if timeout and timeout != own.timeout.ToTimedelta():
         yield f"timeout {timeout}"
     if resources := _resources(node.task_node.overrides.resources):
         yield resources
@@ -84,15 +100,15 @@ def _node_settings(node: Node) -> Iterator[str]:
         yield f"image {image}"
 
 
-def _branch(branch: IfElseBlock, sources: Mapping[str, str]) -> Iterator[str]:
+def _branch(branch: IfElseBlock, sources: Mapping[str, str], metadata: Metadata) -> Iterator[str]:
     word = "if"
     for block in (branch.case, *branch.other):
         yield f"{word} {_condition(block.condition, sources)}"
-        yield from _indented(_node(block.then_node))
+        yield from _indented(_node(block.then_node, metadata))
         word = "elif"
     yield "else"
     if branch.HasField("else_node"):
-        yield from _indented(_node(branch.else_node))
+        yield from _indented(_node(branch.else_node, metadata))
     else:
         yield f"{INDENT}fail: {branch.error.message}"
 

@@ -14,7 +14,7 @@ from elevon.compiler import indexing, quantities
 from elevon.compiler.problems import Code, Place, Report, suggestion
 from elevon.idl.messages import Duration, Node, Resources, TaskTemplate
 
-NODE_ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+NODE_ID = re.compile(r"\w[\w-]{0,254}")
 MAX_NAME_LENGTH = 255
 
 
@@ -28,12 +28,12 @@ def check_name(report: Report, place: Place, kind: str, name: str) -> None:
 
 
 def check_node_id(report: Report, place: Place, node_id: str) -> None:
-    """Report an id that can't be part of the names that executors give to what they start."""
+    """Report an id that can't be part of a path of ids, or be given on a command line."""
     if NODE_ID.fullmatch(node_id) is None:
         report.add(
             Code.INVALID_VALUE,
             place,
-            f"{node_id!r} is no id of a node: write at most 63 lower-case letters, digits and dashes, none at an end",
+            f"{node_id!r} is no id of a node: write at most 255 letters, digits, underscores and dashes, no dash first",
         )
 
 

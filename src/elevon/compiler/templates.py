@@ -75,8 +75,8 @@ def key_of(identifier: Identifier) -> Key:
 
 
 def interface_of(interface: TypedInterface) -> Interface:
-    """The interface with its types at hand."""
+    """The interface with its types at hand, by name in order: the wire's maps have none."""
     return Interface(
-        inputs={name: variable.type for name, variable in interface.inputs.variables.items()},
-        outputs={name: variable.type for name, variable in interface.outputs.variables.items()},
+        inputs={name: variable.type for name, variable in sorted(interface.inputs.variables.items())},
+        outputs={name: variable.type for name, variable in sorted(interface.outputs.variables.items())},
     )

@@ -221,11 +221,11 @@ def test_a_single_problem_is_the_whole_message() -> None:
             "workflow 'wf': its nodes wait for each other: n0 -> n0",
         ),
         (
-            workflow(node("N_0", "one")),
+            workflow(node("n0/n1", "one")),
             Code.INVALID_VALUE,
             (
-                "workflow 'wf', node 'N_0': 'N_0' is no id of a node: write at most 63 lower-case letters, digits and "
-                "dashes, none at an end"
+                "workflow 'wf', node 'n0/n1': 'n0/n1' is no id of a node: write at most 255 letters, digits, "
+                "underscores and dashes, no dash first"
             ),
         ),
         (
@@ -289,6 +289,11 @@ def test_a_single_problem_is_the_whole_message() -> None:
 )
 def test_each_mistake_has_its_sentence(template: WorkflowTemplate, code: Code, sentence: str) -> None:
     assert only_problem(template) == (code, sentence)
+
+
+@pytest.mark.parametrize("node_id", ["n0", "fit-model", "basicMyTask", "0", "a_b", "größe"])
+def test_node_ids_may_be_what_people_and_single_task_executions_call_them(node_id: str) -> None:
+    compiler.compile(templates(workflow(node(node_id, "one"))))
 
 
 def test_a_variable_bound_twice_is_refused() -> None:

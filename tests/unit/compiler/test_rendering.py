@@ -30,13 +30,13 @@ def test_workflows_nodes_and_bindings_are_shown() -> None:
         node("n0", "inc", a=".x"), name="inner", inputs={"x": INT}, outputs={"o0": INT}, gives={"o0": "n0.o0"}
     )
     first = node("n0", "user", after=["n1"])
-    first.metadata.retries.retries = 0
+    first.metadata.retries.retries = 3
     first.metadata.timeout.FromTimedelta(timedelta(seconds=90))
     first.task_node.overrides.resources.requests.add(name=Resources.CPU, value="2")
     outer = workflow(
         first,
         subnode("n1", "inner", x=literals.integer(1)),
-        node("n2", "greet", name="n0.o0/tags/0"),
+        node("n2", "greet", after=["n0"], name="n0.o0/tags/0"),
         inputs={"y": INT},
         outputs={"r": STR},
         gives={"r": "n2.o0"},
@@ -50,7 +50,7 @@ def test_workflows_nodes_and_bindings_are_shown() -> None:
               input y: int
               output r: str
               on failure: run what can still run
-              node n0: task user, after n1, retries 0, timeout 0:01:30, cpu 2
+              node n0: task user, after n1, retries 3, timeout 0:01:30, cpu 2
               node n1: workflow inner
                 x = 1
               node n2: task greet
@@ -159,3 +159,13 @@ def test_constants_are_shown_as_python_shows_them() -> None:
             g = {'k': 1}
         """
     )
+
+
+def test_settings_that_a_node_shares_with_its_task_are_not_repeated() -> None:
+    calm, own = task("calm"), node("n0", "calm")
+    for metadata in (calm.metadata, own.metadata):
+        metadata.retries.retries = 2
+        metadata.timeout.FromTimedelta(timedelta(seconds=5))
+    assert "\n  node n0: task calm\n" in shown(specimens.templates(workflow(own), tasks=[calm]))
+    own.metadata.retries.retries = 0
+    assert "\n  node n0: task calm, retries 0\n" in shown(specimens.templates(workflow(own), tasks=[calm]))
