@@ -57,7 +57,20 @@ class Executor(abc.ABC, Generic[M, S]):
     """Starts, checks, kills, finalizes and resolves the task executions of its types.
 
     Subclass it as `Executor[Message, State]`, with None for a type without message or without state. One instance
-    serves all executions of an engine; truth lives in the custom state alone.
+    serves all executions of an engine; truth lives in the custom state alone, because the engine may be killed at
+    any instruction and go on from what it had committed.
+
+    What holds for every call:
+
+    - Calls for one task execution never overlap, whichever methods they are.
+    - A status and its state are committed together before anything else sees them. A state that JSON does not keep,
+      or that is too large, is refused then; see `StateCodec`.
+    - Phases move forward. The pair of phase and phase version identifies what is recorded: an unchanged pair records
+      nothing, and a phase that would go back is kept where it is, counted and reported.
+    - An error of `elevon.errors` is handled by the table there. Any other exception is a system failure: repeated
+      with growing pauses, counted apart from the user's retries, limited, and then reported with its traceback.
+    - A call that outlasts `ExecutorProperties.call_timeout` is cancelled, and is a system failure once it has ended.
+    - What one executor raises or blocks disturbs no other, within the limits of its isolation.
 
     Attributes:
         id: Unique in the engine.
@@ -76,16 +89,20 @@ class Executor(abc.ABC, Generic[M, S]):
     contract_version: ClassVar[int] = 1
 
     async def initialize(self, setup: SetupContext[Any]) -> None:
-        """Heavy set-up; runs before any other call. An exception refuses the registration of its types."""
+        """Heavy set-up; runs before any other call, while construction is cheap.
+
+        If it raises, tasks of its types are refused with that error, attempts that were accepted before wait and say
+        why, and the engine runs on.
+        """
 
     @abc.abstractmethod
     async def start_task(
         self, ctx: TaskContext[S], template: TaskTemplate, spec: M, inputs: LiteralMap
     ) -> TaskStatus[S]:
-        """Begin the task; the only call that sees template, spec and inputs.
+        """Begin the task; the only call that sees template, spec and inputs: what is needed later goes into the state.
 
-        Called again only after it returned `not_ready`, or after a call that returned no status; then
-        `ctx.start_may_have_happened` is true.
+        Called again only after it returned `not_ready`, whose state is kept, or after a call that returned no status
+        (it raised, was out of time, or the engine died); then `ctx.start_may_have_happened` is true.
 
         Args:
             ctx: The task execution.
@@ -96,29 +113,58 @@ class Executor(abc.ABC, Generic[M, S]):
 
     @abc.abstractmethod
     async def check_task_status(self, ctx: TaskContext[S]) -> TaskStatus[S]:
-        """Say where the task stands, from the last committed state."""
+        """Say where the task stands, from the last committed state.
+
+        Called after `check_after`, or sooner when `ctx.wake` was. `ctx.state` is decoded anew at each call: to
+        change it has no effect, to return another does.
+        """
 
     @abc.abstractmethod
     async def kill_task(self, ctx: TaskContext[S], reason: str) -> None:
-        """End what was started; idempotent, repeated until it succeeds.
+        """End what was started: on abort, after a time-out, or in a failing workflow.
 
-        With `ctx.custom_state` None the start may or may not have happened, and the generated name is the handle.
+        Called at least once for each attempt that started or may have, and repeated until it returns, so it is
+        idempotent; never after a terminal status, and never because an engine ends. With `ctx.custom_state` None no
+        status was committed: the generated name and `ctx.intents` are the handles.
+
+        Args:
+            ctx: The task execution.
+            reason: Why, for people and for the service.
         """
 
     async def finalize_task(self, ctx: TaskContext[S]) -> None:
-        """Clean up after every end: success, failure or kill; idempotent, called at least once."""
+        """Clean up: remove what was staged, release what was held.
+
+        Called at least once after every end of an attempt, be it success, failure or kill, so it is idempotent.
+        """
 
     async def resolve_outputs(self, ctx: TaskContext[S], *names: str) -> Mapping[str, Literal]:
-        """The outputs of a succeeded task, where the status did not carry them; by default from `outputs.pb`.
+        """The outputs of a succeeded task whose status did not carry them; by default from `outputs.pb`.
+
+        Called before the success is committed: a success without its outputs is never stored.
 
         Args:
             ctx: The task execution.
             names: The outputs that the interface declares.
+
+        Raises:
+            UserError: There are none, or one is missing; the attempt has failed then.
         """
         return read_outputs(ctx, *names)
 
     def migrate(self, old_version: int, raw: Any) -> Any:
-        """Turn a state of an older version, as plain JSON data, into one of `state_version`."""
+        """Turn a state of an older version, as plain JSON data, into one of `state_version`.
+
+        An attempt whose state can't be read, or is newer than this release, waits for a release that can: it is
+        neither failed nor killed.
+
+        Args:
+            old_version: The `state_version` that it was written with.
+            raw: The state, decoded from JSON.
+
+        Raises:
+            CorruptStateError: There is no way from that version.
+        """
         raise errors.CorruptStateError(
             f"executor {self.id!r} can't read a state of version {old_version}: "
             f"it writes version {self.state_version} and has no migration"

@@ -100,7 +100,7 @@ class FakeTaskContext(Generic[S]):
 
         Raises:
             CorruptStateError: The state does not survive its codec.
-            BugError: The phase went back, or success came with a failure's parts.
+            BugError: The phase went back.
         """
         if status.phase is None:
             return status

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from elevon import errors
+from elevon.idl import customs
 from elevon.idl.messages import TaskTemplate
+from elevon.plugin.registry import Registry
 from elevon.records.phases import AttemptPhase
 from elevon.tasktypes.sleep.executor import SleepExecutor, SleepState
 from elevon.tasktypes.sleep.sleep_pb2 import SleepJob
@@ -44,6 +46,18 @@ async def test_a_sleep_of_nothing_ends_in_its_start(tmp_path):
     context = FakeTaskContext(SleepExecutor, tmp_path)
     status = await context.start(SleepExecutor(), TaskTemplate(), job_of(timedelta(0)))
     assert (status.phase, status.outputs) == (AttemptPhase.SUCCEEDED, {})
+
+
+def test_what_the_task_says_reaches_the_executor_through_the_template():
+    template = TaskTemplate(type="sleep", custom=customs.pack(job_of(timedelta(hours=30, milliseconds=1))))
+    spec = Registry.of([SleepExecutor()]).of_type(template.type).decode_spec(template)
+    assert spec == job_of(timedelta(hours=30, milliseconds=1))
+
+
+async def test_kill_has_nothing_to_end(tmp_path):
+    context = FakeTaskContext(SleepExecutor, tmp_path)
+    await SleepExecutor().kill_task(context, "aborted")
+    assert context.launcher.calls == []
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=-1), timedelta.max])
