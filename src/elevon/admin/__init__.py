@@ -3,7 +3,3 @@
 Asynchronous methods over the ports, on the wire's messages where the wire has them and on records otherwise. It must
 never know a transport, a terminal or an engine: it writes rows, and whoever drives executions obeys them.
 """
-
-from elevon.admin.executions import Admin, NewExecution
-
-__all__ = ["Admin", "NewExecution"]
