@@ -30,7 +30,7 @@ OUTPUTS = {
         "list": literals.collection([literals.integer(10), literals.integer(20)]),
         "map": literals.mapping({"deep": literals.collection([USER])}),
         "user": USER,
-        "json": literals.generic(json_format.ParseDict({"a": {"b": [True]}}, Struct())),
+        "json": Literal(scalar=Scalar(generic=json_format.ParseDict({"a": {"b": [True]}}, Struct()))),
     },
 }
 
