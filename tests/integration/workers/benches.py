@@ -95,7 +95,7 @@ def nothing() -> None:
 async def until(condition: Callable[[], bool]) -> None:
     """Return when something outside has come true."""
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nothing tells of what other processes do
             await asyncio.sleep(0.01)
 
 

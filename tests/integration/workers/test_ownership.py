@@ -5,11 +5,14 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from elevon.primitives.clocks import SystemClock
+from elevon.workers import reaper
 from elevon.workers.processes import Command, Household, OwnedProcess
 from tests.integration.workers.benches import Bench, is_running, nothing, run, until, value
 
@@ -43,57 +46,67 @@ asyncio.run(main())
 """
 
 
-def pids_in(folder: Path) -> list[int]:
-    files = [folder / "pids-task", folder / "pids-command"]
-    return [int(pid) for file in files if file.exists() for pid in file.read_text().split()]
+class Engine:
+    """A process with a launcher, a task, a command and an idle worker."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process = subprocess.Popen([sys.executable, "-c", ENGINE, str(folder), str(Path.cwd())])
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def is_busy(self) -> bool:
+        names = (self._folder / "pids-task", self._folder / "pids-command")
+        return all(name.exists() and len(name.read_text().split()) == 2 for name in names)
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self._process.pid).children(recursive=True)
+
+    def reapers(self) -> list[psutil.Process]:
+        found = [child for child in self.descendants() if is_running(child.pid)]
+        return [child for child in found if any(word.endswith("reaper.py") for word in child.cmdline())]
 
 
-async def test_a_killed_engine_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
-    engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path), str(Path.cwd())])
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
+    engine = Engine(tmp_path)
     try:
-        await until(lambda: len(pids_in(tmp_path)) == 4)
-        children = psutil.Process(engine.pid).children(recursive=True)
+        await until(engine.is_busy)
+        yield engine
     finally:
         engine.kill()
-        engine.wait()
-    assert len(children) >= 6, "two workers, a command, their children, and the reaper"
-    await until(lambda: not any(is_running(child.pid) for child in children))
+
+
+async def test_a_killed_engine_leaves_no_process_and_no_folder(engine: Engine, tmp_path: Path) -> None:
+    processes = engine.descendants()
+    assert len(processes) >= 6, "two workers, a command, their children, and the reaper"
+    engine.kill()
+    await until(lambda: not any(is_running(process.pid) for process in processes))
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-async def test_the_lock_stays_until_everything_is_gone(tmp_path: Path) -> None:
-    engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path), str(Path.cwd())])
-    try:
-        await until(lambda: len(pids_in(tmp_path)) == 4)
-        children = psutil.Process(engine.pid).children(recursive=True)
-    finally:
-        engine.kill()
-        engine.wait()
+async def test_the_lock_stays_until_everything_is_gone(engine: Engine, tmp_path: Path) -> None:
+    reapers = engine.reapers()
+    processes = [process for process in engine.descendants() if process not in reapers]
+    engine.kill()
     with (tmp_path / "lock").open() as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-        reaper_pids = {child.pid for child in children if is_running(child.pid)}
-    assert len(reaper_pids) <= 1, "only the reaper itself may still be on its way out"
+        assert not any(is_running(process.pid) for process in processes)
 
 
-async def test_a_killed_reaper_is_replaced_and_knows_everything(tmp_path: Path) -> None:
-    household = Household(tmp_path / "scratch", None)
-    gone: list[int] = []
-    sleeper = household.spawn(sleep_command(), lambda process: gone.append(process.pid))
-    reapers = reaper_processes(tmp_path)
-    reapers[0].kill()
-    await until(lambda: reaper_processes(tmp_path) not in ([], reapers))
-    second = reaper_processes(tmp_path)[0]
-    # What a killed engine does to the pipe:
-    household._reaper.stdin.close()  # noqa: SLF001  # pyright: ignore
-    await until(lambda: gone == [sleeper.pid])
-    await until(lambda: not second.is_running() or second.status() == psutil.STATUS_ZOMBIE)
-    await household.close(SystemClock())
+async def test_a_killed_reaper_is_replaced_by_one_that_knows_everything(engine: Engine) -> None:
+    first = engine.reapers()
+    first[0].kill()
+    await until(lambda: engine.reapers() not in ([], first))
+    processes = engine.descendants()
+    engine.kill()
+    await until(lambda: not any(is_running(process.pid) for process in processes))
 
 
 async def test_a_reused_process_id_is_left_alone(tmp_path: Path) -> None:
-    from elevon.workers import reaper
-
-    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    bystander = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
     try:
         listed = f"+{bystander.pid} 12345\n"
         command = [sys.executable, "-I", "-S", reaper.__file__, str(tmp_path / "scratch")]
@@ -102,7 +115,7 @@ async def test_a_reused_process_id_is_left_alone(tmp_path: Path) -> None:
         assert is_running(bystander.pid)
     finally:
         bystander.kill()
-        bystander.wait()
+        await bystander.wait()
 
 
 async def test_close_leaves_no_process(bench: Bench) -> None:
@@ -137,12 +150,3 @@ async def test_an_exit_is_noticed_however_early(tmp_path: Path) -> None:
 
 def sleep_command(seconds: str = "600") -> Command:
     return Command(args=("sleep", seconds), environment={"PATH": os.environ["PATH"]}, streams=(0, 1, 2))
-
-
-def reaper_processes(folder: Path) -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [
-        child
-        for child in children
-        if child.status() != psutil.STATUS_ZOMBIE and any(str(folder) in word for word in child.cmdline())
-    ]

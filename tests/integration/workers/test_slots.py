@@ -29,7 +29,7 @@ async def test_a_start_without_grace_returns_at_once_and_wakes_at_the_end(bench:
     job = bench.task("pid", code)
     status = await launcher.start(job, woken.set)
     assert (status.is_started, status.result) == (True, None)
-    await until(lambda: woken.is_set())
+    await until(woken.is_set)
     woken.clear()
     status = await launcher.start(job, woken.set, LONG)
     assert status.result is not None
@@ -179,8 +179,10 @@ async def test_close_ends_what_runs_and_what_waits(bench: Bench) -> None:
     code = bench.code(CODE)
     launcher = bench.launcher()
     jobs = [bench.task("wait", code, number, environment={"GATE": os.devnull + "/no"}) for number in range(2)]
+    for job in jobs:
+        await launcher.start(job, nothing)
     starts = [asyncio.ensure_future(launcher.start(job, nothing, LONG)) for job in jobs]
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0)
     await launcher.close()
     results = [(await start).result for start in starts]
     assert "the engine closed" in sentence(results[0])  # pyright: ignore[reportArgumentType]

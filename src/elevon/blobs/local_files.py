@@ -1,0 +1,99 @@
+"""Blobs as files of this machine: the adapter of `ports.BlobStore` for plain paths and `file://` URIs.
+
+It owns the steps that make a file durable and whole: a neighbour is written and flushed, then renamed, then the
+directory is flushed. It must never leave a part of a file under a name that was asked for.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from elevon import errors
+
+
+class LocalBlobStore:
+    """Reads and writes files in threads, so that a slow disk never holds the loop."""
+
+    async def put(self, uri: str, content: bytes) -> None:
+        path = path_of(uri)
+        try:
+            await asyncio.to_thread(_write, path, content)
+        except OSError as error:
+            raise errors.UnavailableError(f"{uri} can't be written: {error}") from error
+
+    async def get(self, uri: str) -> bytes:
+        path = path_of(uri)
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            raise errors.NotFoundError(
+                f"there is no file {uri}: it was never written, or was deleted since"
+            ) from None
+        except OSError as error:
+            raise errors.UnavailableError(f"{uri} can't be read: {error}") from error
+
+    async def delete_prefix(self, uri: str) -> None:
+        path = path_of(uri)
+        try:
+            await asyncio.to_thread(_delete, path)
+        except OSError as error:
+            raise errors.UnavailableError(f"{uri} can't be deleted: {error}") from error
+
+
+def path_of(uri: str) -> Path:
+    """The absolute path that a plain path or a `file://` URI names.
+
+    Raises:
+        UserError: It is no absolute path, or names another place than this machine.
+    """
+    parts = urlsplit(uri)
+    if "://" not in uri:
+        path = Path(uri)
+    elif parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        path = Path(unquote(parts.path))
+    else:
+        raise errors.UserError(f"{uri} is not on this machine: use a path or a file:/// URI")
+    if not path.is_absolute():
+        raise errors.UserError(f"{uri!r} is no absolute path: begin it with /")
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    _make_folder(path.parent)
+    staged = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with staged.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a directory and those above it, each durable in the one above."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
