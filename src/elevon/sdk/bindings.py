@@ -78,10 +78,10 @@ def renamed(
 
 
 def upstream_of(bindings: Mapping[str, messages.BindingData]) -> tuple[str, ...]:
-    """Ids of the nodes that bindings read, each once, in order; the workflow's inputs are no node."""
+    """Ids of the nodes that bindings read, each once, in flytekit's order; the workflow's inputs are no node."""
     found: dict[str, None] = {}
-    for binding in bindings.values():
-        found |= dict.fromkeys(origin.node_id for origin in references(binding) if origin.node_id)
+    for name in sorted(bindings):
+        found |= dict.fromkeys(origin.node_id for origin in references(bindings[name]) if origin.node_id)
     return tuple(found)
 
 

@@ -137,6 +137,8 @@ class _Collector:
         elif isinstance(target, Workflow):
             flow = cast("Workflow[..., Any]", target)
             self._add_workflow(flow)
+            if node.settings.interruptible is None:
+                made.metadata.interruptible = flow.interruptible
             made.workflow_node.sub_workflow_ref.CopyFrom(self.namer.workflow(flow.site.full_name))
         else:
             raise errors.BugError(f"node {node.id} runs {target!r}, which is of no known kind")

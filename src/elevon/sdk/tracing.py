@@ -168,7 +168,7 @@ def bind(scope: Scope, value: object, parameter: interfaces.Parameter, role: str
 
 
 def as_bindings(bound: Mapping[str, messages.BindingData]) -> tuple[messages.Binding, ...]:
-    """Bindings in the order in which flytekit writes them."""
+    """The bindings of a node's inputs, in the order in which flytekit writes them."""
     return tuple(messages.Binding(var=name, binding=bound[name]) for name in sorted(bound))
 
 

@@ -83,11 +83,11 @@ class Workflow(Generic[P, R_co]):
         if isinstance(result, promises.Promise) and not promises.reference(result).var:
             result = None
         outputs = self.interface.unpack(self.site, result)
-        bound = {
-            name: tracing.bind(scope, outputs[name], parameter, "returns for")
+        bound = tuple(
+            messages.Binding(var=name, binding=tracing.bind(scope, outputs[name], parameter, "returns for"))
             for name, parameter in self.interface.outputs.items()
-        }
-        return graphs.Body(tuple(scope.nodes), tracing.as_bindings(bound))
+        )
+        return graphs.Body(tuple(scope.nodes), bound)
 
     def with_overrides(self, **overrides: Unpack[settings.NodeOptions]) -> "OverriddenWorkflow[P, R_co]":
         """The same workflow with settings for one call: `node_name`, `interruptible` and `after`.

@@ -134,7 +134,7 @@ def test_results_are_taken_apart_by_name_and_by_position() -> None:
 
     body = traced(flow)
     assert inputs(body, "n1")["x"] == promised("n0", "whole")
-    assert [output.binding for output in body.outputs] == [promised("n1", "o1"), promised("n1", "o0")]
+    assert [output.binding for output in body.outputs] == [promised("n1", "o0"), promised("n1", "o1")]
 
 
 def test_steps_into_a_result_become_a_path() -> None:

@@ -1,0 +1,80 @@
+"""elevon's templates against those of the real flytekit 1.16, for the same program."""
+
+import base64
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from google.protobuf.message import Message
+
+from elevon.idl import messages
+from elevon.sdk import serialization
+from tests.wire import workflow_samples
+
+HERE = Path(__file__).parent
+GOLDEN = json.loads((HERE / "golden" / "workflows.json").read_text(encoding="utf-8"))
+PLAIN = serialization.serialize(workflow_samples.plain, project="p", domain="d", version="v")
+CHOSEN = serialization.serialize(workflow_samples.chosen, project="p", domain="d", version="v")
+M = TypeVar("M", bound=Message)
+OURS, THEIRS = f"{workflow_samples.__name__}.", "make_workflow_golden."
+
+
+def golden(name: str, kind: type[M]) -> M:
+    return kind.FromString(base64.b64decode(GOLDEN[f"{THEIRS}{name}"]))
+
+
+def renamed(message: M) -> M:
+    """Our message under the module name of the golden one."""
+    text = message.SerializeToString(deterministic=True)
+    copy = type(message).FromString(text)
+    for identifier in _identifiers(copy):
+        identifier.name = identifier.name.replace(OURS, THEIRS)
+    return copy
+
+
+def _identifiers(message: Message):
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        for item in value if isinstance(value, list) or hasattr(value, "append") else [value]:
+            if isinstance(item, messages.Identifier):
+                yield item
+            else:
+                yield from _identifiers(item)
+
+
+def test_a_workflow_is_the_same_message() -> None:
+    assert renamed(PLAIN.workflow) == golden("plain", messages.WorkflowTemplate)
+
+
+def test_a_subworkflow_is_the_same_message() -> None:
+    (inner,) = PLAIN.sub_workflows
+    assert renamed(inner) == golden("inner", messages.WorkflowTemplate)
+
+
+def test_parameters_are_the_same_message() -> None:
+    assert PLAIN.parameters == golden("plain parameters", messages.ParameterMap)
+
+
+@pytest.mark.parametrize("made", PLAIN.tasks, ids=lambda made: made.id.name.removeprefix(OURS))
+def test_a_task_is_the_same_message_but_for_who_runs_it(made: messages.TaskTemplate) -> None:
+    ours, theirs = renamed(made), golden(made.id.name.removeprefix(OURS), messages.TaskTemplate)
+    for template in (ours, theirs):
+        template.metadata.runtime.Clear()
+        template.metadata.ClearField("generates_deck")  # flytekit's decks, and metadata of pods
+        template.metadata.ClearField("metadata")
+        template.container.ClearField("args")
+    assert ours == theirs
+
+
+def test_a_branch_has_the_same_inputs_and_conditions() -> None:
+    ours, theirs = CHOSEN.workflow.nodes[1], golden("chosen", messages.WorkflowTemplate).nodes[1]
+    assert list(ours.inputs) == list(theirs.inputs)
+    assert list(ours.upstream_node_ids) == list(theirs.upstream_node_ids)
+    our_block, their_block = ours.branch_node.if_else, theirs.branch_node.if_else
+    assert our_block.case.condition == their_block.case.condition
+    assert [case.condition for case in our_block.other] == [case.condition for case in their_block.other]
+    assert our_block.error.message == their_block.error.message
+    assert list(our_block.case.then_node.inputs) == list(their_block.case.then_node.inputs)
+    assert list(CHOSEN.workflow.outputs) == list(golden("chosen", messages.WorkflowTemplate).outputs)
