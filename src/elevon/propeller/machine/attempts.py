@@ -47,55 +47,31 @@ FINALIZE_LIMIT = 10
 
 def admit(draft: Draft, event: Admitted, queued_at: datetime, settings: TaskSettings) -> None:
     """Commit the intent to start the node's attempt, then start it."""
-    view = draft.view
-    known = view.nodes.get(event.node_id)
-    index = known.attempt if known else 0
-    waited = view.attempts.get((event.node_id, index))
     record = AttemptRecord(
         node_id=event.node_id,
-        attempt=index,
+        attempt=draft.view.attempt_index(event.node_id),
         executor_id=event.executor_id,
         task_type=settings.task_type,
         phase=AttemptPhase.STARTING,
         unanswered_start_count=1,
         finalization=Finalization.PENDING if event.has_finalizer else Finalization.NOT_NEEDED,
-        queued_at=waited.queued_at if waited else queued_at,
+        queued_at=queued_at,
         started_at=draft.now,
     )
     draft.put_attempt(record)
     draft.call(record, CallKind.START)
-    _set_deadline(draft, record)
 
 
 def refuse(draft: Draft, node_id: str, reason: str, queued_at: datetime, settings: TaskSettings) -> None:
     """Keep, for whoever looks, why the node's attempt can't be started now."""
-    known = draft.view.nodes.get(node_id)
-    index = known.attempt if known else 0
-    record = AttemptRecord(
-        node_id=node_id,
-        attempt=index,
-        executor_id="",
-        task_type=settings.task_type,
-        phase=AttemptPhase.WAITING_FOR_RESOURCES,
-        reason=reason,
-        is_parked=True,
-        queued_at=queued_at,
-    )
+    record = replace(_unstarted(draft, node_id, queued_at, settings), reason=reason, is_parked=True)
     draft.put_attempt(record)
     draft.live(record)
 
 
 def expire(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> None:
     """End an attempt that was never started, because its queue time-out came first."""
-    known = draft.view.nodes.get(node_id)
-    record = AttemptRecord(
-        node_id=node_id,
-        attempt=known.attempt if known else 0,
-        executor_id="",
-        task_type=settings.task_type,
-        phase=AttemptPhase.WAITING_FOR_RESOURCES,
-        queued_at=queued_at,
-    )
+    record = _unstarted(draft, node_id, queued_at, settings)
     _end(draft, record, AttemptPhase.RETRYABLE_FAILED, _timed_out(settings, is_queue=True))
 
 
@@ -129,6 +105,9 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
 
     News, timers and operators may come too late and are then ignored; an answer to a call that was not made, or an
     event that a phase has no function for, is a bug and raises with the story of the attempt.
+
+    Raises:
+        BugError: The event is impossible.
     """
     view = draft.view
     key = (event.node_id, event.attempt)
@@ -169,7 +148,7 @@ def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: Statu
         is_over = answer.phase is AttemptPhase.SUCCEEDED or record.outcome is not AttemptPhase.ABORTED
         _end(
             draft,
-            _with_report(record, answer),
+            _with_report(replace(record, unanswered_start_count=0), answer),
             answer.phase if is_over else AttemptPhase.ABORTED,
             answer.failure if is_over else record.failure,
             answer.outputs,
@@ -182,16 +161,14 @@ def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: Statu
 
 def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
     """A start or check raised: wait and repeat it, park it, or give the attempt up."""
+    if event.call is CallKind.START and not event.was_called:
+        record = replace(record, unanswered_start_count=record.unanswered_start_count - 1)
     count = record.system_failure_count + 1
     if event.is_parking:
         _park(draft, record, event)
     elif event.is_final or count >= draft.view.backoff.limit:
         failure = event.failure if event.is_final else _exhausted(event.failure, event.call, count)
-        if (
-            not event.was_called
-            and record.unanswered_start_count <= 1
-            and record.phase is AttemptPhase.STARTING
-        ):
+        if record.phase is AttemptPhase.STARTING and not record.unanswered_start_count:
             _end(draft, record, AttemptPhase.FAILED, failure)
         else:
             _kill(draft, record, AttemptPhase.FAILED, failure)
@@ -224,6 +201,7 @@ def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired |
     if isinstance(event, Unparked) and record.is_parked:
         record = replace(record, is_parked=False, reason="", system_failure_count=0)
         draft.put_attempt(record, message="unparked")
+        _set_deadline(draft, record)
     if record.is_parked:
         return
     if live.call is not None:
@@ -245,7 +223,9 @@ def terminal_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: Call
 def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
     """Finalize raised: repeat it, for ever if the execution may not end without it."""
     count = record.system_failure_count + 1
-    if not event.is_required and (event.is_final or count >= FINALIZE_LIMIT):
+    if event.is_parking:
+        _park(draft, record, event)
+    elif not event.is_required and (event.is_final or count >= FINALIZE_LIMIT):
         draft.put_attempt(
             replace(
                 record, finalization=Finalization.ABANDONED, system_failure_count=count, next_call_at=None
@@ -253,8 +233,6 @@ def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRais
             message=f"finalize was given up after {count} failures: {event.failure.message}",
         )
         _forget(draft, record)
-    elif event.is_parking:
-        _park(draft, record, event)
     else:
         _postpone(draft, record, event, count)
 
@@ -273,7 +251,7 @@ def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
         known = replace(known, phase_version=before.phase_version)
     elif answer.phase is not None:
         known = replace(known, phase=answer.phase)
-    elif before.phase is AttemptPhase.STARTING:
+    elif not before.phase.is_followed:
         known = replace(known, phase=AttemptPhase.QUEUED)
     if known.phase is AttemptPhase.RUNNING and known.running_at is None:
         known = replace(known, running_at=draft.now)
@@ -294,15 +272,16 @@ def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
 
 
 def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
-    """The record with everything of the answer but the phase itself."""
+    """The record with everything of the answer but the phase itself; an end without a state keeps the last one."""
     if answer.phase is None:
         return record
+    is_state_new = answer.custom_state is not None or not answer.phase.is_terminal
     return replace(
         record,
         reported=answer.phase,
         phase_version=answer.phase_version,
-        custom_state=answer.custom_state,
-        state_version=answer.state_version,
+        custom_state=answer.custom_state if is_state_new else record.custom_state,
+        state_version=answer.state_version if is_state_new else record.state_version,
         log_links=answer.log_links or record.log_links,
         custom_info=answer.custom_info or record.custom_info,
         reason=answer.reason,
@@ -314,10 +293,8 @@ def _call_again(draft: Draft, record: AttemptRecord) -> None:
     if record.phase in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES):
         intended = replace(
             record,
-            phase=AttemptPhase.STARTING,
             unanswered_start_count=record.unanswered_start_count + 1,
             next_call_at=None,
-            started_at=record.started_at or draft.now,
         )
         draft.put_attempt(intended)
         draft.call(intended, CallKind.START, may_have_happened=record.unanswered_start_count > 0)
@@ -378,12 +355,25 @@ def _end(
         ended_at=draft.now,
     )
     draft.put_attempt(ended)
-    draft.command(commands.Release(record.node_id, record.attempt))
+    if record.started_at is not None:
+        draft.command(commands.Release(record.node_id, record.attempt))
     draft.cascades.append(AttemptEnded(ended, outputs if phase is AttemptPhase.SUCCEEDED else None))
     if ended.finalization is Finalization.PENDING:
         draft.call(ended, CallKind.FINALIZE)
     else:
         _forget(draft, ended)
+
+
+def _unstarted(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> AttemptRecord:
+    """The record of a node's attempt that no executor has seen."""
+    return AttemptRecord(
+        node_id=node_id,
+        attempt=draft.view.attempt_index(node_id),
+        executor_id="",
+        task_type=settings.task_type,
+        phase=AttemptPhase.WAITING_FOR_RESOURCES,
+        queued_at=queued_at,
+    )
 
 
 def _forget(draft: Draft, record: AttemptRecord) -> None:
@@ -415,12 +405,11 @@ def _set_deadline(draft: Draft, record: AttemptRecord) -> None:
 
 
 def _pass_deadline(draft: Draft, record: AttemptRecord) -> None:
+    if record.is_parked or record.phase not in _RANK:
+        return
     settings = _settings(draft, record)
     at = _deadline(record, settings)
-    is_live = (
-        not record.phase.is_terminal and record.phase is not AttemptPhase.KILLING and not record.is_parked
-    )
-    if at is not None and at <= draft.now and is_live:
+    if at is not None and at <= draft.now:
         failure = _timed_out(settings, is_queue=record.running_at is None)
         _kill(draft, record, AttemptPhase.RETRYABLE_FAILED, failure)
 
@@ -466,11 +455,12 @@ def _story(draft: Draft, event: AttemptEvent) -> str:
 _Rule = Callable[[Draft, AttemptRecord, Any], None]
 TABLE: dict[tuple[AttemptPhase, type[AttemptEvent]], _Rule] = {
     (AttemptPhase.STARTING, StatusReturned): starting_on_status_returned,
+    (AttemptPhase.WAITING_FOR_RESOURCES, StatusReturned): starting_on_status_returned,
     (AttemptPhase.KILLING, StatusReturned): killing_on_status_returned,
     (AttemptPhase.KILLING, CallSucceeded): killing_on_call_succeeded,
     (AttemptPhase.KILLING, CallRaised): killing_on_call_raised,
     **{(phase, StatusReturned): followed_on_status_returned for phase in FOLLOWED},
-    **{(phase, CallRaised): any_on_call_raised for phase in (AttemptPhase.STARTING, *FOLLOWED)},
+    **{(phase, CallRaised): any_on_call_raised for phase in _RANK},
     **{(phase, CallSucceeded): terminal_on_call_succeeded for phase in AttemptPhase if phase.is_terminal},
     **{(phase, CallRaised): terminal_on_call_raised for phase in AttemptPhase if phase.is_terminal},
     **{(phase, event): any_on_news for phase in AttemptPhase for event in (Woken, TimerFired, Unparked)},

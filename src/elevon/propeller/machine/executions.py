@@ -4,7 +4,7 @@ import msgspec
 
 from elevon import errors
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import bindings, commands, nodes
+from elevon.propeller.machine import attempts, bindings, commands, nodes
 from elevon.propeller.machine.drafts import Draft
 from elevon.propeller.machine.events import AbortRequested, Begin
 from elevon.records import failures
@@ -26,7 +26,7 @@ def begin(draft: Draft, _event: Begin) -> None:
         nodes.resume_scope(draft, scope)
     for key, attempt in list(view.attempts.items()):
         if attempt.phase.is_terminal and view.live[key].call is None:
-            nodes.attempts.resume(draft, attempt)
+            attempts.resume(draft, attempt)
 
 
 def abort(draft: Draft, event: AbortRequested) -> None:

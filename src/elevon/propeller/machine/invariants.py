@@ -41,7 +41,7 @@ def _check_scope(view: View, scope: Scope) -> None:
         drivers = (
             node_id in view.enqueued,
             node_id in view.scopes,
-            attempt is not None and not attempt.phase.is_terminal,
+            attempt is not None and not attempt.phase.is_terminal and node_id not in view.enqueued,
         )
         _require(view, sum(drivers) == 1, f"drives {node_id} by {sum(drivers)} things instead of one")
         _require(

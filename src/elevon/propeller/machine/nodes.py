@@ -68,16 +68,12 @@ def enqueue(draft: Draft, node_id: str, queued_at: datetime) -> None:
     """Ask for a place for the node's next attempt, as far as the execution's parallelism allows."""
     view = draft.view
     view.enqueued[node_id] = queued_at
-    settings = settings_of(view, node_id)
     limit = view.execution.max_parallelism
     if limit and view.under_way_count >= limit:
-        view.backlog.append(node_id)
+        view.backlog[node_id] = None
     else:
-        _ask_for_place(draft, node_id, settings)
-    if settings.queue_timeout is not None:
-        known = view.nodes.get(node_id)
-        at = queued_at + settings.queue_timeout
-        draft.command(commands.SetTimer(node_id, known.attempt if known else 0, TimerKind.DEADLINE, at))
+        _ask_for_place(draft, node_id)
+    _set_queue_deadline(draft, node_id, queued_at)
 
 
 def admit(draft: Draft, event: Admitted) -> None:
@@ -85,14 +81,15 @@ def admit(draft: Draft, event: Admitted) -> None:
     view = draft.view
     queued_at = view.enqueued.pop(event.node_id, None)
     if queued_at is None:
-        known = view.nodes.get(event.node_id)
-        draft.command(commands.Release(event.node_id, known.attempt if known else 0))
+        draft.command(commands.Release(event.node_id, view.attempt_index(event.node_id)))
         return
     attempts.admit(draft, event, queued_at, settings_of(view, event.node_id))
     known = view.nodes.get(event.node_id)
     if known is None:
         place = view.place(event.node_id)
         draft.put_node(_new_record(draft, place.scope, place.node, NodePhase.RUNNING))
+    elif known.phase is NodePhase.QUEUED:
+        draft.put_node(replace(known, phase=NodePhase.RUNNING))
 
 
 def refuse(draft: Draft, event: Refused) -> None:
@@ -108,17 +105,25 @@ def refuse(draft: Draft, event: Refused) -> None:
 
 
 def expire(draft: Draft, event: TimerFired) -> None:
-    """End the wait of a node that got no place within its queue time-out."""
+    """End the attempt of a node that got no place within its queue time-out.
+
+    Another attempt takes over the node's turn in the queue: a place is asked for by the node, not by the attempt.
+    """
     view = draft.view
     settings = settings_of(view, event.node_id)
     queued_at = view.enqueued[event.node_id]
     if settings.queue_timeout is None or queued_at + settings.queue_timeout > draft.now:
         return
-    _leave_queue(draft, event.node_id)
     if event.node_id not in view.nodes:
         place = view.place(event.node_id)
         draft.put_node(_new_record(draft, place.scope, place.node, NodePhase.RUNNING))
     attempts.expire(draft, event.node_id, queued_at, settings)
+
+
+def unpark(draft: Draft, node_id: str) -> None:
+    """Queue a node again that no executor could take; its queue time-out begins anew."""
+    enqueue(draft, node_id, draft.now)
+    draft.view.live.pop((node_id, draft.view.attempt_index(node_id)), None)
 
 
 def follow_attempt(draft: Draft, ended: AttemptEnded) -> None:
@@ -137,8 +142,14 @@ def follow_attempt(draft: Draft, ended: AttemptEnded) -> None:
     elif record.phase is AttemptPhase.RETRYABLE_FAILED:
         known = view.nodes[record.node_id]
         draft.put_node(replace(known, attempt=record.attempt + 1))
-        enqueue(draft, record.node_id, draft.now)
+        if record.node_id in view.enqueued:
+            view.enqueued[record.node_id] = draft.now
+            _set_queue_deadline(draft, record.node_id, draft.now)
+        else:
+            enqueue(draft, record.node_id, draft.now)
     else:
+        if record.node_id in view.enqueued:
+            _leave_queue(draft, record.node_id)
         fail(draft, record.node_id, record.failure or _unexplained(record.node_id))
 
 
@@ -208,7 +219,7 @@ def resume_scope(draft: Draft, scope: Scope) -> None:
         if known is None:
             draft.cascades.append(NodeIsReady(scope, spec_node_id))
         elif record is None or record.started_at is None:
-            _requeue(draft, scope, known)
+            unpark(draft, node_id)
         elif (
             scope.is_stopping and not record.phase.is_terminal and record.outcome is not AttemptPhase.ABORTED
         ):
@@ -225,17 +236,6 @@ def settings_of(view: View, node_id: str) -> TaskSettings:
     if settings is None:
         raise errors.BugError(f"node {node_id!r} was queued and is no task")
     return settings
-
-
-def _requeue(draft: Draft, scope: Scope, known: NodeRecord) -> None:
-    """Queue a task node again whose attempt had not been started when the engine ended."""
-    view = draft.view
-    waited = view.attempts.pop((known.node_id, known.attempt), None)
-    view.live.pop((known.node_id, known.attempt), None)
-    if scope.is_stopping:
-        _abort(draft, known.node_id, scope.failure)
-    else:
-        enqueue(draft, known.node_id, waited.queued_at if waited else draft.now)
 
 
 def _open_subworkflow(draft: Draft, scope: Scope, node: GraphNode) -> None:
@@ -304,7 +304,10 @@ def _stop_node(draft: Draft, scope: Scope, spec_node_id: str, cause: Failure) ->
         stop_scope(draft, child, cause)
     elif node_id in view.enqueued:
         _leave_queue(draft, node_id)
-        _abort(draft, node_id, cause)
+        if record is None:
+            _abort(draft, node_id, cause)
+        else:
+            attempts.stop(draft, record, cause)
     elif record is not None:
         attempts.stop(draft, record, cause)
 
@@ -318,7 +321,15 @@ def _abort(draft: Draft, node_id: str, failure: Failure | None) -> None:
     _deactivate(draft, place.scope, place.node.id)
 
 
-def _ask_for_place(draft: Draft, node_id: str, settings: TaskSettings) -> None:
+def _set_queue_deadline(draft: Draft, node_id: str, queued_at: datetime) -> None:
+    timeout = settings_of(draft.view, node_id).queue_timeout
+    if timeout is not None:
+        index = draft.view.attempt_index(node_id)
+        draft.command(commands.SetTimer(node_id, index, TimerKind.DEADLINE, queued_at + timeout))
+
+
+def _ask_for_place(draft: Draft, node_id: str) -> None:
+    settings = settings_of(draft.view, node_id)
     draft.view.under_way_count += 1
     draft.command(commands.Enqueue(node_id, settings.task_type, settings.cpu_slots))
 
@@ -328,7 +339,7 @@ def _leave_queue(draft: Draft, node_id: str) -> None:
     view = draft.view
     del view.enqueued[node_id]
     if node_id in view.backlog:
-        view.backlog.remove(node_id)
+        del view.backlog[node_id]
     else:
         draft.command(commands.Dequeue(node_id))
         _give_place_back(draft)
@@ -338,8 +349,8 @@ def _give_place_back(draft: Draft) -> None:
     view = draft.view
     view.under_way_count -= 1
     if view.backlog:
-        node_id = view.backlog.popleft()
-        _ask_for_place(draft, node_id, settings_of(view, node_id))
+        node_id, _ = view.backlog.popitem(last=False)
+        _ask_for_place(draft, node_id)
 
 
 def _new_record(draft: Draft, scope: Scope, node: GraphNode, phase: NodePhase) -> NodeRecord:

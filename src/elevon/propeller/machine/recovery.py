@@ -4,6 +4,8 @@ Every step is one transaction, so the rows stand between two steps; what was in 
 The commands that take everything up again are the machine's, on `Begin`.
 """
 
+from collections.abc import Iterator
+
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
 from elevon.ports import StoredExecution
@@ -38,6 +40,8 @@ def rebuild(stored: StoredExecution, graph: Graph, backoff: Backoff | None = Non
     root = _reopen(view, "", graph, None, inputs)
     if stored.execution.phase in (ExecutionPhase.FAILING, ExecutionPhase.ABORTING):
         _stop(view, root)
+    for node_id, _ in view.attempts:
+        _restore_place(view, node_id)
     return view
 
 
@@ -61,6 +65,9 @@ def _reopen(view: View, scope_id: str, graph: Graph, parent: Scope | None, input
             scope.waiting[node.id] = left
         else:
             _reactivate(view, scope, node)
+    failed = [record for record in _records_of(view, scope) if record.phase is NodePhase.FAILED]
+    if failed and scope.failure is None:
+        scope.failure = nodes.failure_of(min(failed, key=lambda record: record.ended_at or record.started_at))
     if around is not None and around.phase is NodePhase.FAILING:
         _stop(view, scope)
     return scope
@@ -73,8 +80,6 @@ def _reactivate(view: View, scope: Scope, node: GraphNode) -> None:
     record = view.nodes.get(node_id)
     if record is None:
         scope.active.add(node.id)
-    elif record.phase is NodePhase.FAILED:
-        scope.failure = scope.failure or nodes.failure_of(record)
     elif not record.phase.is_terminal:
         scope.active.add(node.id)
         if node.kind is NodeKind.WORKFLOW:
@@ -105,10 +110,43 @@ def _reopen_branch(view: View, scope: Scope, node: GraphNode, record: NodeRecord
         _stop(view, arm)
 
 
+def _restore_place(view: View, node_id: str) -> None:
+    """Where a node stands whose scope is over, and of which an attempt is still to be finalized."""
+    if node_id in view.places:
+        return
+    record = view.nodes[node_id]
+    _restore_place(view, record.parent)
+    around = view.places[record.parent]
+    data = around.scope.data or around.scope
+    if around.node.arms is not None:
+        graph, inputs = around.node.arms, around.scope.inputs
+    else:
+        graph = nodes.subgraph_of(around.node)
+        inputs, data = bindings.resolve(around.node.inputs, view.outputs_of(around.scope)), None
+    scope = Scope(
+        id=record.parent,
+        graph=graph,
+        parent=around.scope,
+        inputs=inputs,
+        waiting={},
+        active=set(),
+        started_at=record.started_at,
+        data=data,
+    )
+    view.places[node_id] = Place(scope, graph.nodes[record.spec_node_id])
+
+
 def _stop(view: View, scope: Scope) -> None:
     """A scope that was stopping goes on stopping; nodes of it that never started never will."""
     scope.is_stopping = True
     scope.active = {node_id for node_id in scope.active if scope.node_id(node_id) in view.nodes}
+
+
+def _records_of(view: View, scope: Scope) -> Iterator[NodeRecord]:
+    for spec_node_id in scope.graph.nodes:
+        record = view.nodes.get(scope.node_id(spec_node_id))
+        if record is not None:
+            yield record
 
 
 def _has_outputs(view: View, scope: Scope, spec_node_id: str) -> bool:

@@ -14,6 +14,7 @@ from elevon.propeller.machine.events import (
     Event,
     Refused,
     TimerFired,
+    Unparked,
 )
 from elevon.propeller.machine.views import View
 
@@ -37,6 +38,8 @@ def step(view: View, event: Event, now: datetime) -> Step:
     """
     draft = Draft(view, type(event).__name__, now)
     if view.execution.phase.is_terminal:
+        if isinstance(event, Admitted):
+            nodes.admit(draft, event)
         return draft.finish()
     if isinstance(event, AttemptEvent):
         _on_attempt_event(draft, event)
@@ -49,12 +52,17 @@ def step(view: View, event: Event, now: datetime) -> Step:
 
 
 def _on_attempt_event(draft: Draft, event: AttemptEvent) -> None:
-    is_queued = event.node_id in draft.view.enqueued
-    if is_queued and (event.node_id, event.attempt) not in draft.view.live:
+    """An attempt that was never started is its node's affair."""
+    view = draft.view
+    key = (event.node_id, event.attempt)
+    known = view.attempts.get(key)
+    if event.node_id in view.enqueued and key not in view.live:
         if isinstance(event, TimerFired):
             nodes.expire(draft, event)
-        return
-    attempts.handle(draft, event)
+    elif isinstance(event, Unparked) and known is not None and known.started_at is None:
+        nodes.unpark(draft, event.node_id)
+    else:
+        attempts.handle(draft, event)
 
 
 def _cascade(draft: Draft, cascade: Cascade) -> None:

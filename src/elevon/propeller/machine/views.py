@@ -4,7 +4,7 @@ A view is built from stored rows alone (`recovery.rebuild`) and is thrown away w
 in it (`Live`, `Scope`) can be derived again from the rows.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
@@ -95,7 +95,7 @@ class View:
         self.scopes: dict[str, Scope] = {}
         self.places: dict[str, Place] = {}
         self.enqueued: dict[str, datetime] = {}
-        self.backlog: deque[str] = deque()
+        self.backlog: OrderedDict[str, None] = OrderedDict()
         self.under_way_count = 0
         self._outputs: tuple[str, LiteralMap] = ("", LiteralMap())
 
@@ -110,6 +110,11 @@ class View:
             return self.places[node_id]
         except KeyError:
             raise errors.BugError(f"execution {self.execution.id} has no ready node {node_id!r}") from None
+
+    def attempt_index(self, node_id: str) -> int:
+        """Index of the node's current attempt, begun or not."""
+        record = self.nodes.get(node_id)
+        return record.attempt if record else 0
 
     def current_attempt(self, node_id: str) -> AttemptRecord | None:
         """The record of the node's attempt under way, if it has one."""

@@ -1,0 +1,456 @@
+"""A model of the engine's shell on virtual time, and the adversary that ends it at any moment.
+
+The shell does what the real one does: step at once, commit in order some time later, carry out the commands of a step
+after its commit. A crash throws away everything but the store and the world.
+"""
+
+import heapq
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from elevon import errors
+from elevon.compiler.graphs import Graph
+from elevon.propeller.machine import attempts, bindings, commands, invariants, recovery
+from elevon.propeller.machine.backoffs import Backoff
+from elevon.propeller.machine.drafts import Step
+from elevon.propeller.machine.events import (
+    AbortRequested,
+    Admitted,
+    AttemptEvent,
+    Begin,
+    CallKind,
+    CallRaised,
+    CallSucceeded,
+    Event,
+    Refused,
+    StatusReturned,
+    TimerFired,
+    TimerKind,
+    Unparked,
+    Woken,
+)
+from elevon.propeller.machine.steps import step
+from elevon.propeller.machine.views import View
+from elevon.records import failures
+from elevon.records.failures import Failure
+from tests.simulation import plans
+from tests.simulation.stores import Store
+from tests.simulation.worlds import HAS_FINALIZER, BrokenPromise, Key, Weather, World
+
+BEGINNING = datetime(2030, 1, 1, tzinfo=UTC)
+PATIENCE = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=20), limit=4)
+STEP_LIMIT = 20_000
+
+
+class Crash(Exception):
+    """The engine ends here and now."""
+
+
+class Happening(msgspec.Struct, order=True):
+    """Something that is due; ties are broken at random."""
+
+    at: datetime
+    tie: float
+    life: int
+    run: Callable[[], None] = msgspec.field(default=lambda: None)
+
+    def __lt__(self, other: "Happening") -> bool:
+        return (self.at, self.tie) < (other.at, other.tie)
+
+
+class InFlight(msgspec.Struct):
+    """A call that an executor has not answered."""
+
+    call: commands.Call
+    effect: Callable[[], AttemptEvent]
+    is_done: bool = False
+
+
+class Pool:
+    """Places at the executors of one engine's life."""
+
+    def __init__(self, limits: dict[str, int]) -> None:
+        self.limits = limits
+        self.held: dict[str, str] = {}
+        self.waiting: list[tuple[str, str]] = []
+
+    def admissible(self) -> list[str]:
+        """Take places for whoever is next, and say who."""
+        admitted: list[str] = []
+        for node_id, task_type in list(self.waiting):
+            taken = sum(1 for each in self.held.values() if each == task_type)
+            if taken < self.limits[task_type]:
+                self.waiting.remove((node_id, task_type))
+                if node_id in self.held:
+                    raise BrokenPromise(f"{node_id} gets a second place")
+                self.held[node_id] = task_type
+                admitted.append(node_id)
+        return admitted
+
+
+class Engine:
+    """One execution, from its creation to its end, through any number of lives."""
+
+    def __init__(self, seed: int, graph: Graph, store: Store, world: World, weather: Weather) -> None:
+        self._rng = random.Random(f"engine {seed}")
+        self._graph = graph
+        self._store = store
+        self._world = world
+        self._weather = weather
+        self._happenings: list[Happening] = []
+        self._life = 0
+        self._pending: list[Step] = []
+        self._in_flight: dict[Key, InFlight] = {}
+        self._is_commit_due = False
+        self._crash_odds = self._rng.choice((0, 0.005, 0.02, 0.1)) if weather.crashes else 0
+        self._acts_early = self._rng.random() < 0.5
+        self._is_ended = False
+        self._is_desperate = False
+        self._missing: set[str] = set()
+        self._limits = {
+            name: self._rng.choice((1, 2, 100)) if weather.limits else 100 for name in plans.TASK_TYPES
+        }
+        self.now = BEGINNING
+        self.story: list[str] = []
+        self.step_count = 0
+        self.crash_count = 0
+        self.coverage: Counter[tuple[str, str]] = Counter()
+        self.is_abort_asked = False
+        self._boot()
+
+    def run(self) -> None:
+        """Live until the execution has ended and nothing is left.
+
+        Raises:
+            BrokenPromise: The engine broke the contract, or is stuck.
+        """
+        if self._weather.aborts and self._rng.random() < 0.2:
+            self._ask_for_abort(self._rng.expovariate(1 / 60))
+        while True:
+            if not self._happenings:
+                if self._is_ended and not self._pending:
+                    break
+                self._rescue()
+                continue
+            happening = heapq.heappop(self._happenings)
+            self.now = max(self.now, happening.at)
+            if happening.life not in (self._life, -1):
+                continue
+            try:
+                happening.run()
+                if self._rng.random() < self._crash_odds / 4:
+                    raise Crash("out of the blue")
+            except Crash as crash:
+                self._crash(str(crash))
+            if self._weather.wakes and self._rng.random() < 0.1:
+                self._disturb()
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if not self._store.execution.phase.is_terminal:
+            raise BrokenPromise(f"the engine stopped in {self._store.execution.phase}")
+        if self._pool.held or self._pool.waiting:
+            raise BrokenPromise(f"places are held after the end: {self._pool.held} {self._pool.waiting}")
+
+    def _boot(self) -> None:
+        """Build everything from the store, as a new process does."""
+        self._life += 1
+        self._pending = []
+        self._is_commit_due = False
+        self._is_ended = self._store.execution.phase.is_terminal
+        is_unlucky = self._weather.missing_types and not self._is_desperate and self._rng.random() < 0.2
+        self._missing = {self._rng.choice(plans.TASK_TYPES)} if is_unlucky else set()
+        self.view = recovery.rebuild(self._store.load(), self._graph, PATIENCE)
+        self._pool = Pool(dict(self._limits))
+        if self._is_ended:
+            return
+        for record in self._store.attempts.values():
+            if record.started_at is not None and not record.phase.is_terminal:
+                self._pool.held[record.node_id] = record.task_type
+        heapq.heappush(
+            self._happenings, Happening(self.now, -1.0, self._life, lambda: self._step(Begin()))
+        )
+        if self.is_abort_asked:
+            self._ask_for_abort(0)
+
+    def _crash(self, how: str) -> None:
+        self.crash_count += 1
+        self._tell(f"CRASH {how}")
+        for flying in self._in_flight.values():
+            if not flying.is_done and self._rng.random() < 0.5:
+                flying.effect()
+        self._in_flight.clear()
+        self.now += timedelta(seconds=self._rng.choice((0, 1, 100)))
+        self._boot()
+
+    def _ask_for_abort(self, after_s: float) -> None:
+        def ask() -> None:
+            self.is_abort_asked = True
+            self._step(AbortRequested("somebody", "a whim"))
+
+        self._at(after_s, ask)
+
+    def _rescue(self) -> None:
+        """Nothing is due: fine only if all that is left waits for an operator or for an executor that is missing."""
+        waiting = [record for record in self.view.attempts.values() if record.is_parked]
+        if not waiting:
+            raise BrokenPromise("nothing is due, and nothing waits for anybody")
+        if self._is_desperate and not self._missing and self._world.is_mended:
+            raise BrokenPromise(f"{waiting[0].node_id} is parked for nothing: {waiting[0].reason}")
+        self._is_desperate = True
+        self._world.is_mended = True
+        if self._missing or self._rng.random() < 0.5:
+            self._missing = set()
+            if self._rng.random() < 0.5:
+                self._crash("to bring the executors back")
+                return
+        for record in waiting:
+            self.post(Unparked(record.node_id, record.attempt))
+
+    def _disturb(self) -> None:
+        """Something that may come at any time, also too late."""
+        keys = [*self.view.live, *self.view.attempts, *self._store.attempts]
+        if not keys:
+            return
+        node_id, attempt = self._rng.choice(keys)
+        kind = self._rng.random()
+        if kind < 0.7:
+            self.post(Woken(node_id, attempt))
+        elif kind < 0.85:
+            self.post(Unparked(node_id, attempt))
+        else:
+            self.post(TimerFired(node_id, attempt, self._rng.choice(list(TimerKind)), self.now))
+
+    def _at(self, after_s: float, run: Callable[[], None], *, survives: bool = False) -> None:
+        at = self.now + timedelta(seconds=after_s)
+        heapq.heappush(
+            self._happenings, Happening(at, self._rng.random(), -1 if survives else self._life, run)
+        )
+
+    def post(self, event: Event, after_s: float = 0) -> None:
+        """Let an event reach the machine."""
+        self._at(after_s, lambda: self._step(event))
+
+    def _tell(self, line: str) -> None:
+        self.story.append(f"{(self.now - BEGINNING).total_seconds():9.2f}  {line}")
+
+    def _step(self, event: Event) -> None:
+        self.step_count += 1
+        if self.step_count > STEP_LIMIT:
+            raise BrokenPromise(f"{STEP_LIMIT} steps were not enough")
+        self._note(event)
+        done = step(self.view, event, self.now)
+        self._tell(f"{_brief(event)} -> {', '.join(map(_short, done.commands))}")
+        invariants.check(self.view)
+        self._pending.append(done)
+        if self._acts_early:
+            self._place(done)
+        if not self._is_commit_due:
+            self._is_commit_due = True
+            self._at(self._rng.choice((0, 0.001, 0.5)), self._commit)
+
+    def _note(self, event: Event) -> None:
+        if not isinstance(event, AttemptEvent):
+            return
+        key = (event.node_id, event.attempt)
+        record = self.view.attempts.get(key)
+        if record is not None and key in self.view.live and (record.phase, type(event)) in attempts.TABLE:
+            self.coverage[record.phase, type(event).__name__] += 1
+
+    def _commit(self) -> None:
+        self._is_commit_due = False
+        if self._rng.random() < self._crash_odds:
+            if self._rng.random() < 0.5:
+                for done in self._pending[: self._rng.randint(0, len(self._pending))]:
+                    self._store.commit(done.changes)
+            raise Crash("around a commit, nothing carried out")
+        batch, self._pending = self._pending, []
+        for done in batch:
+            self._store.commit(done.changes)
+        if self._rng.random() < 0.2:
+            self._compare()
+        stop_at = -1
+        todo = [command for done in batch for command in done.commands]
+        if self._rng.random() < self._crash_odds:
+            stop_at = self._rng.randint(0, len(todo))
+        for number, command in enumerate(todo):
+            if number == stop_at:
+                raise Crash(f"after {number} of {len(todo)} commands")
+            self._carry_out(command)
+
+    def _place(self, done: Step) -> None:
+        for command in done.commands:
+            if isinstance(command, commands.Enqueue | commands.Dequeue | commands.Release):
+                self._move_place(command)
+
+    def _move_place(self, command: commands.Command) -> None:
+        match command:
+            case commands.Enqueue(node_id, task_type):
+                if task_type in self._missing:
+                    self.post(Refused(node_id, f"{task_type} is missing"), self._rng.choice((0, 1)))
+                    return
+                self._pool.waiting.append((node_id, task_type))
+            case commands.Dequeue(node_id):
+                self._pool.waiting = [each for each in self._pool.waiting if each[0] != node_id]
+            case commands.Release(node_id):
+                self._pool.held.pop(node_id, None)
+            case _:
+                return
+        for node_id in self._pool.admissible():
+            task_type = self._pool.held[node_id]
+            self.post(
+                Admitted(node_id, f"the {task_type} one", HAS_FINALIZER[task_type]), self._rng.choice((0, 0, 2))
+            )
+
+    def _carry_out(self, command: commands.Command) -> None:
+        match command:
+            case commands.Call():
+                self._call(command)
+            case commands.SetTimer(node_id, attempt, timer, at):
+                wait = max(0.0, (at - self.now).total_seconds())
+                self.post(TimerFired(node_id, attempt, timer, at), wait)
+            case commands.End():
+                self._is_ended = True
+            case _:
+                if not self._acts_early:
+                    self._move_place(command)
+
+    def _call(self, call: commands.Call) -> None:
+        """Make a call: its effect comes some time later, its answer later still."""
+        key = (call.node_id, call.attempt)
+        name = f"{call.node_id}#{call.attempt}"
+        if key in self._in_flight:
+            raise BrokenPromise(f"calls of {name} overlap: {self._in_flight[key].call.call} and {call.call}")
+        row = self._store.attempt(key)
+        if row is None:
+            raise BrokenPromise(f"{call.call} of {name} is made before anything of it was committed")
+        self._check_call(call, row.phase.is_terminal, row.unanswered_start_count)
+        if call.call is not CallKind.FINALIZE and call.node_id not in self._pool.held:
+            raise BrokenPromise(f"{call.call} of {name} is made without a place")
+        event = self._unreachable(call, row.task_type)
+        if event is not None:
+            self._in_flight[key] = InFlight(call, lambda: event, is_done=True)
+            self._at(0, lambda: self._answer(key, event))
+            return
+        inputs = bindings.LiteralMap()
+        if call.call is CallKind.START:
+            place = self.view.place(call.node_id)
+            inputs = bindings.resolve(place.node.inputs, self.view.outputs_of(place.scope))
+        flying = InFlight(call, lambda: self._world.carry_out(call, row, inputs, self.now))
+        self._in_flight[key] = flying
+
+        def take_effect() -> None:
+            flying.is_done = True
+            event = flying.effect()
+            self._at(self._rng.choice((0, 0.01, 5)), lambda: self._answer(key, event))
+
+        self._at(self._rng.choice((0, 0.01, 2)), take_effect)
+
+    def _answer(self, key: Key, event: AttemptEvent) -> None:
+        del self._in_flight[key]
+        self._step(event)
+
+    def _check_call(self, call: commands.Call, is_over: bool, unanswered_start_count: int) -> None:
+        name = f"{call.node_id}#{call.attempt}"
+        if (call.call is CallKind.FINALIZE) is not is_over:
+            raise BrokenPromise(f"{call.call} of {name}, of which is committed: terminal is {is_over}")
+        node = self._store.node(call.node_id)
+        if call.call is CallKind.START:
+            if node is None or node.phase.is_terminal:
+                raise BrokenPromise(f"{name} is started, and its node is {node and node.phase}")
+            if not unanswered_start_count:
+                raise BrokenPromise(f"{name} is started without a committed intent")
+
+    def _unreachable(self, call: commands.Call, task_type: str) -> CallRaised | None:
+        """What the shell itself answers: there is no such executor, or the inputs can't be put together."""
+        if task_type in self._missing:
+            failure = Failure("SYSTEM:Missing", f"{task_type} is missing")
+            return CallRaised(
+                call.node_id, call.attempt, call.call, failure, is_parking=True, was_called=False
+            )
+        if call.call is CallKind.START:
+            place = self.view.place(call.node_id)
+            try:
+                bindings.resolve(place.node.inputs, self.view.outputs_of(place.scope))
+            except errors.UserError as error:
+                failure = failures.from_exception(error)
+                return CallRaised(
+                    call.node_id, call.attempt, call.call, failure, is_final=True, was_called=False
+                )
+        return None
+
+    def _compare(self) -> None:
+        """With everything committed, what is rebuilt from rows must be what memory has."""
+        if not self._pending:
+            rebuilt = recovery.rebuild(self._store.load(), self._graph, PATIENCE)
+            before, after = _essence(self.view), _essence(rebuilt)
+            for name, value in before.items():
+                if value != after[name]:
+                    raise BrokenPromise(f"{name} in memory is {value}, and rebuilt from rows {after[name]}")
+
+
+def _essence(view: View) -> dict[str, object]:
+    """What of a view can be derived from rows."""
+    if view.execution.phase.is_terminal or not view.scopes:
+        return {"phase": view.execution.phase}
+    return {
+        "nodes": view.nodes,
+        "attempts": view.attempts,
+        "scopes": {
+            scope.id: (
+                dict(sorted(scope.waiting.items())),
+                sorted(scope.active),
+                scope.is_stopping,
+                scope.failure is not None,
+                scope.inputs,
+            )
+            for scope in view.scopes.values()
+        },
+        "under way": view.under_way_count - len(set(view.enqueued) - set(view.backlog)),
+        "places": {
+            node_id: place.scope.id
+            for node_id, place in view.places.items()
+            if place.scope.id in view.scopes and node_id in view.nodes
+        },
+    }
+
+
+def _brief(event: Event) -> str:
+    """One event as a person reads it."""
+    name = type(event).__name__
+    match event:
+        case StatusReturned(node_id, attempt, call, answer):
+            return f"{name} {node_id}#{attempt} {call}: {answer.phase} v{answer.phase_version}"
+        case CallRaised(node_id, attempt, call, failure):
+            flags = [each for each in ("is_final", "is_parking", "was_called") if getattr(event, each)]
+            return f"{name} {node_id}#{attempt} {call}: {failure.message} ({' '.join(flags)})"
+        case CallSucceeded(node_id, attempt, call):
+            return f"{name} {node_id}#{attempt} {call}"
+        case TimerFired(node_id, attempt, timer):
+            return f"{name} {node_id}#{attempt} {timer}"
+        case AttemptEvent(node_id, attempt):
+            return f"{name} {node_id}#{attempt}"
+        case Admitted(node_id) | Refused(node_id):
+            return f"{name} {node_id}"
+        case _:
+            return name
+
+
+def _short(command: commands.Command) -> str:
+    match command:
+        case commands.Call(node_id, attempt, call, may):
+            return f"{call} {node_id}#{attempt}{' (may have happened)' if may else ''}"
+        case commands.SetTimer(node_id, attempt, timer, at):
+            return f"timer {timer} {node_id}#{attempt} {(at - BEGINNING).total_seconds():.2f}"
+        case commands.Enqueue(node_id):
+            return f"enqueue {node_id}"
+        case commands.Dequeue(node_id):
+            return f"dequeue {node_id}"
+        case commands.Release(node_id, attempt):
+            return f"release {node_id}#{attempt}"
+        case _:
+            return "end"

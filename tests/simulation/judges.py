@@ -1,0 +1,206 @@
+"""What must be true at the end: a tiny interpreter that knows no engine, and the ledger of the world."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from elevon.compiler.graphs import FailurePolicy
+from elevon.idl.messages import LiteralMap
+from elevon.propeller.machine.attempts import FINALIZE_LIMIT
+from elevon.records.attempts import AttemptRecord
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import AttemptPhase, ExecutionPhase, Finalization, NodePhase
+from tests.simulation import plans
+from tests.simulation.plans import Flow, Source, Step
+from tests.simulation.stores import Store
+from tests.simulation.worlds import HAS_FINALIZER, REQUIRES_FINALIZER, BrokenPromise, Job, Key, World
+
+RAN = (NodePhase.SUCCEEDED, NodePhase.RECOVERED)
+
+
+class Unresolved(Exception):
+    """A binding names an output that is not there."""
+
+
+class Judge:
+    """Judges one finished run.
+
+    Args:
+        store: What the engine wrote.
+        world: What it did.
+        now: When it ended.
+    """
+
+    def __init__(self, store: Store, world: World, now: datetime) -> None:
+        self._store = store
+        self._world = world
+        self._now = now
+        self._nodes = store.nodes
+        self._attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
+        self._judged: set[str] = set()
+        for record in store.attempts.values():
+            self._attempts[record.node_id].append(record)
+
+    def judge(self, plan: Flow, value: int, *, is_abort_asked: bool) -> None:
+        """Raise `BrokenPromise` for the first thing that is wrong."""
+        execution = self._store.execution
+        output = self._judge_flow(plan, "", value, is_ended=False)
+        if execution.phase is ExecutionPhase.SUCCEEDED:
+            found = _integer(execution.outputs, "o")
+            _expect(output is not None and found == output, f"the output is {found} instead of {output}")
+        elif execution.phase is ExecutionPhase.FAILED:
+            _expect(output is None, "the execution failed for nothing")
+            _expect(execution.failure is not None, "the execution failed without a reason")
+        else:
+            _expect(is_abort_asked, "the execution was aborted by nobody")
+            _expect(bool(execution.aborted_by), "the execution does not say who aborted it")
+        strays = set(self._nodes) - self._judged
+        _expect(not strays, f"nodes have rows that never became ready: {strays}")
+        for records in self._attempts.values():
+            self._judge_attempts(sorted(records, key=lambda record: record.attempt))
+
+    def _judge_flow(self, plan: Flow, scope_id: str, value: int, *, is_ended: bool) -> int | None:
+        """Its output, or None if it failed or was ended; `is_ended` if the scope around it was."""
+        values: dict[str, int] = {plans.INPUT: value}
+        rows = {step.id: self._nodes.get(_join(scope_id, step.id)) for step in plan.steps}
+        phases = {name: row.phase for name, row in rows.items() if row is not None}
+        around = self._nodes[scope_id].phase if scope_id else self._store.execution.phase
+        is_ended = is_ended or around in (NodePhase.ABORTED, ExecutionPhase.ABORTED)
+        has_failed = NodePhase.FAILED in phases.values()
+        may_stop = is_ended or (has_failed and plan.on_failure is FailurePolicy.FAIL_IMMEDIATELY)
+        is_whole = True
+        for step in plan.steps:
+            row = rows[step.id]
+            if not all(name in values for name in step.upstream()):
+                _expect(row is None, f"{_join(scope_id, step.id)} ran before what it waits for")
+                is_whole = False
+                continue
+            made = self._judge_step(step, scope_id, row, values, may_stop=may_stop)
+            if made is None:
+                is_whole = False
+            else:
+                values[step.id] = made
+        if not is_whole:
+            _expect(may_stop or has_failed, f"{scope_id or 'the workflow'} is neither whole nor failed")
+            return None
+        try:
+            return _resolve(plan.output, values)
+        except Unresolved:
+            return None
+
+    def _judge_step(
+        self, step: Step, scope_id: str, row: NodeRecord | None, values: dict[str, int], *, may_stop: bool
+    ) -> int | None:
+        node_id = _join(scope_id, step.id)
+        self._judged.add(node_id)
+        if row is None:
+            _expect(may_stop, f"{node_id} could have run and did not")
+            return None
+        _expect(row.phase.is_terminal, f"{node_id} is left in {row.phase}")
+        _expect(row.ended_at is not None, f"{node_id} has no end")
+        if row.phase is NodePhase.ABORTED:
+            _expect(may_stop, f"{node_id} was ended for nothing")
+        if row.phase is NodePhase.FAILED:
+            _expect(row.failure is not None, f"{node_id} failed without a reason")
+        if row.phase is NodePhase.RECOVERED:
+            _expect(node_id not in self._attempts, f"{node_id} was taken over and ran again")
+            return _integer(row.outputs, "o")
+        made = self._made_by(step, node_id, row, values, is_ended=may_stop)
+        if row.phase is NodePhase.SUCCEEDED:
+            found = _integer(row.outputs, "o")
+            _expect(made == found, f"{node_id} has the output {found} instead of {made}")
+            return made
+        if step.settings is None and row.phase is NodePhase.FAILED:
+            _expect(made is None, f"{node_id} failed for nothing")
+        return None
+
+    def _made_by(
+        self, step: Step, node_id: str, row: NodeRecord, values: dict[str, int], *, is_ended: bool
+    ) -> int | None:
+        try:
+            inputs = {name: _resolve(source, values) for name, source in step.sources.items()}
+        except Unresolved:
+            return None
+        if step.settings is not None:
+            return plans.value_of_task(node_id, list(inputs.values()))
+        is_ended = is_ended and row.phase is NodePhase.ABORTED
+        if step.flow is not None:
+            return self._judge_flow(step.flow, node_id, inputs["x"], is_ended=is_ended)
+        taken = next((arm for threshold, arm in step.arms if inputs["c"] > threshold), step.otherwise)
+        if not isinstance(taken, Step):
+            return None
+        _expect(row.taken == taken.id, f"{node_id} took {row.taken} instead of {taken.id}")
+        arm = self._nodes.get(_join(node_id, taken.id))
+        is_ended = is_ended or (arm is not None and arm.phase is NodePhase.FAILED)
+        return self._judge_step(taken, node_id, arm, values, may_stop=is_ended)
+
+    def _judge_attempts(self, records: list[AttemptRecord]) -> None:
+        """One task node's attempts: their number, what each spent, and what is left of them outside."""
+        name = records[0].node_id
+        node = self._nodes[name]
+        settings = self._world.settings[name]
+        _expect([each.attempt for each in records] == list(range(len(records))), f"{name} skipped an attempt")
+        _expect(
+            all(each.phase is AttemptPhase.RETRYABLE_FAILED for each in records[:-1]),
+            f"{name} had another attempt after one that was no retryable failure",
+        )
+        last = records[-1]
+        _expect(last.attempt <= settings.retries, f"{name} had more retries than the user allowed")
+        if node.phase is NodePhase.FAILED and last.failure is not None:
+            is_users = last.failure.code in ("USER:Timeout", "USER:QueueTimeout") or (
+                last.failure.code == "USER:Scripted"
+                and self._world.outcome_of((name, last.attempt)) is AttemptPhase.RETRYABLE_FAILED
+            )
+            if is_users:
+                _expect(last.attempt == settings.retries, f"{name} failed with retries left")
+        for record in records:
+            self._judge_attempt(record)
+
+    def _judge_attempt(self, record: AttemptRecord) -> None:
+        key: Key = (record.node_id, record.attempt)
+        name = f"{record.node_id}#{record.attempt}"
+        job = self._world.jobs.get(key, Job())
+        _expect(record.phase.is_terminal, f"{name} is left in {record.phase}")
+        _expect(not self._world.is_running(key, self._now), f"{name} still runs outside")
+        is_status = record.reported is not None and record.reported.is_terminal
+        if not is_status and job.created_at is not None:
+            _expect(job.kills > 0, f"{name} was started, reported no end and was never killed")
+        if record.phase is AttemptPhase.SUCCEEDED:
+            _expect(is_status, f"{name} succeeded and never said so")
+            _expect(
+                self._world.outcome_of(key) is AttemptPhase.SUCCEEDED, f"{name} succeeded, which it did not"
+            )
+        if record.phase is AttemptPhase.RETRYABLE_FAILED and record.failure is not None:
+            _expect(
+                record.failure.code in ("USER:Scripted", "USER:Timeout", "USER:QueueTimeout"),
+                f"{name} spent a user retry on {record.failure.code}",
+            )
+        if record.started_at is not None and HAS_FINALIZER[record.task_type]:
+            is_done = record.finalization is Finalization.DONE and job.finalizes > 0
+            has_given_up = (
+                record.finalization is Finalization.ABANDONED and not REQUIRES_FINALIZER[record.task_type]
+            )
+            _expect(is_done or has_given_up, f"{name} is {record.finalization} after its end")
+            _expect(record.system_failure_count <= FINALIZE_LIMIT, f"{name} was finalized too often")
+
+
+def _expect(is_kept: bool, story: str) -> None:
+    if not is_kept:
+        raise BrokenPromise(story)
+
+
+def _join(scope_id: str, name: str) -> str:
+    return f"{scope_id}/{name}" if scope_id else name
+
+
+def _resolve(source: Source, values: dict[str, int]) -> int:
+    if isinstance(source, int):
+        return source
+    if source.endswith("!"):
+        raise Unresolved(source)
+    return values[source]
+
+
+def _integer(outputs: bytes | None, name: str) -> int:
+    if outputs is None:
+        raise BrokenPromise("a success has no outputs")
+    return LiteralMap.FromString(outputs).literals[name].scalar.primitive.integer

@@ -1,0 +1,213 @@
+"""Random workflows, as plain data: what the simulator makes a graph of and the judge reads on its own.
+
+All values are integers. A task's output is the sum of its inputs and of its name, so that the right result is known.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.idl import literals
+from elevon.idl.messages import (
+    Binding,
+    BindingData,
+    BooleanExpression,
+    ComparisonExpression,
+    Error,
+    IfBlock,
+    IfElseBlock,
+    Node,
+    Operand,
+    OutputReference,
+    Primitive,
+    TaskTemplate,
+    TypedInterface,
+)
+
+INPUT = ""
+BROKEN = "missing"
+Source = int | str
+"""A constant; or `INPUT`; or the id of a node, with `!` behind it for an output that it does not have."""
+
+TASK_TYPES = ("swift", "slow", "rare")
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """One node: a task has settings, a subworkflow a flow, a branch arms."""
+
+    id: str
+    sources: dict[str, Source]
+    settings: TaskSettings | None = None
+    flow: "Flow | None" = None
+    arms: "list[tuple[int, Step]]" = []
+    otherwise: "Step | str | None" = None
+
+    def upstream(self) -> list[str]:
+        """Ids of the nodes that it waits for."""
+        named = dict.fromkeys(
+            str(each).rstrip("!") for each in self.sources.values() if isinstance(each, str) and each != INPUT
+        )
+        for arm in self.all_arms():
+            named.update(dict.fromkeys(arm.upstream()))
+        return list(named)
+
+    def all_arms(self) -> "Iterator[Step]":
+        yield from (arm for _, arm in self.arms)
+        if isinstance(self.otherwise, Step):
+            yield self.otherwise
+
+
+class Flow(msgspec.Struct, kw_only=True):
+    """One workflow; its steps stand in an order in which they could run."""
+
+    steps: list[Step]
+    output: Source
+    on_failure: FailurePolicy
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a plan may hold."""
+
+    steps: int = 16
+    depth: int = 3
+    with_broken: bool = True
+    with_timeouts: bool = True
+
+
+def flow(rng: random.Random, sizes: Sizes, depth: int = 0) -> Flow:
+    """A random workflow."""
+    count = rng.randint(0 if depth else 1, max(1, sizes.steps >> depth))
+    steps: list[Step] = []
+    for number in range(count):
+        steps.append(_step(rng, sizes, depth, f"n{number}", [step.id for step in steps]))
+    return Flow(
+        steps=steps,
+        output=_source(rng, sizes, [step.id for step in steps], broken=0.01),
+        on_failure=rng.choice(list(FailurePolicy)),
+    )
+
+
+def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[str]) -> Step:
+    sources = {
+        f"i{number}": _source(rng, sizes, known, broken=0.005) for number in range(rng.choice((0, 1, 1, 2, 3)))
+    }
+    kind = rng.random()
+    if kind < 0.75 or depth >= sizes.depth:
+        return Step(id=name, sources=sources, settings=_settings(rng, sizes))
+    if kind < 0.88:
+        return Step(
+            id=name,
+            sources={"x": _source(rng, sizes, known, broken=0.02)},
+            flow=flow(rng, sizes, depth + 1),
+        )
+    arms = [
+        (rng.randint(0, 900), _step(rng, sizes, depth + 1, f"{name}-a{number}", known))
+        for number in range(rng.randint(1, 3))
+    ]
+    otherwise: Step | str | None = rng.choice((None, "error", "step", "step", "step"))
+    if otherwise == "step":
+        otherwise = _step(rng, sizes, depth + 1, f"{name}-e", known)
+    return Step(
+        id=name, sources={"c": _source(rng, sizes, known, broken=0.02)}, arms=arms, otherwise=otherwise
+    )
+
+
+def _source(rng: random.Random, sizes: Sizes, known: list[str], *, broken: float) -> Source:
+    if not known or rng.random() < 0.2:
+        return rng.choice((INPUT, rng.randint(0, 999)))
+    name = rng.choice(known[-6:])
+    return f"{name}!" if sizes.with_broken and rng.random() < broken else name
+
+
+def _settings(rng: random.Random, sizes: Sizes) -> TaskSettings:
+    timeout = timedelta(seconds=rng.uniform(5, 300)) if rng.random() < 0.3 else None
+    queue_timeout = timedelta(seconds=rng.uniform(5, 300)) if rng.random() < 0.2 else None
+    return TaskSettings(
+        task_type=rng.choice(TASK_TYPES),
+        retries=rng.choice((0, 0, 1, 2, 3)),
+        timeout=timeout if sizes.with_timeouts else None,
+        queue_timeout=queue_timeout if sizes.with_timeouts else None,
+    )
+
+
+def value_of_task(node_id: str, inputs: list[int]) -> int:
+    """What a task makes of its inputs."""
+    return (sum(inputs) + sum(node_id.encode())) % 1000
+
+
+def graph_of(plan: Flow, name: str = "w") -> Graph:
+    """The plan as the engine reads it."""
+    upstream = {step.id: step.upstream() for step in plan.steps}
+    downstream: dict[str, list[str]] = {step.id: [] for step in plan.steps}
+    for step_id, sources in upstream.items():
+        for source in sources:
+            downstream[source].append(step_id)
+    return Graph(
+        name=name,
+        interface=TypedInterface(),
+        nodes={step.id: _node(step, upstream[step.id], downstream[step.id]) for step in plan.steps},
+        roots=tuple(step_id for step_id, sources in upstream.items() if not sources),
+        outputs=(_binding("o", plan.output),),
+        on_failure=plan.on_failure,
+    )
+
+
+def _node(step: Step, upstream: list[str], downstream: list[str]) -> GraphNode:
+    kind = NodeKind.TASK if step.settings else NodeKind.WORKFLOW if step.flow else NodeKind.BRANCH
+    return GraphNode(
+        id=step.id,
+        kind=kind,
+        message=Node(id=step.id),
+        upstream=tuple(upstream),
+        downstream=tuple(downstream),
+        inputs=tuple(_binding(var, source) for var, source in step.sources.items()),
+        task=TaskTemplate(type=step.settings.task_type) if step.settings else None,
+        settings=step.settings,
+        subgraph=graph_of(step.flow, step.id) if step.flow else None,
+        branch=_branch(step) if step.arms else None,
+        arms=_arms(step) if step.arms else None,
+    )
+
+
+def _arms(step: Step) -> Graph:
+    arms = list(step.all_arms())
+    return Graph(
+        name=step.id,
+        interface=TypedInterface(),
+        nodes={arm.id: _node(arm, [], []) for arm in arms},
+        roots=tuple(arm.id for arm in arms),
+        outputs=(),
+    )
+
+
+def _branch(step: Step) -> IfElseBlock:
+    blocks = [
+        IfBlock(
+            condition=BooleanExpression(
+                comparison=ComparisonExpression(
+                    operator=ComparisonExpression.GT,
+                    left_value=Operand(var="c"),
+                    right_value=Operand(primitive=Primitive(integer=threshold)),
+                )
+            ),
+            then_node=Node(id=arm.id),
+        )
+        for threshold, arm in step.arms
+    ]
+    made = IfElseBlock(case=blocks[0], other=blocks[1:])
+    if isinstance(step.otherwise, Step):
+        made.else_node.CopyFrom(Node(id=step.otherwise.id))
+    elif step.otherwise is not None:
+        made.error.CopyFrom(Error(message="no arm fits"))
+    return made
+
+
+def _binding(var: str, source: Source) -> Binding:
+    if isinstance(source, int):
+        return Binding(var=var, binding=BindingData(scalar=literals.integer(source).scalar))
+    name = source.rstrip("!")
+    output = BROKEN if source.endswith("!") else "o" if name else "x"
+    return Binding(var=var, binding=BindingData(promise=OutputReference(node_id=name, var=output)))
