@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import pydantic
 import pytest
+import typing_extensions
 
 from elevon.errors import UserError
 from elevon.idl import literals
@@ -18,6 +19,10 @@ from elevon.sdk import types
 from tests.unit.sdk_types.stores import Kept, Untouched
 
 NO_FILES = Untouched()
+
+
+Count = typing.NewType("Count", int)
+Names = typing_extensions.TypeAliasType("Names", list[str])
 
 
 class Color(enum.Enum):
@@ -118,6 +123,8 @@ def test_the_text_of_an_enum_is_accepted_as_flytekit_accepts_it():
         (Outer(Inner(1), maybe=1.5), Outer, "field maybe: expected int | str | None, got 1.5 (float)"),  # pyright: ignore[reportArgumentType]
         ({"a": {1}}, dict, "['a']: expected numbers, text, bytes, lists and dicts"),
         ({1: "x", 2: 3}, dict[int, str], "[2]: expected str, got 3 (int)"),
+        (3, list[Inner | None], "expected list[Inner | None], got 3 (int)"),
+        (3, dict[str, Annotated[Literal["a"], 1]], "expected dict[str, Literal['a']], got 3 (int)"),
         ({"count": 1}, Model, "expected Model, got {'count': 1} (dict)"),
     ],
 )  # fmt: skip
@@ -172,6 +179,9 @@ def test_a_binary_of_an_unknown_format_is_refused():
         (Literal[1, "a"], "use values of one type"),
         (Literal[b"x"], "use values of one type"),
         ("int", "is still text"),
+        ([int], "is no type"),
+        (list["int"], "is still text"),
+        (3, "3 is no type"),
         (typing.TypeVar("T"), "name the type"),
         (Selfish, "Selfish holds itself"),
         (Unknowing, "name 'Nowhere' is not defined"),
@@ -269,9 +279,19 @@ def test_metadata_of_annotated_is_left_aside_even_without_a_hash():
     assert decoded(encoded(1, Annotated[int, []]), Annotated[int, []]) == 1
 
 
+def test_a_name_for_a_type_is_the_type():
+    assert types.literal_type_of(Count) == types.literal_type_of(int)
+    assert types.literal_type_of(dict[str, Names]) == types.literal_type_of(dict[str, list[str]])
+
+
+def test_the_older_bare_generics_are_the_builtins():
+    assert types.literal_type_of(typing.List) == types.literal_type_of(list)  # noqa: UP006
+    assert types.literal_type_of(typing.Dict) == types.literal_type_of(dict)  # noqa: UP006
+
+
 def test_the_declared_type_of_the_receiver_is_checked():
     assert types.to_literal(1, int, types.literal_type_of(int | None), NO_FILES) == literals.integer(1)
-    with pytest.raises(UserError, match="a int can't stand where str is expected"):
+    with pytest.raises(UserError, match="int can't stand where str is expected"):
         types.to_literal(1, int, types.literal_type_of(str), NO_FILES)
 
 

@@ -69,7 +69,7 @@ def to_literal(value: Any, annotation: Any, literal_type: LiteralType | None, fi
         and not literal_types.is_assignable(own, literal_type)
     ):
         declared, wanted = literal_types.describe(own), literal_types.describe(literal_type)
-        raise UserError(f"a {declared} can't stand where {wanted} is expected")
+        raise UserError(f"{declared} can't stand where {wanted} is expected")
     return transformer.encode(value, files)
 
 

@@ -122,7 +122,8 @@ def union_of(annotation: Any, variants: Sequence[Transformer]) -> Transformer:
                 return literals.union(variant.encode(value, files), stored_type)
             except UserError as error:
                 failures.append(error)
-        raise _only(failures, bool(exact)) or mismatch(value, spelled) from failures[0]
+        _raise_only(failures, is_chosen=bool(exact))
+        raise mismatch(value, spelled)
 
     def decode(literal: Literal, files: FileSource) -> Any:
         if literals.kind_of(literal) == "binary":
@@ -134,7 +135,8 @@ def union_of(annotation: Any, variants: Sequence[Transformer]) -> Transformer:
                 return variant.decode(literal, files)
             except UserError as error:
                 failures.append(error)
-        raise _only(failures, is_chosen=True) or wrong_literal(literal, spelled)
+        _raise_only(failures, is_chosen=True)
+        raise wrong_literal(literal, spelled)
 
     return Transformer(
         tag="Typed Union",
@@ -146,9 +148,10 @@ def union_of(annotation: Any, variants: Sequence[Transformer]) -> Transformer:
     )
 
 
-def _only(failures: list[UserError], is_chosen: bool) -> UserError | None:
-    """The failure of the one variant that was meant: it says more than that the union does not fit."""
-    return failures[0] if is_chosen and len(failures) == 1 else None
+def _raise_only(failures: list[UserError], *, is_chosen: bool) -> None:
+    """Raises the failure of the one variant that was meant: it says more than that the union does not fit."""
+    if is_chosen and len(failures) == 1:
+        raise failures[0]
 
 
 def _readers(

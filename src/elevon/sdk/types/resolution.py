@@ -55,11 +55,11 @@ def _resolve(annotation: Any) -> Transformer:
         return SCALARS[type(None)]
     if annotation in SCALARS:
         return SCALARS[annotation]
-    if annotation in (list, dict):
-        return structs.untyped(annotation)
-    origin = typing.get_origin(annotation)
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation in (list, dict) or (origin in (list, dict) and not args):
+        return structs.untyped(origin or annotation)
     if origin is not None:
-        return _generic(annotation, origin, typing.get_args(annotation))
+        return _generic(annotation, origin, args)
     if isinstance(annotation, str | typing.ForwardRef):
         raise UserError(
             f"the annotation {annotation!r} is still text: define the class it names before its use"
@@ -68,7 +68,9 @@ def _resolve(annotation: Any) -> Transformer:
         raise UserError(f"the type variable {annotation} can't be a parameter: name the type")
     if isinstance(annotation, type):
         return _class(annotation)
-    return pickles.pickle_of(annotation)
+    if annotation is Any:
+        return pickles.pickle_of(annotation)
+    raise UserError(f"{type_name(annotation)} is no type: annotate with a class")
 
 
 def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> Transformer:

@@ -4,6 +4,8 @@ It owns the shape of a transformer, the ports to file storage and the wording of
 particular type: those are in the neighbouring modules, and `resolution` finds the one for an annotation.
 """
 
+import types
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,19 +74,42 @@ class Transformer:
 
 
 def bare(annotation: Any) -> Any:
-    """The annotation without the metadata of ``Annotated``."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
+    """The annotation behind the metadata of ``Annotated`` and behind names given by ``NewType`` and ``type``."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":  # typing has it from Python 3.12 on
+            annotation = annotation.__value__
+        else:
+            return annotation
 
 
 def type_name(annotation: Any) -> str:
-    """An annotation as it is spelled in a message to a person."""
-    if annotation is None or annotation is type(None):
-        return "None"
-    if isinstance(annotation, type) and not get_args(annotation):
+    """An annotation as it is spelled in a message to a person: without the modules its classes live in."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_name(args[0])
+    if origin is typing.Literal:
+        return f"Literal[{', '.join(repr(value) for value in args)}]"
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(type_name(variant) for variant in args)
+    if origin is not None:
+        return f"{type_name(origin)}[{', '.join(type_name(part) for part in args)}]"
+    for known, name in _PLAIN_NAMES:
+        if annotation is known:
+            return name
+    return _class_name(annotation)
+
+
+def _class_name(annotation: Any) -> str:
+    if isinstance(annotation, type):
         return annotation.__qualname__.rpartition("<locals>.")[2]
-    return str(annotation).replace("typing.", "")
+    return str(annotation).removeprefix("typing.")
+
+
+_PLAIN_NAMES = ((None, "None"), (type(None), "None"), (Any, "Any"), (..., "..."))
 
 
 def mismatch(value: Any, expected: str) -> UserError:
