@@ -153,18 +153,22 @@ async def test_a_time_out_of_the_executors_own_is_no_time_limit_of_the_engine(ho
 
 
 async def test_a_call_that_is_cancelled_has_ended_before_the_cancellation_comes_through(host):
-    begun, ended = threading.Event(), threading.Event()
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
-    async def endless():
+    async def tidy():
         begun.set()
         try:
             await forever()
         finally:
+            await asyncio.to_thread(may_end.wait, 20)
             ended.set()
 
-    task = asyncio.ensure_future(host.call(endless, time_limit=LONG))
+    task = asyncio.ensure_future(host.call(tidy, time_limit=LONG))
     assert await asyncio.to_thread(begun.wait, 20)
     task.cancel()
+    done, _ = await asyncio.wait([task], timeout=0)
+    assert not done, "the call is still tidying up"
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended.is_set()
