@@ -34,11 +34,18 @@ def from_exception(error: BaseException, *, is_traceback_wanted: bool = False) -
     """
     policy = errors.policy_of(error)
     is_foreign = not isinstance(error, errors.ElevonError)
-    text = str(error) or type(error).__name__
+    text = _storable(str(error)) or type(error).__name__
     return Failure(
         code=policy.code,
         message=f"{type(error).__name__}: {text}" if is_foreign else text,
         kind=policy.kind,
-        traceback="".join(traceback.format_exception(error)) if is_foreign or is_traceback_wanted else "",
+        traceback=_storable("".join(traceback.format_exception(error)))
+        if is_foreign or is_traceback_wanted
+        else "",
         is_recoverable=policy.retry is not errors.Retry.NEVER,
     )
+
+
+def _storable(text: str) -> str:
+    # An exception may quote a file name that is no Unicode: neither msgpack nor protobuf takes a lone surrogate.
+    return text.encode(errors="backslashreplace").decode()

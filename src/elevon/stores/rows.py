@@ -5,9 +5,9 @@ version of its record's layout: an older one is read with the defaults of what w
 refused. Never does I/O.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,9 @@ from elevon.records.transitions import Transition
 R = TypeVar("R", bound=msgspec.Struct)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_KEY_FIELDS: Final = frozenset(
+    {"id", "execution", "node_id", "key"}
+)  # what others look a row up by stays as it is
 _encoder: Final = msgspec.msgpack.Encoder()
 
 
@@ -118,11 +121,20 @@ def of_change(change: Change, execution: ExecutionId) -> Row:
 def encode(record: msgspec.Struct, subject: object) -> bytes:
     """The bytes of a record.
 
+    Text of users' programs may hold lone surrogates, as names of files do; they are stored as escapes, because no
+    message may be able to stop a commit.
+
     Raises:
-        BugError: It holds what can't be stored, such as text with lone surrogates.
+        BugError: It holds what can't be stored.
     """
     try:
-        return _encoder.encode(record)
+        try:
+            return _encoder.encode(record)
+        except UnicodeEncodeError:
+            fields: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(bytes, datetime))
+            return _encoder.encode(
+                {name: value if name in _KEY_FIELDS else _escaped(value) for name, value in fields.items()}
+            )
     except (TypeError, ValueError, OverflowError) as error:
         raise errors.BugError(
             f"{subject} has a {type(record).__name__} that can't be stored: {error}"
@@ -132,6 +144,18 @@ def encode(record: msgspec.Struct, subject: object) -> bytes:
 def artifact_digests(record: ExecutionRecord, artifacts: Iterable[str]) -> frozenset[str]:
     """The artifacts that keep alive with an execution."""
     return frozenset({record.closure_digest, record.code_digest, *artifacts}) - {""}
+
+
+def _escaped(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {name: _escaped(inner) for name, inner in cast("dict[str, Any]", value).items()}
+        case list() | tuple():
+            return [_escaped(inner) for inner in cast("Sequence[Any]", value)]
+        case _:
+            return value
 
 
 def _decoded(decoder: msgspec.msgpack.Decoder[Any], content: bytes, subject: object) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 from elevon import errors, ports
 from elevon.records.attempts import AttemptRecord, LogLink, OnceRecord
+from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.nodes import NodeRecord
@@ -133,11 +134,25 @@ async def test_change_of_another_execution_is_refused(store: ports.StateStore) -
     assert (await store.load_execution(RUN)).nodes == ()
 
 
-async def test_what_can_not_be_stored_is_refused_before_anything_is_written(store: ports.StateStore) -> None:
+@pytest.mark.parametrize("bad", [attempt(phase_version=2**64), node("\ud800"), once("\ud800")])
+async def test_what_can_not_be_stored_is_refused_before_anything_is_written(
+    store: ports.StateStore, bad: Change
+) -> None:
     lease = await owned(store)
-    with pytest.raises(errors.BugError, match="NodeRecord that can't be stored"):
-        await store.commit(lease, [moved("RUNNING"), node(taken="\ud800")])
+    with pytest.raises(errors.BugError, match=r"default:development:a1 has a .* that can't be stored"):
+        await store.commit(lease, [moved("RUNNING"), bad])
     assert await phases_of(store) == []
+
+
+async def test_text_that_is_no_unicode_does_not_stop_a_commit(store: ports.StateStore) -> None:
+    lease = await owned(store)
+    failure = Failure("USER:OSError", "no file \udcff\u00e9", traceback="line\n")
+    link = LogLink("l", "\udcff")
+    await store.commit(lease, [node(failure=failure), attempt(log_links=(link,), custom_state=b"\xff")])
+    loaded = await store.load_execution(RUN)
+    escaped = Failure("USER:OSError", "no file \\udcff\u00e9", traceback="line\n")
+    assert loaded.nodes == (node(failure=escaped),)
+    assert loaded.attempts == (attempt(log_links=(LogLink("l", "\\udcff"),), custom_state=b"\xff"),)
 
 
 async def test_instants_keep_their_microseconds(store: ports.StateStore) -> None:
@@ -146,7 +161,9 @@ async def test_instants_keep_their_microseconds(store: ports.StateStore) -> None
     assert (await store.get_execution(RUN)).created_at == instant
 
 
-@pytest.mark.parametrize("name", ["n'0", 'n"0', "n\\0", "größe", "日本", "n 0", "n%0", "[1]", "12", "null"])
+@pytest.mark.parametrize(
+    "name", ["n'0", 'n"0', "n\\0", "größe", "日本", "n 0", "n%0", "[1]", "12", "null", "n\x00a"]
+)
 async def test_node_ids_are_taken_literally(store: ports.StateStore, name: str) -> None:
     lease = await owned(store)
     await store.commit(lease, [node(name), attempt(name), moved("RUNNING", name)])
