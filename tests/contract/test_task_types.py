@@ -1,0 +1,79 @@
+"""What holds for every task type that ships, whichever it is."""
+
+import importlib
+import pkgutil
+from typing import Any
+
+import pytest
+
+from elevon import tasktypes
+from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin import Executor
+from elevon.plugin.declarations import check_class, is_executor
+from elevon.plugin.registry import Registry
+from elevon.records.phases import AttemptPhase
+from elevon.testing.contexts import FakeTaskContext
+
+FOLDERS = sorted(module.name for module in pkgutil.iter_modules(tasktypes.__path__))
+
+
+def executor_of(folder: str) -> Executor[Any, Any]:
+    module = importlib.import_module(f"elevon.tasktypes.{folder}.executor")
+    (found,) = [
+        value for value in vars(module).values() if is_executor(value) and value.__module__ == module.__name__
+    ]
+    return check_class(found)()
+
+
+@pytest.fixture(params=FOLDERS)
+def executor(request) -> Executor[Any, Any]:
+    return executor_of(request.param)
+
+
+@pytest.fixture
+def context(executor, tmp_path):
+    return FakeTaskContext(executor, tmp_path)
+
+
+def spec_of(executor):
+    return Registry.of([executor]).by_id(executor.id).decode_spec(TaskTemplate())
+
+
+def test_all_of_them_live_together():
+    registry = Registry.of([executor_of(folder) for folder in FOLDERS])
+    assert registry.known_types >= {"python-task", "container", "raw-container", "echo", "sleep"}
+
+
+async def test_a_start_answers_with_a_status_that_can_be_committed(executor, context):
+    status = await context.start(executor, TaskTemplate(), spec_of(executor))
+    assert status.phase is not None
+
+
+async def test_a_start_that_may_have_happened_can_be_started_again(executor, context):
+    await executor.start_task(context, TaskTemplate(), spec_of(executor), LiteralMap())
+    context.start_may_have_happened = True
+    status = await context.start(executor, TaskTemplate(), spec_of(executor))
+    assert status.failure is None
+
+
+async def test_kill_needs_no_state_and_may_be_repeated(executor, context):
+    for _ in range(2):
+        await executor.kill_task(context, "aborted")
+
+
+async def test_kill_after_the_start_may_be_repeated_too(executor, context):
+    await context.start(executor, TaskTemplate(), spec_of(executor))
+    for _ in range(2):
+        await executor.kill_task(context, "aborted")
+
+
+async def test_finalize_may_be_repeated_after_every_end(executor, context):
+    for _ in range(2):
+        await executor.finalize_task(context)
+
+
+async def test_an_executor_made_anew_goes_on_from_the_state(executor, context):
+    started = await context.start(executor, TaskTemplate(), spec_of(executor))
+    if started.phase not in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
+        status = await context.check(type(executor)())
+        assert status.failure is None
