@@ -23,6 +23,8 @@ from flytekit.models.literals import Literal
 def is_same(value, expected):
     if isinstance(expected, FlyteFile | FlyteDirectory):
         return type(value) is type(expected) and value.remote_source == expected.path
+    if isinstance(expected, wire_samples.samples(FlyteFile, FlyteDirectory)["dataclass_files"].annotation):
+        return is_same(value.data, expected.data) and is_same(value.parts, expected.parts)
     return value == expected and type(value) is type(expected)
 
 

@@ -3,9 +3,11 @@
 It must never import elevon or flytekit: each side hands in its own classes for files.
 """
 
+import dataclasses
 import datetime as dt
 import decimal
 import enum
+import functools
 import math
 import pathlib
 import typing
@@ -131,8 +133,17 @@ def everything() -> Everything:
     )  # fmt: skip
 
 
+@functools.cache
+def _report_class(file: Any, directory: Any) -> Any:
+    return dataclasses.make_dataclass(
+        "Report", [("data", file), ("parts", directory | None, field(default=None))]
+    )
+
+
 def samples(file: Any, directory: Any) -> dict[str, Sample]:
     """Every sample by name; the classes for files are the side's own."""
+    # Made here, because its annotations are the side's own classes; one class a side, for values to be equal.
+    report = _report_class(file, directory)
     track = Track("t", [Point(1), Point(2, 0.5)], {"a": Point(3)}, Point(4), Color.GREEN)
     person = Person(name="Ada", born=dt.date(1815, 12, 10), addresses=[Address(street="S", number=3)])
     plain: dict[str, tuple[Any, Any]] = {
@@ -190,6 +201,8 @@ def samples(file: Any, directory: Any) -> dict[str, Sample]:
         "pydantic_optional": (Address | None, Address(street="S")),
         "file": (file, file("s3://bucket/a/b.csv")),
         "file_optional": (file | None, file("s3://bucket/a/b.csv")),
+        "dataclass_files": (report, report(file("s3://bucket/a.csv"), directory("s3://bucket/d/"))),
+        "dataclass_files_absent": (report, report(file("s3://bucket/a.csv"))),
         "directory": (directory, directory("s3://bucket/a/")),
         "pickle_bytes": (bytes, b"\x00raw\xff"),
         "pickle_set": (set[int], {1, 2}),

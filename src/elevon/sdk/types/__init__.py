@@ -1,5 +1,8 @@
 """The bridge between annotated Python values and literals, encoded exactly as flytekit 1.16 encodes them.
 
+Beyond flytekit: an int may stand where a float is declared, a bare ``list`` travels as a bare ``dict`` does, names made
+by ``NewType`` are the types they name, and equal sets are equal bytes.
+
 This module is the room's door: other rooms call these functions and use these classes, and nothing behind them. The
 room must never import flyteidl, a serialisation framework beside msgspec, or pydantic, unless the user's code did.
 """

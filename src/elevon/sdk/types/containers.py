@@ -170,4 +170,4 @@ def _is_stored_as(own: LiteralType, stored: LiteralType) -> bool:
     """A variant reads what was stored under its tag, if the types agree; a stored type without a tag says less."""
     if stored.structure.tag and own.structure.tag != stored.structure.tag:
         return False
-    return literal_types.is_assignable(stored, own)
+    return stored == own or literal_types.is_assignable(stored, own)
