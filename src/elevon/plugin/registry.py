@@ -187,9 +187,8 @@ def _codec_of(executor: AnyExecutor, state_type: Any, limit_bytes: int) -> State
         return StateCodec(
             state_type, version=executor.state_version, migrate=executor.migrate, limit_bytes=limit_bytes
         )
-    except TypeError as error:
-        path = declarations.path_of(type(executor))
-        raise errors.UserError(f"{path} declares a custom state that JSON can't hold: {error}") from error
+    except errors.UserError as error:
+        raise errors.UserError(f"{declarations.path_of(type(executor))}: {error}") from error
 
 
 def _configure(executor: AnyExecutor, settings: Mapping[str, Any]) -> msgspec.Struct | None:

@@ -25,6 +25,9 @@ class StateCodec(Generic[S]):
         version: Version of the state's layout that this release writes.
         migrate: Turns a state of an older version, as plain JSON data, into one of `version`.
         limit_bytes: Largest encoded size.
+
+    Raises:
+        UserError: JSON can't hold values of the type.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class StateCodec(Generic[S]):
         self._limit = limit_bytes
         self._model: Any = state_type if hasattr(state_type, "model_validate_json") else None
         self._encoder = msgspec.json.Encoder(order="deterministic")
-        self._decoder = None if self._model else msgspec.json.Decoder(state_type)
+        self._decoder = None if self._model else _decoder_of(state_type)
 
     def encode(self, state: S | None) -> bytes:
         """The state as JSON.
@@ -122,6 +125,17 @@ class StateCodec(Generic[S]):
         except Exception as error:
             name = getattr(self._type, "__name__", str(self._type))
             raise errors.CorruptStateError(f"the custom state is not a {name}: {error}") from error
+
+
+def _decoder_of(state_type: type[S]) -> msgspec.json.Decoder[S]:
+    try:
+        msgspec.json.schema(
+            state_type
+        )  # a decoder alone takes every class, and fails when it meets the first value
+        return msgspec.json.Decoder(state_type)
+    except (TypeError, NameError) as error:
+        problem = str(error).splitlines()[-1]
+        raise errors.UserError(f"JSON can't hold a custom state of {state_type!r}: {problem}") from error
 
 
 def _first_difference(left: Any, right: Any, path: str) -> str:

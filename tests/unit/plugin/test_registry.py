@@ -191,15 +191,15 @@ class TestDeclarations:
         with pytest.raises(errors.UserError, match="name a protobuf class"):
             declared_types(Plain)
 
-    def test_a_state_that_json_cannot_hold_is_refused(self):
-        class Ambiguous(Plain[None, Settings | ExecutorProperties]):
+    @pytest.mark.parametrize("state_type", [Settings | ExecutorProperties, complex, list[object]])
+    def test_a_state_that_json_cannot_hold_is_refused_before_there_is_one(self, state_type):
+        class Ambiguous(Plain[None, state_type]):
             id = "ambiguous"
             task_types = ("ambiguous",)
 
-        with pytest.raises(
-            errors.UserError, match=r":TestDeclarations.*Ambiguous declares .* JSON can't hold"
-        ):
+        with pytest.raises(errors.UserError, match=r"Ambiguous: JSON can't hold a custom state of") as caught:
             Registry.of([Ambiguous()])
+        assert "\n" not in str(caught.value)
 
 
 class TestSpec:
