@@ -227,6 +227,8 @@ class Launcher(Protocol):
     """Runs jobs as processes on this machine (or as pods elsewhere). Idempotent by the job's name.
 
     A job's processes are owned: they end with the engine, also when it is killed, unless they can be re-adopted.
+    A job holds its slots, and its worker, until it is forgotten or killed: the engine forgets it after the commit of
+    its end, so that a `kill -9` repeats at most the one finished task of each worker.
     """
 
     @property
@@ -249,11 +251,14 @@ class Launcher(Protocol):
         ...
 
     async def kill(self, name: str) -> None:
-        """End it and everything it started, and return when it is gone; an unknown job is fine."""
+        """End it and everything it started, free its slots, and return when it is gone; an unknown job is fine.
+
+        What has ended keeps its result, what has not gets a failure; either is known until it is forgotten.
+        """
         ...
 
     async def forget(self, name: str) -> None:
-        """Drop what is kept of an ended job; an unknown job is fine."""
+        """Drop what is kept of an ended job and free its slots; a running or an unknown job is left alone."""
         ...
 
     async def close(self) -> None:

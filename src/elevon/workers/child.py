@@ -97,6 +97,12 @@ def _configure_logging() -> None:
     root.propagate = False  # a handler that user code installs must not print every record twice
 
 
+def _volunteer() -> None:
+    """When memory runs out, let the kernel take a worker and not the engine."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
 def _resident_bytes() -> int:
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - once for every task
@@ -124,6 +130,7 @@ def main() -> None:
     folder = Path(sys.argv[3])
     sys.argv[1:] = []
     _configure_logging()
+    _volunteer()
     worker = Worker(frames.BlockingFrames(read_fd, write_fd), folder)
     gc.freeze()  # what was imported until here is never garbage
     worker.serve()

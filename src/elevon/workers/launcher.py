@@ -38,6 +38,7 @@ class _Entry:
         self.runner: _Runner | None = None
         self.holds_slots = False
         self.is_started = False
+        self.is_reported = False
         self.verdict: Failure | None = None
         self.result: ports.JobResult | None = None
         self.waiters: set[asyncio.Future[None]] = set()
@@ -53,11 +54,15 @@ class _Entry:
     def finish(self, result: ports.JobResult) -> None:
         """Keep the result, and tell whoever waits for it, or else `wake`."""
         self.result = result
-        if not self.waiters:
-            self.wake()
+        self.notify()
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def notify(self) -> None:
+        """Wake, unless a call of `start` is about to return the news itself."""
+        if self.is_reported and not self.waiters:
+            self.wake()
 
     async def wait_end(self, grace: timedelta) -> None:
         """Return when the job has ended, or after `grace`."""
@@ -141,7 +146,10 @@ class LocalLauncher:
             self._queue.append(entry)
             self._dispatch()
         entry.wake = wake
-        await entry.wait_end(grace)
+        try:
+            await entry.wait_end(grace)
+        finally:
+            entry.is_reported = True
         return entry.status
 
     async def poll(self, name: str) -> ports.JobStatus:
@@ -154,7 +162,7 @@ class LocalLauncher:
             return
         message = f"{entry.job.id}: the job was killed by the engine"
         verdict = Failure(code="SYSTEM:Killed", message=message)
-        if entry.is_running and entry.runner is not None:
+        if entry.runner is not None and (entry.is_running or entry.verdict is not None):
             entry.verdict = entry.verdict or verdict
             entry.runner.process.kill()
             await entry.runner.process.wait_gone(self._clock)
@@ -198,8 +206,7 @@ class LocalLauncher:
             entry.holds_slots = True
             entry.is_started = True
             self._begin(entry)
-            if not entry.waiters:
-                entry.wake()
+            entry.notify()
         if self._watch is None and not self._is_closed and len(self._queue) < len(self._entries):
             self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
 

@@ -20,6 +20,8 @@ from elevon.workers import exits, reaper
 
 _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
+_REAPER_DELAY_S = 0.01
+_REAPER_DELAY_LIMIT_S = 5.0
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,8 @@ class Household:
         self._processes: dict[int, OwnedProcess] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
         self._reaper_watch: exits.ExitWatch | None = None
+        self._reaper_start: asyncio.TimerHandle | None = None
+        self._reaper_delay_s = _REAPER_DELAY_S
 
     def spawn(self, command: Command, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
         """Start a process as the leader of its own session; the reaper knows of it when this returns.
@@ -128,6 +132,8 @@ class Household:
             process.kill()
         for process in processes:
             await process.wait_gone(clock)
+        if self._reaper_start is not None:
+            self._reaper_start.cancel()
         if self._reaper is not None and self._reaper_watch is not None:
             self._reaper_watch.close()
             _close_stdin(self._reaper)
@@ -158,7 +164,7 @@ class Household:
                 raise errors.UnavailableError(
                     f"no directory can be made in {self._scratch_dir}: {error}"
                 ) from error
-        if self._reaper is None:
+        if self._reaper is None and self._reaper_start is None:
             self._start_reaper(self._folder)
         return self._folder
 
@@ -178,16 +184,26 @@ class Household:
             )
         except OSError as error:
             raise errors.UnavailableError(f"no process can be started: {error}") from error
+        self._reaper_start = None
         self._reaper_watch = exits.ExitWatch(self._reaper.pid, lambda: self._replace_reaper(folder))
         for process in self._processes.values():
             self._tell(f"+{process.pid} {process.start}")
 
     def _replace_reaper(self, folder: Path) -> None:
-        """Start another one after somebody killed it; it gets the whole list."""
+        """Start another one soon after somebody killed it; it gets the whole list."""
         if self._reaper is not None:
             _close_stdin(self._reaper)
             self._reaper.wait()
-            self._start_reaper(folder)
+            self._reaper = None
+        self._reaper_delay_s = min(2 * self._reaper_delay_s, _REAPER_DELAY_LIMIT_S)
+
+        def start() -> None:
+            try:
+                self._start_reaper(folder)
+            except errors.UnavailableError:
+                self._replace_reaper(folder)
+
+        self._reaper_start = asyncio.get_running_loop().call_later(self._reaper_delay_s, start)
 
     def _tell(self, line: str) -> None:
         # A reaper that just died is noticed by its watch, and the next one gets the whole list.

@@ -44,35 +44,44 @@ class WarmWorker:
         self._job: tuple[ports.Job, OnEnd] | None = None
         self._breach = ""
         self.folder = household.make_folder()
+        try:
+            with contextlib.ExitStack() as stack:
+                self.process, self._pipes = self._start(household, stack)
+        except OSError as error:
+            raise errors.UnavailableError(f"no worker can be started: {error}") from error
+
+    def _start(
+        self, household: processes.Household, stack: contextlib.ExitStack
+    ) -> tuple[processes.OwnedProcess, frames.LoopFrames]:
+        """Start the process; the stack closes what only the process needs, and everything if that fails."""
+
+        def closed_later(*descriptors: int) -> tuple[int, ...]:
+            for descriptor in descriptors:
+                stack.callback(os.close, descriptor)
+            return descriptors
+
         order_fd, engine_write_fd = os.pipe()
-        engine_read_fd, report_fd = os.pipe()
-        with contextlib.ExitStack() as stack:
-            for descriptor in (order_fd, report_fd):
-                stack.callback(os.close, descriptor)
-            streams = (os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *captures.create(self.folder))
-            for descriptor in streams:
-                stack.callback(os.close, descriptor)
+        closed_later(order_fd)
+        with contextlib.ExitStack() as ours:
+            ours.callback(os.close, engine_write_fd)
+            engine_read_fd, report_fd = os.pipe()
+            ours.callback(os.close, engine_read_fd)
+            closed_later(report_fd)
+            stdin, stdout, stderr = closed_later(
+                os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *captures.create(self.folder)
+            )
             command = processes.Command(
                 args=(
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "elevon.workers.child",
-                    str(order_fd),
-                    str(report_fd),
-                    str(self.folder),
+                    *(sys.executable, "-P", "-m", "elevon.workers.child"),
+                    *(str(order_fd), str(report_fd), str(self.folder)),
                 ),
-                environment=settings.environment({}),
-                streams=streams,
+                environment=self._settings.environment({}),
+                streams=(stdin, stdout, stderr),
                 passed_fds=(order_fd, report_fd),
             )
-            try:
-                self.process = household.spawn(command, self._bury)
-            except errors.ElevonError:
-                os.close(engine_write_fd)
-                os.close(engine_read_fd)
-                raise
-        self._pipes = frames.LoopFrames(engine_read_fd, engine_write_fd, self._take, self._break)
+            process = household.spawn(command, self._bury)
+            ours.pop_all()
+        return process, frames.LoopFrames(engine_read_fd, engine_write_fd, self._take, self._break)
 
     @property
     def is_worn(self) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -159,3 +160,17 @@ async def test_a_directory_that_cannot_be_written_fails_the_attempt(bench: Bench
     launcher = bench.launcher()
     job = bench.task("talk", code, data_dir=bench.folder / "file" / "data")
     assert "can't be set up" in sentence(await run(launcher, job))
+
+
+async def test_a_worker_that_cannot_start_fails_the_attempt_and_is_not_tried_forever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = bench.code(CODE)
+    launcher = bench.launcher()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/bin/false")
+        result = await run(launcher, bench.task("pid", code, 1))
+        assert "exited with code 1 before it could run anything" in sentence(result)
+        patch.setattr(sys, "executable", "/no/such/python")
+        assert "no process can be started" in sentence(await run(launcher, bench.task("pid", code, 2)))
+    assert value(await run(launcher, bench.task("pid", code, 3)))

@@ -29,6 +29,7 @@ async def test_a_start_without_grace_returns_at_once_and_wakes_at_the_end(bench:
     job = bench.task("pid", code)
     status = await launcher.start(job, woken.set)
     assert (status.is_started, status.result) == (True, None)
+    assert not woken.is_set(), "what start returns is no news"
     await until(woken.is_set)
     woken.clear()
     status = await launcher.start(job, woken.set, LONG)
