@@ -57,10 +57,12 @@ _ROOMS = {
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used: `elevon.cli` and `elevon.errors` need none of them."""
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'elevon' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"elevon.{_ROOM_OF[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker that saw it would let every misspelled name pass
+
+    def __getattr__(name: str) -> Any:
+        """Load a public name when it is first used: `elevon.cli` and `elevon.errors` need none of them."""
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module 'elevon' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"elevon.{_ROOM_OF[name]}"), name)
+        globals()[name] = value
+        return value

@@ -9,6 +9,8 @@ import contextlib
 import contextvars
 import functools
 import logging
+import shutil
+import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +51,10 @@ def current_context() -> ExecutionContext:
     try:
         return _current.get()
     except LookupError:
-        raise errors.UserError("current_context() is for code inside a task: no task runs here") from None
+        raise errors.UserError(
+            "current_context() is for code inside a task, and none runs here: "
+            "hand the context on to a thread that a task starts"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -62,30 +67,37 @@ def entered(context: ExecutionContext) -> Generator[None]:
         _current.reset(token)
 
 
-def local(task_name: str) -> ExecutionContext:
-    """The context of a task that is called as a function; its directories live as long as this process."""
-    scratch_dir = _make_directory(f"{task_name}-")
-    return ExecutionContext(
-        execution_id=ExecutionId("default", "development", "local"),
-        node_id=task_name.rpartition(".")[2],
-        attempt=0,
-        logger=logging.getLogger(f"elevon.task.{task_name}"),
-        scratch_dir=scratch_dir,
-        raw_output_prefix=str(_make_directory("outputs-")),
-    )
+@contextlib.contextmanager
+def local(task_name: str) -> Generator[ExecutionContext]:
+    """The context of a task that is called as a function.
+
+    Its scratch directory lives as long as the call; files that the call returns live as long as this process.
+
+    Args:
+        task_name: Full name of the task.
+    """
+    scratch_dir, outputs_dir = _make_directory(f"{task_name}-"), _make_directory("outputs-")
+    try:
+        yield ExecutionContext(
+            execution_id=ExecutionId("default", "development", "local"),
+            node_id=task_name.rpartition(".")[2],
+            attempt=0,
+            logger=logging.getLogger(f"elevon.task.{task_name}"),
+            scratch_dir=scratch_dir,
+            raw_output_prefix=str(outputs_dir),
+        )
+    finally:
+        shutil.rmtree(scratch_dir, ignore_errors=True)
+        with contextlib.suppress(OSError):  # a directory that is not empty holds results
+            outputs_dir.rmdir()
 
 
 def _make_directory(prefix: str) -> Path:
-    import tempfile
-
     return Path(tempfile.mkdtemp(prefix=prefix, dir=_local_root()))
 
 
 @functools.cache
 def _local_root() -> Path:
-    import shutil
-    import tempfile
-
     root = Path(tempfile.mkdtemp(prefix="elevon-local-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     return root

@@ -61,8 +61,8 @@ def call(
         UserError: A value is not of its type.
         Exception: Whatever the function raises.
     """
-    context = contexts.local(site.full_name)
-    outputs = run(site, interface, function, to_literals(site, interface, arguments), context)
+    with contexts.local(site.full_name) as context:
+        outputs = run(site, interface, function, to_literals(site, interface, arguments), context)
     return interface.pack(to_values(site, interface, outputs, files.IN_PLACE))
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import elevon
 from elevon import Resources, if_, task, workflow
 
 
@@ -13,6 +14,9 @@ def count(text: str) -> int:
 @task
 def shout(text: str) -> str:
     return text.upper()
+
+
+elevon.wrokflow()  # error: reportAttributeAccessIssue, reportUnknownMemberType
 
 
 @task(retry=2)  # error: reportCallIssue, reportUntypedFunctionDecorator

@@ -1,5 +1,6 @@
 """One attempt of a task, started by its module and name."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,9 +67,12 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def context(tmp_path: Path) -> contexts.ExecutionContext:
     """The context of an attempt."""
-    local = contexts.local("entry_code.any")
+    scratch_dir = tmp_path / "scratch"
+    scratch_dir.mkdir()
+    logger = logging.getLogger("elevon.task.entry_code")
+    raw_output_prefix = str(tmp_path / "raw")
     return contexts.ExecutionContext(
-        ExecutionId("p", "d", "e1"), "n1/n0", 2, local.logger, local.scratch_dir, str(tmp_path / "raw")
+        ExecutionId("p", "d", "e1"), "n1/n0", 2, logger, scratch_dir, raw_output_prefix
     )
 
 

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -173,6 +172,7 @@ def test_the_context_tells_about_a_plain_call(caplog: pytest.LogCaptureFixture) 
     @task
     def look() -> None:
         contexts.append(current_context())
+        assert current_context().scratch_dir.is_dir()
         current_context().logger.warning("here")
 
     with caplog.at_level(logging.INFO):
@@ -181,9 +181,8 @@ def test_the_context_tells_about_a_plain_call(caplog: pytest.LogCaptureFixture) 
     first, second = contexts
     assert first.execution_id.name == "local"
     assert (first.node_id, first.attempt) == ("look", 0)
-    assert first.scratch_dir.is_dir()
     assert first.scratch_dir != second.scratch_dir
-    assert Path(first.raw_output_prefix).is_dir()
+    assert not first.scratch_dir.exists()
     assert caplog.messages == ["here", "here"]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+import pydantic
 import pytest
 
 from elevon import File, Resources, UserError, Workflow, if_, not_, task, workflow
@@ -476,3 +477,17 @@ def test_a_plain_function_called_by_a_workflow_is_part_of_it() -> None:
 
     assert len(traced(flow).nodes) == 2
     assert paint(Color.RED) is Color.RED
+
+
+def test_a_pydantic_model_is_stepped_into_by_field() -> None:
+    class Model(pydantic.BaseModel):
+        count: int
+
+    @task
+    def model() -> Model:
+        return Model(count=1)
+
+    def flow() -> int:
+        return add(model().count)
+
+    assert inputs(traced(flow), "n1")["x"] == promised("n0", "o0", "count")
