@@ -79,7 +79,6 @@ class Everything:
     unique: set[int]
     price: decimal.Decimal
     key: uuid.UUID
-    place: pathlib.PurePosixPath
     with_default: int = 7
     with_factory: list[str] = field(default_factory=lambda: ["x"])
     inner: Point | None = None
@@ -88,6 +87,11 @@ class Everything:
 @dataclass(frozen=True)
 class Frozen:
     value: int
+
+
+@dataclass
+class Placed:
+    place: pathlib.PurePosixPath
 
 
 @dataclass
@@ -129,7 +133,7 @@ def everything() -> Everything:
         choice="b", either="3", maybe=None, numbers=[1, 300, 70000, 5_000_000_000], nested=[[], [0.5]],
         ages={"z": 1, "a": 2}, names={1: "one", -1: "minus"}, untyped={"k": [1, None, {"d": 2.5}]},
         anything={"deep": [True]}, pair=(1, "one"), many=(1, 2), unique={4}, price=decimal.Decimal("1.10"),
-        key=uuid.UUID(int=7), place=pathlib.PurePosixPath("/a/b"), inner=Point(1, 2.0, "p"),
+        key=uuid.UUID(int=7), inner=Point(1, 2.0, "p"),
     )  # fmt: skip
 
 
@@ -195,6 +199,7 @@ def samples(file: Any, directory: Any) -> dict[str, Sample]:
         "dataclass_nested": (Track, track),
         "dataclass_list": (list[Point], [Point(1), Point(2)]),
         "dataclass_dict": (dict[str, Point], {"a": Point(1)}),
+        "dataclass_path": (Placed, Placed(pathlib.PurePosixPath("/a/b"))),
         "dataclass_everything": (Everything, everything()),
         "pydantic": (Person, person),
         "pydantic_list": (list[Address], [Address(street="S")]),
