@@ -209,7 +209,8 @@ def _hints(function: Callable[..., Any], site: definitions.Site) -> dict[str, An
         return typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise site.error(
-            f"an annotation names {error.name!r}, which can't be found: import it outside TYPE_CHECKING"
+            f"an annotation names {error.name!r}, which can't be found: define it above the {site.kind}, or import it "
+            "outside TYPE_CHECKING"
         ) from error
     except TypeError as error:
         raise site.error(f"an annotation is no type: {error}") from error

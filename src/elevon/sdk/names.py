@@ -27,21 +27,25 @@ class Namer:
         return identifiers.workflow(name, self.version, project=self.project, domain=self.domain)
 
 
-def check_loadable(entity: graphs.Entity) -> None:
-    """Check that another process finds a task with user code under its module and name.
+def loadable_name(entity: graphs.Entity) -> str:
+    """The name under which another process finds something in its module: its own, or the variable that holds it.
 
     Raises:
-        UserError: It is in `__main__`, inside a function, or hidden by another definition of that name.
+        UserError: It is in `__main__`, inside a function, or hidden by another definition of its name.
     """
     site = entity.site
     if site.module == "__main__":
         raise site.error(
             f"is in a file that runs as a script, where no worker finds it: use elevon run {site.path}"
         )
-    found = getattr(sys.modules.get(site.module), site.name, None)
-    if found is None:
-        raise site.error(
-            "is not at the top of its module, where a worker looks for it: move it out of its function"
-        )
-    if found is not entity:
+    held = vars(sys.modules[site.module]) if site.module in sys.modules else {}
+    if held.get(site.name) is entity:
+        return site.name
+    for name, value in held.items():
+        if value is entity:
+            return name
+    if site.name in held:
         raise site.error(f"is hidden by another {site.name!r} in its module: give each a name of its own")
+    raise site.error(
+        "is not at the top of its module, where a worker looks for it: move it out of its function"
+    )

@@ -12,7 +12,7 @@ from elevon import errors
 from elevon.idl import interfaces as idl_interfaces
 from elevon.idl import messages
 from elevon.sdk import files, graphs, interfaces, names, templates, types
-from elevon.sdk.tasks import RunnableTask, Task
+from elevon.sdk.tasks import Task
 from elevon.sdk.workflows import Workflow
 
 
@@ -172,8 +172,6 @@ class _Collector:
         name = task.site.full_name
         self._claim(task)
         if name not in self.tasks:
-            if isinstance(task, RunnableTask):
-                names.check_loadable(task)
             self.tasks[name] = templates.task_template(task, self.namer.task(name))
 
     def _add_workflow(self, flow: Workflow[..., Any]) -> None:

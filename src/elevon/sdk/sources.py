@@ -13,6 +13,7 @@ from types import ModuleType
 import msgspec
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+_FOREIGN = frozenset({"__main__", "elevon"}) | sys.stdlib_module_names
 
 
 class ModuleSource(msgspec.Struct, frozen=True):
@@ -82,20 +83,15 @@ def decode(content: bytes) -> SourceBundle:
 
 def _local_modules(root: Path) -> Iterator[tuple[str, Path]]:
     environments: dict[Path, bool] = {}
+    inside = str(root / "_")[:-1]  # strings, because this asks about every module that is loaded
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if (
-            not isinstance(file, str)
-            or not file.endswith(".py")
-            or name.split(".", maxsplit=1)[0] in _FOREIGN
-        ):
+        if not isinstance(file, str) or not file.endswith(".py") or not file.startswith(inside):
             continue
-        path = Path(file).absolute()
-        if path.is_relative_to(root) and not _is_installed(path, root, environments) and path.exists():
+        path = Path(file)
+        is_foreign = name.split(".", maxsplit=1)[0] in _FOREIGN or _is_installed(path, root, environments)
+        if not is_foreign and path.exists():
             yield name, path
-
-
-_FOREIGN = frozenset({"__main__", "elevon"}) | sys.stdlib_module_names
 
 
 def _is_installed(path: Path, root: Path, environments: dict[Path, bool]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Unpack, cast, overload
 
 from elevon.idl import messages
-from elevon.sdk import calls, definitions, interfaces, runs, settings, tracing
+from elevon.sdk import calls, definitions, interfaces, names, runs, settings, tracing
 
 if TYPE_CHECKING:  # the defaults are for the type checker; at run time they would cost an import
     from typing_extensions import ParamSpec, TypeVar
@@ -167,8 +167,12 @@ class RunnableTask(Task[P, R_co]):
         return self.function(**inputs)  # pyright: ignore[reportCallIssue] - inputs go by name
 
     def container(self) -> messages.Container | None:
-        """The command that runs the function in a container; the engine's warm workers read the last two arguments."""
-        return messages.Container(args=[*COMMAND, "--", self.site.module, self.site.name])
+        """The command that runs the function in a container; the engine's warm workers read the last two arguments.
+
+        Raises:
+            UserError: No other process could find this task by name.
+        """
+        return messages.Container(args=[*COMMAND, "--", self.site.module, names.loadable_name(self)])
 
     def run_locally(self, arguments: Mapping[str, Any]) -> Any:
         """Run it in this process, on plain values."""

@@ -233,6 +233,19 @@ def test_a_task_that_no_worker_finds_is_refused() -> None:
         serialize(fit)
 
 
+def _triple(x: int) -> int:
+    return 3 * x
+
+
+triple = task(_triple)
+
+
+def test_a_task_is_found_by_the_variable_that_holds_it() -> None:
+    (made,) = serialize(triple).tasks
+    assert made.id.name == f"{__name__}._triple"
+    assert list(made.container.args)[-2:] == [__name__, "triple"]
+
+
 def test_a_task_of_a_script_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def script(x: int) -> int:
         return x
