@@ -54,6 +54,16 @@ class Outer:
 
 
 @dataclass
+class Wider(Inner):
+    y: str = ""
+
+
+@dataclass
+class Holder:
+    held: Inner | Wider
+
+
+@dataclass
 class Selfish:
     children: "list[Selfish]"
 
@@ -259,6 +269,17 @@ def test_a_value_that_was_stored_as_a_variant_is_read_without_the_union():
 def test_a_plain_literal_is_read_as_the_variant_of_its_kind():
     assert decoded(literals.integer(3), float | int) == 3
     assert decoded(literals.none(), int | None) is None
+
+
+@pytest.mark.parametrize("value", [Inner(1), Wider(1, "y"), Wider(1)])
+@pytest.mark.parametrize("annotation", [Inner | Wider, Wider | Inner])
+def test_a_class_and_its_subclass_are_told_apart_in_a_union(value: Any, annotation: Any):
+    assert decoded(encoded(value, annotation), annotation) == value
+    assert decoded(encoded(Holder(value), Holder), Holder) == Holder(value)
+
+
+def test_a_subclass_stands_for_its_parent():
+    assert decoded(encoded(Wider(1, "y"), Inner | None), Inner | None) == Inner(1)
 
 
 def test_the_order_of_variants_is_the_authors():

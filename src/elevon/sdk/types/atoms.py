@@ -21,27 +21,32 @@ _LEAST_INTEGER = -(2**63)
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Both directions of one annotation, and the test that chooses it among the variants of a union."""
+    """Both directions of one annotation, and what chooses it among the variants of a union.
+
+    Attributes:
+        is_instance: Whether a value is of the very type; a subclass has fields that its parent would lose.
+        pack: Value to plain form.
+        unpack: Plain form to value.
+        fields: The names in the plain form of a dataclass; empty for every other type.
+    """
 
     is_instance: Callable[[Any], bool]
     pack: Packer
     unpack: Unpacker
+    fields: frozenset[str] = frozenset()
 
 
 def atom(cls: type, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Plain:
     """An atom: packed when it is an instance, unpacked with every failure told as a mismatch."""
     name = type_name(cls)
 
-    def is_instance(value: Any) -> bool:
-        # A datetime is a date to Python, but it would lose its time here.
-        return isinstance(value, cls) and not (cls is dt.date and isinstance(value, dt.datetime))
-
     def checked(value: Any, files: FileSink) -> Any:
-        if not is_instance(value):
+        # A datetime is a date to Python, but it would lose its time here.
+        if not isinstance(value, cls) or (cls is dt.date and isinstance(value, dt.datetime)):
             raise mismatch(value, name)
         return pack(value)
 
-    return Plain(is_instance, checked, lambda value, files: unpack(value))
+    return Plain(lambda value: type(value) is cls, checked, lambda value, files: unpack(value))
 
 
 def text(cls: type, pack: Callable[[Any], str], parse: Callable[[str], Any]) -> Plain:

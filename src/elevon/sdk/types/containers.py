@@ -161,7 +161,8 @@ def _readers(
     kind = literals.kind_of(literal)
     if kind == "union":
         held = literal.scalar.union
-        return [variant for variant, own in choices if _is_stored_as(own, held.type)], held.value
+        exact = [variant for variant, own in choices if own == held.type]
+        return exact or [variant for variant, own in choices if _is_stored_as(own, held.type)], held.value
     fitting = [variant for variant, _ in choices if variant.kind == kind]
     return fitting or [variant for variant, _ in choices], literal
 
@@ -170,4 +171,4 @@ def _is_stored_as(own: LiteralType, stored: LiteralType) -> bool:
     """A variant reads what was stored under its tag, if the types agree; a stored type without a tag says less."""
     if stored.structure.tag and own.structure.tag != stored.structure.tag:
         return False
-    return stored == own or literal_types.is_assignable(stored, own)
+    return literal_types.is_assignable(stored, own)

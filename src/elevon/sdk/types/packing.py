@@ -243,6 +243,9 @@ def _union(variant_types: tuple[Any, ...]) -> atoms.Plain:
             for variant in variants
             if variant in atoms.TAKEN_AS_THEY_ARE and variant.is_instance(value)
         ]
+        if isinstance(value, dict):
+            held = frozenset(typing.cast("dict[str, Any]", value))
+            exact = sorted(variants, key=lambda variant: len(variant.fields ^ held))
         return _first([variant.unpack for variant in exact or variants], value, files, name)
 
     return atoms.Plain(lambda value: any(variant.is_instance(value) for variant in variants), pack, unpack)
@@ -297,7 +300,8 @@ def _dataclass(cls: type[Any]) -> atoms.Plain:
                 raise UserError(f"{type_name(cls)} needs a value for its field {field.name}")
         return cls(**taken)
 
-    return atoms.Plain(lambda value: isinstance(value, cls), pack, unpack)
+    names = frozenset(field.name for field in fields)
+    return atoms.Plain(lambda value: type(value) is cls, pack, unpack, names)
 
 
 def field_types(cls: type[Any]) -> dict[str, Any]:

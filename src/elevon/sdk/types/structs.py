@@ -84,6 +84,4 @@ def _struct(annotation: Any, tag: str, literal_type: LiteralType) -> Transformer
             case _:
                 raise wrong_literal(literal, spelled)
 
-    return Transformer(
-        tag, literal_type, "binary", lambda value: isinstance(value, python_type), encode, decode
-    )
+    return Transformer(tag, literal_type, "binary", lambda value: type(value) is python_type, encode, decode)
