@@ -120,7 +120,9 @@ class Engine:
         self.crash_count = 0
         self.coverage: Counter[tuple[str, str]] = Counter()
         self.is_abort_asked = False
+        self._begins_after = 0.5 if weather.aborts else -1.0
         self._boot()
+        self._begins_after = -1.0
 
     def run(self) -> None:
         """Live until the execution has ended and nothing is left.
@@ -129,7 +131,7 @@ class Engine:
             BrokenPromise: The engine broke the contract, or is stuck.
         """
         if self._weather.aborts and self._rng.random() < 0.2:
-            self._ask_for_abort(self._rng.expovariate(1 / 60))
+            self._ask_for_abort(0 if self._rng.random() < 0.2 else self._rng.expovariate(1 / 60))
         while True:
             if not self._happenings:
                 if self._is_ended and not self._pending:
@@ -162,7 +164,7 @@ class Engine:
         self._pending = []
         self._is_commit_due = False
         self._is_ended = self._store.execution.phase.is_terminal
-        is_unlucky = self._weather.missing_types and not self._is_desperate and self._rng.random() < 0.2
+        is_unlucky = self._weather.missing_types and not self._is_desperate and self._rng.random() < 0.3
         self._missing = {self._rng.choice(plans.TASK_TYPES)} if is_unlucky else set()
         self.view = recovery.rebuild(self._store.load(), self._graph, PATIENCE)
         self._pool = Pool(dict(self._limits))
@@ -172,7 +174,7 @@ class Engine:
             if record.started_at is not None and not record.phase.is_terminal:
                 self._pool.held[record.node_id] = record.task_type
         heapq.heappush(
-            self._happenings, Happening(self.now, -1.0, self._life, lambda: self._step(Begin()))
+            self._happenings, Happening(self.now, self._begins_after, self._life, lambda: self._step(Begin()))
         )
         if self.is_abort_asked:
             self._ask_for_abort(0)

@@ -85,7 +85,7 @@ def flow(rng: random.Random, sizes: Sizes, depth: int = 0) -> Flow:
         steps.append(_step(rng, sizes, depth, f"n{number}", [step.id for step in steps]))
     return Flow(
         steps=steps,
-        output=_source(rng, sizes, [step.id for step in steps], broken=0.01),
+        output=_source(rng, sizes, [step.id for step in steps], broken=0.05),
         on_failure=rng.choice(list(FailurePolicy)),
     )
 

@@ -39,9 +39,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of_seed(seed: int) -> Run:
-    """The run of a seed."""
-    steps = random.Random(f"size {seed}").choice((2, 4, 6, 10, 16, 40))
-    return Run(seed=seed, sizes=Sizes(steps=steps))
+    """The run of a seed: every kind of trouble comes alone, together with others, and not at all."""
+    rng = random.Random(f"run {seed}")
+    sizes = Sizes(steps=rng.choice((2, 4, 6, 10, 16, 40)), with_broken=rng.random() < 0.4)
+    share = rng.choice((0.3, 0.6, 1))
+    weather = Weather(**{name: rng.random() < share for name in Weather.__struct_fields__})
+    return Run(seed=seed, sizes=sizes, weather=weather)
 
 
 def carry_out(run: Run) -> Result:

@@ -86,6 +86,8 @@ class World:
         self._weather = weather
         self._scripts: dict[Key, Script] = {}
         self._rng = random.Random(f"world {seed}")
+        self._fault_odds = self._rng.choice((0.05, 0.15, 0.4))
+        self._luck = self._rng.choice((10, 40))
         self.jobs: dict[Key, Job] = {}
         self.settings: dict[str, TaskSettings] = {}
         self.is_mended = False
@@ -228,7 +230,7 @@ class World:
         rng = random.Random(f"{self._seed} {key}")
         weather = self._weather
         settings = self.settings[key[0]]
-        outcomes = [AttemptPhase.SUCCEEDED] * 12
+        outcomes = [AttemptPhase.SUCCEEDED] * self._luck
         if weather.failures:
             outcomes += [AttemptPhase.RETRYABLE_FAILED] * 3 + [AttemptPhase.FAILED]
         never = 1e6
@@ -251,8 +253,8 @@ class World:
         )
 
     def _faults(self, rng: random.Random, is_wanted: bool, kinds: tuple[str, ...]) -> list[str]:
-        if not is_wanted or rng.random() < 0.7:
+        if not is_wanted or rng.random() > self._fault_odds:
             return []
-        count = rng.choice((1, 1, 2, 3, 12))
+        count = rng.choice((1, 1, 1, 2, 2, 3, 12))
         faults = [rng.choice(kinds) if count < 12 or rng.random() < 0.1 else "before" for _ in range(count)]
         return [fault for fault in faults if fault != "park" or self._weather.parking]

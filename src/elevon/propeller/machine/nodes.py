@@ -220,14 +220,8 @@ def resume_scope(draft: Draft, scope: Scope) -> None:
             draft.cascades.append(NodeIsReady(scope, spec_node_id))
         elif record is None or record.started_at is None:
             unpark(draft, node_id)
-        elif (
-            scope.is_stopping and not record.phase.is_terminal and record.outcome is not AttemptPhase.ABORTED
-        ):
-            attempts.stop(draft, record, scope.failure or _unexplained(node_id))
         else:
             attempts.resume(draft, record)
-    if not scope.active:
-        draft.cascades.append(ScopeDrained(scope))
 
 
 def settings_of(view: View, node_id: str) -> TaskSettings:

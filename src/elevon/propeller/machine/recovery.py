@@ -85,17 +85,15 @@ def _reactivate(view: View, scope: Scope, node: GraphNode) -> None:
         if node.kind is NodeKind.WORKFLOW:
             inner = bindings.resolve(node.inputs, view.outputs_of(scope))
             _reopen(view, node_id, nodes.subgraph_of(node), scope, inner)
-        elif node.kind is NodeKind.BRANCH and node.arms is not None:
-            _reopen_branch(view, scope, node, record)
+        elif node.arms is not None:
+            _reopen_branch(view, scope, node.arms, record)
 
 
-def _reopen_branch(view: View, scope: Scope, node: GraphNode, record: NodeRecord) -> None:
+def _reopen_branch(view: View, scope: Scope, arms: Graph, record: NodeRecord) -> None:
     """The scope of the arm that was taken, which is its only node."""
-    if node.arms is None:
-        return
     arm = Scope(
         id=record.node_id,
-        graph=node.arms,
+        graph=arms,
         parent=scope,
         inputs=scope.inputs,
         waiting={},
@@ -105,7 +103,7 @@ def _reopen_branch(view: View, scope: Scope, node: GraphNode, record: NodeRecord
         failure=record.failure,
     )
     view.scopes[record.node_id] = arm
-    _reactivate(view, arm, node.arms.nodes[record.taken])
+    _reactivate(view, arm, arms.nodes[record.taken])
     if record.phase is NodePhase.FAILING:
         _stop(view, arm)
 
