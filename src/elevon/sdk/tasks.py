@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Unpack, cast, overload
 
+from elevon import errors
 from elevon.idl import messages
 from elevon.sdk import calls, definitions, interfaces, names, runs, settings, tracing
 
@@ -222,9 +223,12 @@ class TaskDecorator(Generic[O]):
     ) -> Callable[[Callable[Q, S]], RunnableTask[Q, S]]: ...
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if len(args) == 1 and not options and callable(args[0]):
-            return self._make(args[0])
-        return functools.partial(self._make, *args, **options)
+        function: Any = next(iter(args), None)
+        if function is None:
+            return functools.partial(self._make, **options)
+        if len(args) > 1 or not callable(function):
+            raise errors.UserError(f"the decorator of a task takes settings by name: {args[-1]!r} has none")
+        return self._make(function, **options)
 
 
 def task_decorator(

@@ -151,5 +151,5 @@ def workflow(function: Callable[..., Any] | None = None, /, **options: Unpack[Wo
         UserError: The function, a type or a setting is not supported.
     """
     if function is not None:
-        return Workflow(function)
+        return Workflow(function, **options)
     return functools.partial(Workflow[..., Any], **options)

@@ -141,6 +141,20 @@ def test_a_wrong_failure_policy_is_refused() -> None:
         def flow() -> None: ...
 
 
+def test_settings_go_by_name() -> None:
+    with pytest.raises(UserError, match="takes settings by name: 'fit' has none"):
+        task("fit")  # pyright: ignore[reportArgumentType]
+
+
+def test_a_function_and_settings_can_be_given_at_once() -> None:
+    def fit(x: int) -> int:
+        return x
+
+    assert task(fit, retries=2).settings.retries == 2  # pyright: ignore[reportCallIssue]
+    assert workflow(fit, interruptible=True).interruptible is True  # pyright: ignore[reportCallIssue]
+    assert task()(fit).settings.retries == 0
+
+
 def test_non_recoverable_is_an_error_of_the_users() -> None:
     assert issubclass(NonRecoverable, UserError)
 
