@@ -227,7 +227,7 @@ class TaskDecorator(Generic[O]):
         if function is None:
             return functools.partial(self._make, **options)
         if len(args) > 1 or not callable(function):
-            raise errors.UserError(f"the decorator of a task takes settings by name: {args[-1]!r} has none")
+            raise errors.UserError(f"the decorator of a task takes settings by name, not {list(args)}")
         return self._make(function, **options)
 
 

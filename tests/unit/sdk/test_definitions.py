@@ -142,7 +142,7 @@ def test_a_wrong_failure_policy_is_refused() -> None:
 
 
 def test_settings_go_by_name() -> None:
-    with pytest.raises(UserError, match="takes settings by name: 'fit' has none"):
+    with pytest.raises(UserError, match=r"takes settings by name, not \['fit'\]"):
         task("fit")  # pyright: ignore[reportArgumentType]
 
 
