@@ -129,12 +129,17 @@ async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Even
         except errors.UserError as error:
             status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
     try:
-        state = None if status.phase is None else callee.registration.codec.encode(status.state)
+        state = None if _keeps_state(status) else callee.registration.codec.encode(status.state)
     except errors.CorruptStateError as error:
         return _with_refused_state(command, callee, error)
     return StatusReturned(
         command.node_id, command.attempt, command.call, _encode(callee, status, state, outputs)
     )
+
+
+def _keeps_state(status: TaskStatus[Any]) -> bool:
+    """Whether the committed state stays: nothing is known, or an end that says nothing of it."""
+    return status.phase is None or (status.state is None and status.phase.is_terminal)
 
 
 def _with_refused_state(command: Call, callee: Callee, error: errors.CorruptStateError) -> Event:

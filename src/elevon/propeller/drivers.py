@@ -47,9 +47,10 @@ class Driver:
         self._services = services
         self._places = places
         self._view = recovery.rebuild(stored, graph, services.backoff)
-        self._inbox: deque[Event] = deque([Begin()])
+        self._inbox: deque[Event] = deque()
         self._has_news = asyncio.Event()
         self._is_suspended = False
+        self.post(Begin())
         self._timers = Timers(services.clock, self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
         self._calls: set[asyncio.Task[None]] = set()

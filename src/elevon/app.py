@@ -1,0 +1,209 @@
+"""The composition root: the only place that picks adapters and knows the home directory.
+
+`reading` opens the store alone, for whoever only looks; `embedded` brings up an engine in this process.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from elevon import errors
+from elevon.admin.executions import Admin
+from elevon.blobs.local_files import LocalBlobStore
+from elevon.plugin import discovery
+from elevon.plugin.contexts import SetupContext
+from elevon.plugin.executors import Executor
+from elevon.plugin.registry import Registration, Registry
+from elevon.primitives import ids, locks
+from elevon.primitives.clocks import SystemClock
+from elevon.propeller import layouts
+from elevon.propeller.engines import Engine
+from elevon.propeller.executors import Executors
+from elevon.propeller.services import Services
+from elevon.records.identities import AttemptId
+from elevon.stores.sqlite import SqliteStateStore
+from elevon.tasktypes.container.executor import ContainerExecutor
+from elevon.tasktypes.echo.executor import EchoExecutor
+from elevon.tasktypes.python.executor import PythonExecutor
+from elevon.tasktypes.sleep.executor import SleepExecutor
+from elevon.workers.launcher import LocalLauncher
+
+SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor)
+"""The executors that come with elevon; they have no privilege over those of strangers."""
+
+
+class Home(msgspec.Struct, frozen=True):
+    """The layout of one home directory.
+
+    Attributes:
+        path: The directory.
+    """
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        """All durable state."""
+        return self.path / "elevon.db"
+
+    @property
+    def engines_dir(self) -> Path:
+        """One lock file for each engine that lives, held until the last of its processes is gone."""
+        return self.path / "engines"
+
+    @property
+    def data_dir(self) -> Path:
+        """Files of attempts."""
+        return self.path / "data"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Folders of running processes."""
+        return self.path / "scratch"
+
+    @property
+    def executors_dir(self) -> Path:
+        """Files of executors that are no truth."""
+        return self.path / "executors"
+
+    def attempt_dir(self, attempt: AttemptId) -> Path:
+        """Where an attempt's files and captured output are."""
+        return layouts.attempt_paths(self.data_dir, attempt).data_dir
+
+    def prepare(self) -> None:
+        """Make the directories.
+
+        Raises:
+            UnavailableError: The place can't be written.
+        """
+        try:
+            for directory in (
+                self.path,
+                self.engines_dir,
+                self.data_dir,
+                self.scratch_dir,
+                self.executors_dir,
+            ):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.UnavailableError(
+                f"the home {self.path} can't be used: {error.strerror}; choose another by --home or ELEVON_HOME"
+            ) from error
+
+
+def home_path(option: str | None) -> Path:
+    """Which home to use: the option, else `ELEVON_HOME`, else a default for each user."""
+    chosen = option or os.environ.get("ELEVON_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "elevon"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "elevon"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an embedded engine can be told.
+
+    Attributes:
+        workers: Slots for tasks.
+        tasktypes: Executors that are being written, as `module:Class`.
+    """
+
+    workers: int = max(1, os.cpu_count() or 1)
+    tasktypes: tuple[str, ...] = ()
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """An engine in this process, and the control plane beside it.
+
+    Attributes:
+        admin: Creates, finds and shows executions.
+        engine: Drives them.
+        task_types: The types that it serves.
+    """
+
+    admin: Admin
+    engine: Engine
+    task_types: frozenset[str]
+
+
+def registry(settings: Settings) -> Registry:
+    """The executors that are there: shipped ones, those of installed packages, those named in the settings.
+
+    Raises:
+        UserError: One of them can't be had, or two of them claim the same type.
+    """
+    installed, problems = discovery.discover()
+    if problems:
+        raise errors.UserError(problems[0])
+    made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
+    named = [discovery.load_executor(reference) for reference in settings.tasktypes]
+    return Registry.of([*made, *installed, *named])
+
+
+def task_types(settings: Settings) -> frozenset[str]:
+    """The task types that an engine with these settings serves."""
+    return registry(settings).known_types
+
+
+@contextlib.asynccontextmanager
+async def reading(home: Home) -> AsyncIterator[Admin]:
+    """The control plane over the home's store, without an engine."""
+    home.prepare()
+    async with _open_store(home) as store:
+        yield Admin(store, SystemClock())
+
+
+@contextlib.asynccontextmanager
+async def embedded(home: Home, settings: Settings) -> AsyncIterator[Embedded]:
+    """An engine in this process; at the end everything that it started is gone."""
+    home.prepare()
+    clock = SystemClock()
+    locks.remove_stale(home.engines_dir)
+    engine_id = ids.new("e", 12)
+    known = registry(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        lock = stack.enter_context(locks.hold(_lock_path(home, engine_id)))
+        store = await stack.enter_async_context(_open_store(home))
+        launcher = LocalLauncher(
+            settings.workers, store.get_artifact, clock, home.scratch_dir, engine_lock_fd=lock.fileno()
+        )
+        stack.push_async_callback(launcher.close)
+        launcher.start_workers()
+        executors = Executors(known, lambda registration: _setup(home, clock, registration))
+        stack.push_async_callback(executors.stop)
+        await executors.start()
+        services = Services(
+            store=store, executors=executors, launcher=launcher, clock=clock, data_dir=home.data_dir
+        )
+        yield Embedded(Admin(store, clock), Engine(engine_id, services), known.known_types)
+
+
+@contextlib.asynccontextmanager
+async def _open_store(home: Home) -> AsyncIterator[SqliteStateStore]:
+    store = SqliteStateStore(
+        home.database, SystemClock(), lambda owner: locks.is_held(_lock_path(home, owner))
+    )
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _lock_path(home: Home, engine_id: str) -> Path:
+    return home.engines_dir / f"{engine_id}.lock"
+
+
+def _setup(home: Home, clock: SystemClock, registration: Registration) -> SetupContext[Any]:
+    return SetupContext(
+        config=registration.config,
+        clock=clock,
+        blobs=LocalBlobStore(),
+        state_dir=home.executors_dir / registration.id,
+    )
