@@ -4,13 +4,16 @@ It owns both ends: `BlockingFrames` for a process that does one thing at a time,
 raw descriptors, because asyncio's streams cost more than the whole round trip. It must never know what a frame says.
 """
 
-import asyncio
 import os
 import struct
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from elevon import errors
+
+if TYPE_CHECKING:
+    import asyncio  # a worker process starts faster without it
 
 LIMIT_BYTES = 1 << 30
 _HEADER = struct.Struct(">I")
@@ -92,13 +95,14 @@ class BlockingFrames:
 
 
 class LoopFrames:
-    """One end of a pair of pipes, for the running loop; owns both descriptors.
+    """One end of a pair of pipes, for a loop; owns both descriptors.
 
     To the reader a closed other end is silence: whoever owns the process watches for its exit.
     """
 
     def __init__(
         self,
+        loop: "asyncio.AbstractEventLoop",
         read_fd: int,
         write_fd: int,
         on_data: Callable[[list[bytes]], None],
@@ -110,7 +114,7 @@ class LoopFrames:
             on_data: Gets the payloads that arrived together; its exceptions go to the loop's handler.
             on_broken: Called once, when what arrives is no frame; nothing is read from then on.
         """
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._on_data = on_data

@@ -35,8 +35,9 @@ def create_one(folder: Path, name: str) -> int:
 
 def clear(data_dir: Path) -> None:
     """Remove what an interrupted run of the same attempt left."""
-    for name in NAMES:
-        (data_dir / name).unlink(missing_ok=True)
+    if data_dir.is_dir():
+        for name in NAMES:
+            (data_dir / name).unlink(missing_ok=True)
 
 
 def show(spool: Path, data_dir: Path) -> None:
@@ -77,11 +78,11 @@ def cut(data_dir: Path, limit_bytes: int) -> None:
 
 
 def tail(path: Path) -> str:
-    """The last lines of a captured stream; empty if there are none."""
+    """The last lines of a captured stream; empty if there are none, or none that can be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             lines = file.read().decode(errors="replace").strip().splitlines()
-    except FileNotFoundError:
+    except OSError:
         return ""
     return "\n".join(lines[-_TAIL_LINE_COUNT:])

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +21,7 @@ from elevon.records import failures
 from elevon.sdk import contexts, entrypoint, sources
 from elevon.workers import bundles, protocol, surroundings
 
+_MEASURE_INTERVAL_S = 0.1
 _handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
 
 
@@ -29,6 +31,8 @@ class Worker:
     def __init__(self, pipes: frames.BlockingFrames, folder: Path) -> None:
         self._pipes = pipes
         self._is_spoiled = False
+        self._resident_bytes = 0
+        self._measure_at = 0.0
         self._finder = bundles.BundleFinder()
         self._surroundings = surroundings.Surroundings(folder)
         sys.meta_path.insert(0, self._finder)
@@ -45,7 +49,11 @@ class Worker:
 
     def _answer(self, outputs: bytes | None, failure: failures.Failure | None) -> None:
         is_spoiled = self._is_spoiled or _has_children()
-        report = protocol.Ended(outputs, failure, _resident_bytes(), is_spoiled)
+        now = time.monotonic()
+        if now >= self._measure_at:
+            self._measure_at = now + _MEASURE_INTERVAL_S
+            self._resident_bytes = _measure_resident_bytes()
+        report = protocol.Ended(outputs, failure, self._resident_bytes, is_spoiled)
         try:
             self._pipes.send(protocol.encode(report))
         except errors.UserError as error:
@@ -61,7 +69,7 @@ class Worker:
                 return _run_task(run, scratch)
         except OSError as error:
             self._is_spoiled = True
-            message = f"{run.id}: the worker can't set up the attempt in {run.data_dir}: {error}"
+            message = f"{run.id}: its output can't be kept in {run.data_dir}: {error}"
             return None, failures.from_exception(errors.UnavailableError(message))
 
 
@@ -103,9 +111,9 @@ def _volunteer() -> None:
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
-def _resident_bytes() -> int:
+def _measure_resident_bytes() -> int:
     try:
-        with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - once for every task
+        with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - often
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:
         import resource

@@ -33,6 +33,8 @@ def check(job: ports.Job, settings: WorkerSettings) -> None:
     """
     if not job.args:
         raise errors.UserError(f"{job.id}: the task's container has no command: set its command or its args")
+    if any("\0" in arg for arg in job.args):
+        raise errors.UserError(f"{job.id}: an argument of the command {job.args[0]!r} holds a null character")
     path = settings.environment(job.environment).get("PATH", os.defpath)
     if shutil.which(job.args[0], path=path) is None:
         raise errors.UserError(

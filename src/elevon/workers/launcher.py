@@ -195,6 +195,12 @@ class LocalLauncher:
                 f"{job.id}: the task asks for {job.cpu_slots} cores, and there are {self._slot_count} slots: "
                 "lower its cpu request, or raise --workers"
             )
+        for name, text in job.environment.items():
+            if not name or "=" in name or "\0" in name + text:
+                raise errors.UserError(
+                    f"{job.id}: the variable {name!r} can't be set: "
+                    "a name holds no '=', and neither part a null character"
+                )
         if job.entrypoint is None:
             commands.check(job, self._settings)
 
@@ -226,7 +232,10 @@ class LocalLauncher:
 
     def _end(self, entry: _Entry, result: ports.JobResult) -> None:
         if result.exit_code is not None:
-            captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
+            try:
+                captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
+            except OSError as error:
+                result = ports.JobResult(failure=_unwritable(entry.job, error), exit_code=result.exit_code)
         if entry.verdict is not None and result.failure is not None:
             result = ports.JobResult(failure=entry.verdict, exit_code=result.exit_code)
         entry.finish(result)
@@ -245,20 +254,30 @@ class LocalLauncher:
         self._watch = None
         running = [entry for entry in self._entries.values() if entry.is_running]
         for entry in running:
-            if entry.runner is not None:
-                entry.runner.show_output()
-                captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)
-                if entry.job.memory_bytes:
-                    self._hold_to_memory(entry, entry.runner.process)
+            if entry.runner is not None and entry.verdict is None:
+                entry.verdict = self._judge(entry.job, entry.runner)
+                if entry.verdict is not None:
+                    entry.runner.process.kill()
         if running:
             self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
 
-    def _hold_to_memory(self, entry: _Entry, process: processes.OwnedProcess) -> None:
-        used_bytes = process.resident_bytes()
-        if used_bytes > entry.job.memory_bytes and entry.verdict is None:
-            message = (
-                f"{entry.job.id}: the task used {used_bytes >> 20} MiB of memory and its limit is "
-                f"{entry.job.memory_bytes >> 20} MiB: raise its mem limit, or make it use less"
-            )
-            entry.verdict = Failure(code="USER:OutOfMemory", message=message, kind=errors.ErrorKind.USER)
-            process.kill()
+    def _judge(self, job: ports.Job, runner: _Runner) -> Failure | None:
+        """Why a running job must be ended; None while it may go on."""
+        try:
+            runner.show_output()
+            captures.cut(job.data_dir, self._settings.output_limit_bytes)
+        except OSError as error:
+            return _unwritable(job, error)
+        used_bytes = runner.process.resident_bytes() if job.memory_bytes else 0
+        if used_bytes <= job.memory_bytes:
+            return None
+        message = (
+            f"{job.id}: the task used {used_bytes >> 20} MiB of memory and its limit is "
+            f"{job.memory_bytes >> 20} MiB: raise its mem limit, or make it use less"
+        )
+        return Failure(code="USER:OutOfMemory", message=message, kind=errors.ErrorKind.USER)
+
+
+def _unwritable(job: ports.Job, error: OSError) -> Failure:
+    message = f"{job.id}: its output can't be kept in {job.data_dir}: {error}"
+    return failures.from_exception(errors.UnavailableError(message))

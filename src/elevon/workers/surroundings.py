@@ -45,7 +45,6 @@ class Surroundings:
         try:
             yield self._scratch
         finally:
-            os.chdir("/")
             if os.environ.copy() != self._environment:
                 os.environ.clear()
                 os.environ.update(self._environment)
@@ -61,7 +60,8 @@ class Surroundings:
         """Let the standard streams lead to null and to empty spools, whatever was done to them."""
         self._connect()
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
-            os.ftruncate(descriptor, 0)
+            if os.fstat(descriptor).st_size:
+                os.ftruncate(descriptor, 0)
             stream = getattr(sys, f"__{name}__")
             stream.reconfigure(line_buffering=True)
             setattr(sys, name, stream)
@@ -75,7 +75,7 @@ class Surroundings:
             try:
                 getattr(sys, name).flush()
                 getattr(sys, f"__{name}__").flush()
-            except (OSError, ValueError, AttributeError):
+            except Exception:  # noqa: BLE001 - what user code put in the stream's place may raise anything
                 self._connect()
                 stream = os.fdopen(descriptor, "w", closefd=False, errors="backslashreplace")
                 setattr(sys, f"__{name}__", stream)
@@ -96,6 +96,7 @@ class Surroundings:
         with contextlib.suppress(OSError):
             if not os.listdir(self._scratch):  # noqa: PTH208 - after every task
                 return
+        os.chdir("/")
         # Under a new name: what can't be removed now must not be found by the next attempt.
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch = _make_scratch(self._folder)

@@ -81,7 +81,9 @@ class WarmWorker:
             )
             process = household.spawn(command, self._bury)
             ours.pop_all()
-        return process, frames.LoopFrames(engine_read_fd, engine_write_fd, self._take, self._break)
+        return process, frames.LoopFrames(
+            asyncio.get_running_loop(), engine_read_fd, engine_write_fd, self._take, self._break
+        )
 
     @property
     def is_worn(self) -> bool:
@@ -177,7 +179,10 @@ class WarmWorker:
             last = captures.tail(self.folder / captures.STDERR)
             message = f"{job.id}: the worker process {how} before it could run anything: {last}"
             return ports.JobResult(failure=Failure(code="SYSTEM:WorkerStart", message=message))
-        captures.deliver_remains(self.folder, job.data_dir)
         reason = f": {self._breach}" if self._breach else ""
+        try:
+            captures.deliver_remains(self.folder, job.data_dir)
+        except OSError as error:
+            reason += f"; its output can't be kept in {job.data_dir}: {error}"
         message = f"{job.id}: the worker process {how} while it ran the task{reason}"
         return exits.result_of(message, process.exit_code or 0, captures.tail(job.data_dir / captures.STDERR))

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import psutil
 
-from elevon import ports
+from elevon import errors, ports
 from elevon.idl import messages
 from elevon.primitives.clocks import SystemClock
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.sdk import sources
-from elevon.workers import LocalLauncher, WorkerSettings
+from elevon.workers.launcher import LocalLauncher
+from elevon.workers.settings import WorkerSettings
 
 LONG = timedelta(seconds=30)
 
@@ -31,6 +32,8 @@ class Bench:
     async def load_artifact(self, digest: str) -> bytes:
         self.fetched.append(digest)
         await asyncio.sleep(0)
+        if digest not in self.artifacts:
+            raise errors.NotFoundError(f"there is no artifact {digest}")
         return self.artifacts[digest]
 
     def launcher(self, slot_count: int = 1, **settings: object) -> LocalLauncher:

@@ -96,8 +96,8 @@ async def test_damaged_outputs_fail_the_attempt(bench: Bench) -> None:
     assert "can't be read" in sentence(result)
 
 
-@pytest.mark.parametrize("args", [("no-such-command-here",), ("./nowhere",), ()])
-async def test_a_command_that_does_not_exist_is_refused(bench: Bench, args: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("args", [("no-such-command-here",), ("./nowhere",), ("echo", "a\0b"), ()])
+async def test_a_command_that_cannot_run_is_refused(bench: Bench, args: tuple[str, ...]) -> None:
     with pytest.raises(errors.UserError, match="command"):
         await bench.launcher().start(bench.command(*args), nothing)
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from elevon import ports
 from tests.integration.workers.benches import Bench, is_running, nothing, run, sentence, until, value
 
 CODE = """
@@ -159,7 +160,16 @@ async def test_a_directory_that_cannot_be_written_fails_the_attempt(bench: Bench
     (bench.folder / "file").touch()
     launcher = bench.launcher()
     job = bench.task("talk", code, data_dir=bench.folder / "file" / "data")
-    assert "can't be set up" in sentence(await run(launcher, job))
+    assert "its output can't be kept in" in sentence(await run(launcher, job))
+    assert await run(launcher, bench.task("talk", code, 2)) == ports.JobResult(outputs=b"")
+
+
+async def test_a_running_task_whose_directory_cannot_be_written_is_ended(bench: Bench) -> None:
+    code = bench.code("@task\ndef talk() -> None:\n    print('x')\n    time.sleep(60)")
+    (bench.folder / "file").touch()
+    launcher = bench.launcher(watch_interval_s=0.02)
+    job = bench.task("talk", code, data_dir=bench.folder / "file" / "data")
+    assert "its output can't be kept in" in sentence(await run(launcher, job))
 
 
 async def test_a_worker_that_cannot_start_fails_the_attempt_and_is_not_tried_forever(

@@ -191,3 +191,25 @@ async def test_close_ends_what_runs_and_what_waits(bench: Bench) -> None:
     with pytest.raises(errors.UnavailableError, match="closing"):
         await launcher.start(bench.task("pid", code, 9), nothing)
     await launcher.close()
+
+
+@pytest.mark.parametrize("environment", [{"A=B": "x"}, {"A": "x\0y"}, {"": "x"}])
+async def test_a_variable_that_no_process_can_have_is_refused(
+    bench: Bench, environment: dict[str, str]
+) -> None:
+    code = bench.code(CODE)
+    with pytest.raises(errors.UserError, match="can't be set"):
+        await bench.launcher().start(bench.task("pid", code, environment=environment), nothing)
+
+
+async def test_code_that_cannot_be_fetched_or_read_is_told_and_leaves_the_launcher_sound(
+    bench: Bench,
+) -> None:
+    code = bench.code(CODE)
+    launcher = bench.launcher()
+    bench.artifacts["damaged"] = b"\xc1"
+    with pytest.raises(errors.CorruptStateError, match="no bundle of sources"):
+        await launcher.start(bench.task("pid", "damaged", 1), nothing)
+    with pytest.raises(errors.NotFoundError):
+        await launcher.start(bench.task("pid", "missing", 2), nothing)
+    assert value(await run(launcher, bench.task("pid", code, 3)))

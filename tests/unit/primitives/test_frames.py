@@ -34,7 +34,9 @@ class Pipes:
     ) -> frames.LoopFrames:
         """The engine's end, which owns its descriptors from now on."""
         self._open -= {self.from_worker, self.to_worker}
-        return frames.LoopFrames(self.from_worker, self.to_worker, on_data, on_broken)
+        return frames.LoopFrames(
+            asyncio.get_running_loop(), self.from_worker, self.to_worker, on_data, on_broken
+        )
 
 
 @pytest.fixture
