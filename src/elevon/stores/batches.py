@@ -1,9 +1,10 @@
-"""Many commits of many executions as few SQL statements.
+"""Many commits of many executions as one SQL statement.
 
-Every step of a statement gives up the interpreter's lock, and may wait 5 ms (the switch interval) to get it back from
-a busy event loop; a thousand single inserts were seen to take seconds that way. So the rows of a whole group travel
-as two parameters a table, a JSON array of columns and one blob of all records, and are unpacked by SQLite. It must be
-called inside a transaction that holds the write lock, which is what makes one look at the fencing numbers enough.
+Every step of a statement gives up the interpreter's lock, and a busy event loop may be slow to hand it back: a
+thousand inserts were seen to take seconds that way. So the rows of a whole group travel as one insert into a view,
+JSON arrays of columns and one blob of all records, and a trigger of the connection unpacks them where no lock is
+needed. The same statement looks at the fencing numbers, so that nothing can come between the look and the rows. It
+must never do a row in Python that SQLite can do.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,47 +16,50 @@ from elevon.records.leases import Lease
 from elevon.stores import rows
 from elevon.stores.connections import Connection
 
-_FENCES: Final = """
-SELECT json_group_array(json_array(asked.key, executions.key, (
-    SELECT coalesce(max(sequence), 0) FROM transitions WHERE transitions.execution = executions.key)))
-FROM json_each(?) AS asked
-CROSS JOIN executions ON executions.project = asked.value ->> 0
-    AND executions.domain = asked.value ->> 1 AND executions.name = asked.value ->> 2
-CROSS JOIN leases ON leases.execution = executions.key
-    AND leases.owner = asked.value ->> 3 AND leases.fencing = asked.value ->> 4
-"""
+_TABLES: Final = ("executions", "nodes", "attempts", "onces", "transitions")
 
-# Each takes the array of columns, the last two of them the place of the record in the blob, and the blob.
-_STATEMENTS: Final = {
-    "executions": """
-        UPDATE executions SET phase = row.value ->> 1, created_us = row.value ->> 2, version = row.value ->> 3,
-            record = substr(?2, row.value ->> 4, row.value ->> 5)
-        FROM json_each(?1) AS row WHERE executions.key = row.value ->> 0
-    """,
-    "nodes": """
-        INSERT INTO nodes (execution, node_id, version, record)
-        SELECT value ->> 0, value ->> 1, value ->> 2, substr(?2, value ->> 3, value ->> 4) FROM json_each(?1)
-        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record
-    """,
-    "attempts": """
-        INSERT INTO attempts (execution, node_id, attempt, version, record)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, substr(?2, value ->> 4, value ->> 5)
-        FROM json_each(?1)
-        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record
-    """,
-    "onces": """
-        INSERT INTO onces (execution, node_id, attempt, key, version, record)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-            substr(?2, value ->> 5, value ->> 6)
-        FROM json_each(?1)
-        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record
-    """,
-    "transitions": """
-        INSERT INTO transitions (execution, sequence, node_id, version, record)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, substr(?2, value ->> 4, value ->> 5)
-        FROM json_each(?1)
-    """,
-}
+# Each row is [tenure, its columns ..., version, place of the record in the blob, length of it].
+_SET_UP: Final = """
+CREATE TEMP TABLE fences (tenure INTEGER PRIMARY KEY, key INTEGER NOT NULL, newest_sequence INTEGER NOT NULL);
+CREATE TEMP VIEW groups AS SELECT '' AS tenures, '' AS executions, '' AS nodes, '' AS attempts, '' AS onces,
+    '' AS transitions, x'' AS records;
+CREATE TEMP TRIGGER write_group INSTEAD OF INSERT ON groups BEGIN
+    DELETE FROM fences;
+    INSERT INTO fences
+        SELECT asked.key, executions.key, (
+            SELECT coalesce(max(sequence), 0) FROM transitions WHERE transitions.execution = executions.key)
+        FROM json_each(NEW.tenures) AS asked
+        CROSS JOIN executions ON executions.project = asked.value ->> 0
+            AND executions.domain = asked.value ->> 1 AND executions.name = asked.value ->> 2
+        CROSS JOIN leases ON leases.execution = executions.key
+            AND leases.owner = asked.value ->> 3 AND leases.fencing = asked.value ->> 4;
+    UPDATE executions SET phase = value ->> 1, created_us = value ->> 2, version = value ->> 3,
+            record = substr(NEW.records, value ->> 4, value ->> 5)
+        FROM json_each(NEW.executions) JOIN fences ON fences.tenure = value ->> 0
+        WHERE executions.key = fences.key;
+    INSERT INTO nodes (execution, node_id, version, record)
+        SELECT fences.key, value ->> 1, value ->> 2, substr(NEW.records, value ->> 3, value ->> 4)
+        FROM json_each(NEW.nodes) CROSS JOIN fences ON tenure = value ->> 0
+        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record;
+    INSERT INTO attempts (execution, node_id, attempt, version, record)
+        SELECT fences.key, value ->> 1, value ->> 2, value ->> 3, substr(NEW.records, value ->> 4, value ->> 5)
+        FROM json_each(NEW.attempts) CROSS JOIN fences ON tenure = value ->> 0
+        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record;
+    INSERT INTO onces (execution, node_id, attempt, key, version, record)
+        SELECT fences.key, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+            substr(NEW.records, value ->> 5, value ->> 6)
+        FROM json_each(NEW.onces) CROSS JOIN fences ON tenure = value ->> 0
+        WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record;
+    INSERT INTO transitions (execution, sequence, node_id, version, record)
+        SELECT fences.key, newest_sequence + (value ->> 1), value ->> 2, value ->> 3,
+            substr(NEW.records, value ->> 4, value ->> 5)
+        FROM json_each(NEW.transitions) CROSS JOIN fences ON tenure = value ->> 0;
+END;
+"""
+_WRITE: Final = """
+INSERT INTO groups (tenures, executions, nodes, attempts, onces, transitions, records) VALUES (?, ?, ?, ?, ?, ?, ?)
+RETURNING (SELECT json_group_array(tenure) FROM fences)
+"""
 
 
 class Batch(NamedTuple):
@@ -65,47 +69,36 @@ class Batch(NamedTuple):
     rows: Sequence[rows.Row]
 
 
-class _Fence(NamedTuple):
-    key: int
-    newest_sequence: int
-
-
 Columns = tuple[str | int, ...]
 
 
+def set_up(connection: Connection) -> None:
+    """Prepare a connection for `write`; what is made lives and ends with the connection."""
+    connection.execute(_SET_UP)
+
+
 def write(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
-    """Write the batches in order, in the transaction that is open.
+    """Write the batches in order: in the transaction that is open, or in one of their own, durable on return.
 
     Returns:
         Of each batch, whether its lease was the newest; nothing of the others is written.
     """
-    fences = _fences(connection, batches)
-    tables: dict[str, dict[Columns, rows.Row]] = {}
+    tenures: dict[Columns, int] = {}
+    tables: dict[str, dict[Columns, rows.Row]] = {table: {} for table in _TABLES}
     appended: dict[int, int] = {}
-    for batch in batches:
-        fence = fences.get(_tenure(batch.lease))
-        if fence is None:
-            continue
+    numbers = [tenures.setdefault(_tenure(batch.lease), len(tenures)) for batch in batches]
+    for number, batch in zip(numbers, batches, strict=True):
         for row in batch.rows:
             if row.table == "transitions":
-                sequence = appended.get(fence.key, fence.newest_sequence) + 1
-                appended[fence.key] = sequence
-                columns: Columns = (fence.key, sequence, *row.key)
+                appended[number] = appended.get(number, 0) + 1
+                columns: Columns = (number, appended[number], *row.key)
+            elif row.table == "executions":
+                columns = (number,)
             else:
-                columns = (fence.key, *row.key)
-            tables.setdefault(row.table, {})[columns] = (
-                row  # a later state of a record replaces the earlier one
-            )
-    for table, content in tables.items():
-        connection.execute(_STATEMENTS[table], *_packed(content.items()))
-    return [_tenure(batch.lease) in fences for batch in batches]
-
-
-def _fences(connection: Connection, batches: Sequence[Batch]) -> dict[Columns, _Fence]:
-    tenures = list(dict.fromkeys(_tenure(batch.lease) for batch in batches))
-    found = connection.value(_FENCES, _json(tenures))
-    valid = msgspec.json.decode(found, type=list[tuple[int, int, int]])
-    return {tenures[index]: _Fence(key, sequence) for index, key, sequence in valid}
+                columns = (number, *row.key)
+            tables[row.table][columns] = row  # a later state of a record replaces the earlier one
+    valid = msgspec.json.decode(connection.value(_WRITE, *_packed(tenures, tables)), type=list[int])
+    return [number in valid for number in numbers]
 
 
 def _tenure(lease: Lease) -> Columns:
@@ -113,15 +106,21 @@ def _tenure(lease: Lease) -> Columns:
     return (execution.project, execution.domain, execution.name, lease.owner, lease.fencing)
 
 
-def _packed(content: Iterable[tuple[Columns, rows.Row]]) -> tuple[str, bytes]:
-    columns: list[Columns] = []
+def _packed(
+    tenures: Iterable[Columns], tables: dict[str, dict[Columns, rows.Row]]
+) -> tuple[str | bytes, ...]:
+    parameters = [_json(list(tenures))]
     records: list[bytes] = []
     place = 1  # SQL counts from 1
-    for key, row in content:
-        columns.append((*key, row.version, place, len(row.content)))
-        records.append(row.content)
-        place += len(row.content)
-    return _json(columns), b"".join(records)
+    for table in _TABLES:
+        columns: list[Columns] = []
+        for key, row in tables[table].items():
+            whole_key = (*key, *row.key) if table == "executions" else key
+            columns.append((*whole_key, row.version, place, len(row.content)))
+            records.append(row.content)
+            place += len(row.content)
+        parameters.append(_json(columns))
+    return (*parameters, b"".join(records))
 
 
 def _json(value: Sequence[Columns]) -> str:

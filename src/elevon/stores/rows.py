@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
     Attributes:
         table: Name of the table.
-        key: The columns that make it unique in its execution; what an upsert goes by.
+        key: The columns beside the record: what it is unique by in its execution, or found by in lists.
         version: Version of the record's layout.
         content: The record.
     """

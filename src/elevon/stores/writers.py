@@ -49,6 +49,7 @@ class GroupWriter:
     """
 
     def __init__(self, connection: Connection, path: Path, after_group: Callable[[], None]) -> None:
+        batches.set_up(connection)
         self._connection = connection
         self._path = path
         self._after_group = after_group
@@ -108,14 +109,23 @@ class GroupWriter:
             return [_Outcome(error=connections.translated(error, self._path)) for _ in group]
 
     def _transact(self, group: Sequence[_Work]) -> list[_Outcome]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        if all(isinstance(work.content, batches.Batch) for work in group):
+            # One statement, and so a transaction of its own: `batches` says why that matters.
+            failpoints.hit("store.before_commit")
+            outcomes = self._write_batches(group)
+        else:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = self._write_mixed(group)
+            failpoints.hit("store.before_commit")
+            self._connection.execute("COMMIT")
+        failpoints.hit("store.after_commit")
+        return outcomes
+
+    def _write_mixed(self, group: Sequence[_Work]) -> list[_Outcome]:
         outcomes: list[_Outcome] = []
         for is_batch, works in itertools.groupby(group, lambda work: isinstance(work.content, batches.Batch)):
             run = list(works)
             outcomes.extend(self._write_batches(run) if is_batch else map(self._call, run))
-        failpoints.hit("store.before_commit")
-        self._connection.execute("COMMIT")
-        failpoints.hit("store.after_commit")
         return outcomes
 
     def _write_batches(self, run: Sequence[_Work]) -> list[_Outcome]:
