@@ -132,7 +132,7 @@ class _Recorded(Choice[R]):
         ]
         node = graphs.Node(
             id=self._id,
-            name=self._id,
+            name=f"if {self._opening}",
             target=graphs.Branch(cases if not error else (*cases, graphs.Case(None, None)), error),
             bindings=tracing.as_bindings(inputs),
             upstream=tuple(dict.fromkeys([*bindings.upstream_of(inputs), *inner_upstream])),

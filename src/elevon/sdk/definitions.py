@@ -54,7 +54,7 @@ def of_function(kind: str, function: Callable[..., Any]) -> Site:
     """
     if not inspect.isfunction(function):
         raise errors.UserError(f"@{kind} takes a function, and {function!r} is none: define it with def")
-    code = function.__code__
+    code = inspect.unwrap(function).__code__
     site = Site(kind, function.__module__, function.__name__, code.co_filename, code.co_firstlineno)
     if function.__name__ == "<lambda>":
         raise site.error("a lambda has no name to be found by: define it with def")
@@ -83,7 +83,7 @@ def of_caller(kind: str, name: str, instance: object) -> Site:
 def returns_value(function: Callable[..., Any]) -> bool:
     """Whether some `return` of a function gives anything but the constant None."""
     previous = None
-    for instruction in dis.get_instructions(function):
+    for instruction in dis.get_instructions(inspect.unwrap(function)):
         if instruction.opname == "RETURN_CONST" and instruction.argval is not None:
             return True
         if instruction.opname == "RETURN_VALUE" and not (

@@ -1,5 +1,6 @@
 """What a function must be to become a task or a workflow, and what is said when it is not."""
 
+import functools
 import inspect
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,6 +22,28 @@ def refused(function: Any, *words: str, kind: Any = task) -> None:
     assert f"{__file__}:{inspect.unwrap(function).__code__.co_firstlineno}" in text
     for word in words:
         assert word in text
+
+
+def traced(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def test_a_decorated_function_is_known_by_what_it_wraps() -> None:
+    @traced
+    def shout(x: int):
+        print(x)
+
+    @traced
+    def half(x) -> float: ...
+
+    made = task(shout)
+    assert list(made.interface.inputs) == ["x"]
+    assert made.site.line == inspect.unwrap(shout).__code__.co_firstlineno
+    refused(half, "'x'")
 
 
 def test_a_parameter_needs_an_annotation() -> None:

@@ -364,6 +364,7 @@ def test_a_case_of_one_call_is_that_node() -> None:
         "n0.o0": promised("n0", "o0"),
     }
     assert node(body, "n1").upstream == ("n0",)
+    assert node(body, "n1").name == "if (x > 3 & n0.o0 <= x)"
     assert body.outputs[0].binding == promised("n1", "o0")
 
 
