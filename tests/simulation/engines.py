@@ -24,10 +24,8 @@ from elevon.propeller.machine.events import (
     Begin,
     CallKind,
     CallRaised,
-    CallSucceeded,
     Event,
     Refused,
-    StatusReturned,
     TimerFired,
     TimerKind,
     Unparked,
@@ -37,7 +35,7 @@ from elevon.propeller.machine.steps import step
 from elevon.propeller.machine.views import View
 from elevon.records import failures
 from elevon.records.failures import Failure
-from tests.simulation import plans
+from tests.simulation import plans, stories
 from tests.simulation.stores import Store
 from tests.simulation.worlds import HAS_FINALIZER, BrokenPromise, Key, Weather, World
 
@@ -246,7 +244,7 @@ class Engine:
             raise BrokenPromise(f"{STEP_LIMIT} steps were not enough")
         self._note(event)
         done = step(self.view, event, self.now)
-        self._tell(f"{_brief(event)} -> {', '.join(map(_short, done.commands))}")
+        self._tell(f"{stories.of_event(event)} -> {', '.join(stories.of_commands(done.commands))}")
         invariants.check(self.view)
         self._pending.append(done)
         if self._acts_early:
@@ -419,40 +417,3 @@ def _essence(view: View) -> dict[str, object]:
             if place.scope.id in view.scopes and node_id in view.nodes
         },
     }
-
-
-def _brief(event: Event) -> str:
-    """One event as a person reads it."""
-    name = type(event).__name__
-    match event:
-        case StatusReturned(node_id, attempt, call, answer):
-            return f"{name} {node_id}#{attempt} {call}: {answer.phase} v{answer.phase_version}"
-        case CallRaised(node_id, attempt, call, failure):
-            flags = [each for each in ("is_final", "is_parking", "was_called") if getattr(event, each)]
-            return f"{name} {node_id}#{attempt} {call}: {failure.message} ({' '.join(flags)})"
-        case CallSucceeded(node_id, attempt, call):
-            return f"{name} {node_id}#{attempt} {call}"
-        case TimerFired(node_id, attempt, timer):
-            return f"{name} {node_id}#{attempt} {timer}"
-        case AttemptEvent(node_id, attempt):
-            return f"{name} {node_id}#{attempt}"
-        case Admitted(node_id) | Refused(node_id):
-            return f"{name} {node_id}"
-        case _:
-            return name
-
-
-def _short(command: commands.Command) -> str:
-    match command:
-        case commands.Call(node_id, attempt, call, may):
-            return f"{call} {node_id}#{attempt}{' (may have happened)' if may else ''}"
-        case commands.SetTimer(node_id, attempt, timer, at):
-            return f"timer {timer} {node_id}#{attempt} {(at - BEGINNING).total_seconds():.2f}"
-        case commands.Enqueue(node_id):
-            return f"enqueue {node_id}"
-        case commands.Dequeue(node_id):
-            return f"dequeue {node_id}"
-        case commands.Release(node_id, attempt):
-            return f"release {node_id}#{attempt}"
-        case _:
-            return "end"
