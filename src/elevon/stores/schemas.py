@@ -4,7 +4,6 @@
 elevon, or something else, has written.
 """
 
-import importlib.resources
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -26,20 +25,17 @@ def migrate(connection: connections.Connection, path: Path) -> None:
     for number, script in enumerate(migrations(), start=1):
         with connection.transaction("BEGIN IMMEDIATE"):
             if _number(connection, path) < number:
-                connection.execute(script)
+                connection.execute(script.read_text(encoding="utf-8"))
                 connection.execute(
                     f"PRAGMA user_version = {number}; PRAGMA application_id = {APPLICATION_ID}"
                 )
 
 
 @cache
-def migrations() -> tuple[str, ...]:
+def migrations() -> tuple[Path, ...]:
     """The scripts, in order; the first one is number 1."""
-    folder = importlib.resources.files("elevon.stores") / "migrations"
-    scripts = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
-    )
-    return tuple(script.read_text(encoding="utf-8") for script in scripts)
+    # Not importlib.resources, whose import alone takes as long as opening the database.
+    return tuple(sorted(Path(__file__).with_name("migrations").glob("*.sql")))
 
 
 def _number(connection: connections.Connection, path: Path) -> int:
