@@ -80,7 +80,9 @@ class StateStore(Protocol):
     async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
         """Write the changes of an execution in one transaction; upserts, except for appended transitions.
 
-        Batches of one lease become durable in the order of the calls. Concurrent batches share one commit.
+        Batches of one lease become durable in the order of the calls. Concurrent batches share one commit. If one
+        fails, later ones may still succeed: whoever builds on a batch waits for it first. Cancelling the wait does
+        not take the batch back.
 
         Raises:
             ConflictError: The lease's fencing number is no longer the newest, or the execution was deleted.
@@ -124,7 +126,8 @@ class StateStore(Protocol):
     ) -> Lease | None:
         """Take the execution over with a higher fencing number; None while another live owner has it.
 
-        An owner is alive until its lease expires, or until the adapter can prove that it is dead.
+        An owner is alive until its lease expires, or until the adapter can prove that it is dead. Fencing numbers
+        grow over all executions of a store. An owner that takes what it holds fences its former self.
         """
         ...
 
