@@ -5,8 +5,9 @@
 
 import contextlib
 import os
+import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from elevon.propeller import layouts
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
 from elevon.propeller.services import Services
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.stores.sqlite import SqliteStateStore
 from elevon.tasktypes.container.executor import ContainerExecutor
 from elevon.tasktypes.echo.executor import EchoExecutor
@@ -74,6 +75,14 @@ class Home(msgspec.Struct, frozen=True):
     def attempt_dir(self, attempt: AttemptId) -> Path:
         """Where an attempt's files and captured output are."""
         return layouts.attempt_paths(self.data_dir, attempt).data_dir
+
+    def is_alive(self, engine_id: str) -> bool:
+        """Whether a process of that engine, or one that it started, still runs."""
+        return locks.is_held(_lock_path(self, engine_id))
+
+    def remove_files(self, execution: ExecutionId) -> None:
+        """Remove all files of an execution's attempts; none at all is fine."""
+        shutil.rmtree(layouts.execution_dir(self.data_dir, execution), ignore_errors=True)
 
     def prepare(self) -> None:
         """Make the directories.
@@ -152,7 +161,7 @@ def task_types(settings: Settings) -> frozenset[str]:
 
 
 @contextlib.asynccontextmanager
-async def reading(home: Home) -> AsyncIterator[Admin]:
+async def reading(home: Home) -> AsyncGenerator[Admin]:
     """The control plane over the home's store, without an engine."""
     home.prepare()
     async with _open_store(home) as store:
@@ -160,7 +169,7 @@ async def reading(home: Home) -> AsyncIterator[Admin]:
 
 
 @contextlib.asynccontextmanager
-async def embedded(home: Home, settings: Settings) -> AsyncIterator[Embedded]:
+async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     """An engine in this process; at the end everything that it started is gone."""
     home.prepare()
     clock = SystemClock()
@@ -185,7 +194,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncIterator[Embedded]:
 
 
 @contextlib.asynccontextmanager
-async def _open_store(home: Home) -> AsyncIterator[SqliteStateStore]:
+async def _open_store(home: Home) -> AsyncGenerator[SqliteStateStore]:
     store = SqliteStateStore(
         home.database, SystemClock(), lambda owner: locks.is_held(_lock_path(home, owner))
     )

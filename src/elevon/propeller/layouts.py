@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 
 
 class AttemptPaths(msgspec.Struct, frozen=True):
@@ -44,6 +44,15 @@ def attempt_paths(data_dir: Path, attempt: AttemptId) -> AttemptPaths:
         data_dir: Data directory of the home.
         attempt: Whose files.
     """
-    execution = attempt.execution
-    below = data_dir / f"{execution.project}-{execution.domain}-{execution.name}"
+    below = execution_dir(data_dir, attempt.execution)
     return AttemptPaths(below.joinpath(*attempt.node_id.split("/"), str(attempt.attempt)))
+
+
+def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:
+    """Where the files of all attempts of an execution are.
+
+    Args:
+        data_dir: Data directory of the home.
+        execution: Whose files.
+    """
+    return data_dir / f"{execution.project}-{execution.domain}-{execution.name}"
