@@ -110,7 +110,7 @@ class StateStore(Protocol):
         ...
 
     async def delete_execution(self, execution: ExecutionId) -> None:
-        """Remove all its rows, and artifacts that nothing else refers to; `NotFoundError`, `ConflictError` if leased."""
+        """Remove its rows, and artifacts that nothing else refers to; `NotFoundError`, `ConflictError` while leased."""
         ...
 
     async def put_artifact(self, digest: str, content: bytes) -> None:
