@@ -26,8 +26,12 @@ class BundledLoader(importlib.machinery.SourceFileLoader):
         self._source = source
 
     def get_code(self, fullname: str) -> types.CodeType:
-        """Compile the bundled source under the original path."""
-        return self.source_to_code(self._source, self.path)
+        """Compile the bundled source under the original path, and have tracebacks show it."""
+        code = self.source_to_code(self._source, self.path)
+        lines = self.get_source(fullname).splitlines(keepends=True)
+        # Without a time, linecache takes the lines as they are and never looks at the file.
+        linecache.cache[self.path] = (len(self._source), None, lines, self.path)
+        return code
 
     def get_source(self, fullname: str) -> str:
         """The bundled source."""
@@ -48,7 +52,6 @@ class BundleFinder(importlib.abc.MetaPathFinder):
                 path = Path(bundle.root, source.path)
                 self._specs[source.name] = _spec(source, path)
                 sys.modules.pop(source.name, None)
-                _prime_linecache(str(path), source.source)
                 self._add_namespaces(source.name, path.parents[1] if source.is_package else path.parent)
         if bundle.root not in sys.path:
             sys.path.append(bundle.root)
@@ -79,9 +82,3 @@ def _spec(source: sources.ModuleSource, path: Path) -> importlib.machinery.Modul
     if source.is_package:
         spec.submodule_search_locations = [str(path.parent)]
     return spec
-
-
-def _prime_linecache(path: str, source: bytes) -> None:
-    lines = importlib.util.decode_source(source).splitlines(keepends=True)
-    # Without a time, linecache takes the lines as they are and never looks at the file.
-    linecache.cache[path] = (len(source), None, lines, path)
