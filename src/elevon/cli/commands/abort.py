@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import getpass
 import os
-import sys
 
 from elevon import app, errors
 from elevon.admin.executions import Admin
@@ -14,7 +13,6 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 
 _POLL_S = 0.1
-_POLLS_BEFORE_HELPING = 20
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +33,7 @@ async def _run(text: str, reason: str, invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
         execution = (await admin.find(text)).id
         await admin.abort(execution, by=_who(), reason=reason)
-        record = await _wait(admin, execution)
+        record = await _wait(admin, execution, invocation.home)
     if not record.phase.is_terminal:
         record = await _drive(execution, invocation)
     if invocation.is_json:
@@ -45,29 +43,25 @@ async def _run(text: str, reason: str, invocation: Invocation) -> int:
     return exits.Exit.SUCCEEDED if record.phase.is_terminal else exits.Exit.SUSPENDED
 
 
-async def _wait(admin: Admin, execution: ExecutionId) -> ExecutionRecord:
-    """Give its owner time to obey; returns early if it has none, or when it has ended."""
-    for _ in range(_POLLS_BEFORE_HELPING):
+async def _wait(admin: Admin, execution: ExecutionId, home: app.Home) -> ExecutionRecord:
+    """Give its owner time to obey; returns when it has ended, or when nobody drives it."""
+    while True:
         record = await admin.get(execution)
-        if record.phase.is_terminal or await admin.owner(execution) is None:
+        lease = await admin.owner(execution)
+        if record.phase.is_terminal or lease is None or not home.is_alive(lease.owner):
             return record
         await asyncio.sleep(_POLL_S)
-    return await admin.get(execution)
 
 
 async def _drive(execution: ExecutionId, invocation: Invocation) -> ExecutionRecord:
-    """Obey in the owner's place, as soon as it is known to be gone."""
-    while True:
-        try:
-            async with app.embedded(invocation.home, invocation.settings) as embedded:
-                (record,) = await drives.drive(embedded, [execution], invocation)
-                return record
-        except errors.ConflictError:
-            print(f"waiting for the engine that drives {execution.name}", file=sys.stderr)
-        async with app.reading(invocation.home) as admin:
-            record = await _wait(admin, execution)
-        if record.phase.is_terminal:
+    """Obey in the owner's place."""
+    try:
+        async with app.embedded(invocation.home, invocation.settings) as embedded:
+            (record,) = await drives.drive(embedded, [execution], invocation)
             return record
+    except errors.ConflictError:  # an engine took it up in this moment: it obeys
+        async with app.reading(invocation.home) as admin:
+            return await _wait(admin, execution, invocation.home)
 
 
 def _who() -> str:

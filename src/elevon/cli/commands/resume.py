@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(names: Sequence[str], invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
-        waiting = await _unfinished(admin, names)
+        waiting = await _unfinished(admin, names, invocation)
         for record in waiting:
             await _warn_if_changed(admin, record, invocation)
     ended: list[ExecutionRecord] = []
@@ -39,7 +39,7 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
         async with app.embedded(invocation.home, invocation.settings) as embedded:
             ended = list(await drives.drive(embedded, [record.id for record in waiting], invocation))
     elif not invocation.is_json:
-        print("nothing to do: every execution has ended")
+        print("nothing to do: no execution waits to be resumed")
     if invocation.is_json:
         documents.write([documents.result(record) for record in ended])
     else:
@@ -48,15 +48,27 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
     return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
 
 
-async def _unfinished(admin: Admin, names: Sequence[str]) -> list[ExecutionRecord]:
-    """The executions to go on with, oldest first; one that is named and has ended is left out, and that is said."""
+async def _unfinished(admin: Admin, names: Sequence[str], invocation: Invocation) -> list[ExecutionRecord]:
+    """The executions to go on with, oldest first; of those that are named, one that has ended is left out.
+
+    If none is named, those that a live engine drives are left to it; a named one is refused by the engine.
+    """
     if not names:
-        return list(reversed(await admin.list_executions(UNFINISHED)))
+        unfinished = reversed(await admin.list_executions(UNFINISHED))
+        return [record for record in unfinished if not await _is_driven(admin, record, invocation)]
     found = {record.id: record for record in [await admin.find(name) for name in names]}
     for record in found.values():
         if record.phase.is_terminal:
             print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
     return [record for record in found.values() if not record.phase.is_terminal]
+
+
+async def _is_driven(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> bool:
+    lease = await admin.owner(record.id)
+    is_driven = lease is not None and invocation.home.is_alive(lease.owner)
+    if is_driven:
+        print(f"execution {record.id.name} is being driven by another process", file=sys.stderr)
+    return is_driven
 
 
 async def _warn_if_changed(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> None:

@@ -1,0 +1,123 @@
+"""What executions leave behind can be listed, shown, read and removed."""
+
+import os
+import pty
+import subprocess
+import sys
+
+from tests.e2e.conftest import WAIT_S, Shell
+
+
+def test_executions_are_listed_newest_first(shell: Shell) -> None:
+    for name in ("one", "two"):
+        shell.run("run", "--execution-id", name, shell.program.name, "ratio", "--x", "1")
+    documents = shell.json("executions")
+    assert [document["execution"] for document in documents] == ["two", "one"]
+    assert set(documents[0]) == {
+        "execution", "workflow", "phase", "created_at", "started_at", "ended_at", "duration_s", "recovered_from",
+    }  # fmt: skip
+    assert [document["execution"] for document in shell.json("executions", "--limit", "1")] == ["two"]
+    assert shell.json("executions", "--phase", "failed") == []
+
+
+def test_show_tells_of_nodes_attempts_and_values(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "one", shell.program.name, "ratio", "--x", "3")
+    document = shell.json("show", "one")
+    assert (document["inputs"], document["outputs"]) == ({"x": 3, "y": 2}, {"o0": 3.0})
+    assert [(node["node"], node["phase"], node["outputs"]) for node in document["nodes"]] == [
+        ("n0", "SUCCEEDED", {"o0": 6}),
+        ("n1", "SUCCEEDED", {"o0": 3.0}),
+    ]
+    assert document["nodes"][0]["attempts"][0]["phase"] == "SUCCEEDED"
+    assert document["history"]
+    text = shell.run("show", "on").stdout
+    for part in ("execution one", "x: 3", "o0: 3.0", "(python-task)  SUCCEEDED in", "attempt 0  SUCCEEDED"):
+        assert part in text
+
+
+def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:
+    shell.program.write_text(
+        "from datetime import timedelta\n"
+        "from elevon import workflow\n"
+        "from elevon.tasktypes.sleep.task import Sleep\n"
+        "nap = Sleep('nap', timedelta(milliseconds=50))\n"
+        "@workflow\n"
+        "def rest() -> None:\n"
+        "    nap()\n"
+    )
+    done = shell.run("run", "--execution-id", "nap", shell.program.name, "rest")
+    assert done.returncode == 0, done.stderr
+    document = shell.json("show", "nap")
+    assert "wake_at" in document["nodes"][0]["attempts"][0]["custom_state"]
+    assert any(row["custom_state"] for row in document["history"])
+    assert "state at" in shell.run("show", "nap").stdout
+
+
+def test_logs_are_those_of_the_named_node(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "one", shell.program.name, "ratio", "--x", "3")
+    assert shell.run("logs", "one").stdout == "--- n0, attempt 0, stdout ---\ndoubling 3\n"
+    nothing = shell.run("logs", "one", "n1")
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    unknown = shell.run("logs", "one", "n9")
+    assert unknown.returncode == 2
+    assert "has no node 'n9': it has n0, n1" in unknown.stderr
+
+
+def test_a_deleted_execution_leaves_no_files(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "one", shell.program.name, "ratio", "--x", "3")
+    assert list((shell.home / "data").rglob("stdout.log"))
+    assert shell.json("delete", "one") == {"deleted": ["one"]}
+    assert list((shell.home / "data").iterdir()) == []
+    missing = shell.run("show", "one")
+    assert (missing.returncode, "there is no execution 'one'" in missing.stderr) == (2, True)
+
+
+def test_prune_spares_what_is_young(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "one", shell.program.name, "ratio", "--x", "3")
+    assert shell.json("prune", "--older-than", "1d") == {"deleted": []}
+    assert shell.json("prune", "--older-than", "0s") == {"deleted": ["one"]}
+
+
+def test_check_and_compile_run_nothing(shell: Shell) -> None:
+    assert shell.run("check", shell.program.name).stdout == "ratio: right\nrest: right\n"
+    closure = shell.json("compile", shell.program.name, "ratio")
+    assert [node["id"] for node in closure["primary"]["template"]["nodes"]] == ["n0", "n1"]
+    assert shell.trace == []
+
+
+def test_help_behind_a_name_is_that_of_the_workflow(shell: Shell) -> None:
+    text = shell.run("run", shell.program.name, "ratio", "--help").stdout
+    for part in (
+        "How often one goes into the other.",
+        "--x int",
+        "The one. (required)",
+        "The other. (default: 2)",
+    ):
+        assert part in text
+
+
+def test_a_terminal_shows_a_tree(shell: Shell) -> None:
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "elevon", "run", shell.program.name, "ratio", "--x", "3"],
+        cwd=shell.directory,
+        env={**shell.environment, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+        stderr=terminal,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.close(terminal)
+    drawn = b""
+    while True:
+        try:
+            chunk = os.read(master, 4096)
+        except OSError:  # Linux says so when the other side has closed
+            break
+        if not chunk:
+            break
+        drawn += chunk
+    os.close(master)
+    stdout, _ = process.communicate(timeout=WAIT_S)
+    assert stdout == "outputs:\n  o0: 3.0\n"
+    assert "✓" in drawn.decode()
+    assert "double" in drawn.decode()

@@ -1,0 +1,196 @@
+"""`elevon run` and what follows it, as a person or a script sees them."""
+
+import json
+import re
+import signal
+
+import pytest
+
+from tests.e2e.conftest import WAIT_S, Shell
+
+
+def test_a_run_prints_its_outputs_and_tells_of_its_nodes(shell: Shell) -> None:
+    done = shell.run("run", "--execution-id", "first", shell.program.name, "ratio", "--x", "3")
+    assert done.returncode == 0
+    assert done.stdout == "outputs:\n  o0: 3.0\n"
+    lines = done.stderr.splitlines()
+    assert lines[0] == "execution first"
+    assert any(re.fullmatch(r"n0 .*double SUCCEEDED in .* s", line) for line in lines)
+    assert lines[-1].startswith("first SUCCEEDED in ")
+
+
+def test_json_is_one_document_and_nothing_else(shell: Shell) -> None:
+    done = shell.run("run", shell.program.name, "ratio", "--x", "3", "--output", "json")
+    document = json.loads(done.stdout)
+    assert document == {
+        "execution": document["execution"],
+        "phase": "SUCCEEDED",
+        "outputs": {"o0": 3.0},
+        "error": None,
+    }
+    assert done.stderr == f"execution {document['execution']}\n"
+
+
+def test_a_failed_run_shows_the_frames_of_the_user_and_none_of_ours(shell: Shell) -> None:
+    done = shell.run("run", "--execution-id", "bad", shell.program.name, "ratio", "--x", "3", "--y", "0")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    assert "return x / y" in done.stderr
+    assert "src/elevon" not in done.stderr
+    assert "elevon recover bad" in done.stderr
+    document = shell.json("show", "bad")
+    assert document["error"]["kind"] == "USER"
+    assert document["nodes"][1]["attempts"][0]["error"]["traceback"]
+
+
+def test_recover_runs_what_had_not_succeeded_with_the_new_code(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "bad", shell.program.name, "ratio", "--x", "3", "--y", "0")
+    shell.program.write_text(shell.program.read_text().replace("x / y", "x / (y or 1)"))
+    done = shell.run("recover", "bad", "--execution-id", "good", "--output", "json")
+    assert (done.returncode, json.loads(done.stdout)["outputs"]) == (0, {"o0": 6.0})
+    assert shell.trace == ["double 3", "divide 6 0", "divide 6 0"]
+    nodes = shell.json("show", "good")["nodes"]
+    assert [node["phase"] for node in nodes] == ["RECOVERED", "SUCCEEDED"]
+
+
+def test_a_task_can_run_alone(shell: Shell) -> None:
+    assert shell.json("run", shell.program.name, "double", "--x", "4")["outputs"] == {"o0": 8}
+
+
+def test_inputs_come_from_a_document_too(shell: Shell) -> None:
+    (shell.directory / "inputs.json").write_text('{"x": 1, "y": 8}')
+    document = shell.json("run", "--inputs", "inputs.json", shell.program.name, "ratio", "--x", "4")
+    assert document["outputs"] == {"o0": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["ratio"], "input 'x' (int) is missing"),
+        (["ratio", "--x", "three"], "input 'x': expected int"),
+        (["ratio", "--z", "1"], "there is no parameter --z"),
+        (["ratoi"], "did you mean 'ratio'?"),
+        ([], "the name of a workflow is missing"),
+        (["ratio", "--x", "1", "--execution-id", "Not A Name"], "is no name: use"),
+        (["ratio", "--x", "1", "--inputs", "none.json"], "--inputs none.json: can't be read"),
+        (["ratio", "--x", "1", "--tasktype", "nowhere:Nothing"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(shell: Shell, words: list[str], sentence: str) -> None:
+    done = shell.run("run", shell.program.name, *words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert shell.json("executions") == []
+    assert shell.trace == []
+
+
+def test_a_module_that_fails_to_import_is_named_with_its_line(shell: Shell) -> None:
+    shell.program.write_text("import elevon\nimport no_such_module\n")
+    done = shell.run("run", shell.program.name, "ratio")
+    assert done.returncode == 2
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
+    assert f"{shell.program.name}:2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_id_that_is_taken_is_refused(shell: Shell) -> None:
+    words = ["run", "--execution-id", "once", shell.program.name, "ratio", "--x", "1"]
+    assert shell.run(*words).returncode == 0
+    done = shell.run(*words)
+    assert (done.returncode, "'once' is taken" in done.stderr) == (2, True)
+
+
+def test_a_home_that_can_not_be_used_is_named(shell: Shell) -> None:
+    done = shell.run("run", "--home", shell.program.name, shell.program.name, "ratio", "--x", "1")
+    assert done.returncode == 2
+    assert "can't be used" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_is_damaged_is_named(shell: Shell) -> None:
+    shell.home.mkdir()
+    (shell.home / "elevon.db").write_bytes(b"no database" * 1000)
+    done = shell.run("executions")
+    assert done.returncode == 2
+    assert "elevon.db" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_signal_suspends_and_the_printed_command_resumes(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=WAIT_S)
+    assert process.returncode == 130
+    assert "suspended; go on with: elevon resume long" in said
+    shell.program.write_text(shell.program.read_text().replace("time.sleep(seconds)", "time.sleep(0)"))
+    resumed = shell.start("resume", "long")
+    assert resumed.stderr is not None
+    warning = resumed.stderr.readline()
+    assert f"warning: {shell.program.name} changed since execution long started" in warning
+    assert "elevon recover long" in warning
+
+
+def test_a_second_signal_ends_at_once(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 130
+    assert shell.json("show", "long")["phase"] == "RUNNING"
+
+
+def test_an_execution_that_was_killed_is_resumed(shell: Shell) -> None:
+    gate = shell.directory / "gate"
+    source = shell.program.read_text().replace(
+        "time.sleep(seconds)", f"time.sleep(0 if os.path.exists({str(gate)!r}) else seconds)"
+    )
+    shell.program.write_text(source)
+    process = shell.start_resting("killed")
+    process.kill()
+    process.communicate()
+    gate.touch()
+    done = shell.run("resume", "--output", "json")
+    assert done.returncode == 0
+    assert [document["outputs"] for document in json.loads(done.stdout)] == [{"o0": "rested"}]
+
+
+def test_resume_with_nothing_to_do_says_so(shell: Shell) -> None:
+    done = shell.run("resume")
+    assert (done.returncode, done.stdout) == (0, "nothing to do: no execution waits to be resumed\n")
+
+
+def test_an_execution_is_driven_by_one_process_only(shell: Shell) -> None:
+    shell.start_resting("long")
+    done = shell.run("resume", "long")
+    assert done.returncode == 2
+    assert "is being driven by another engine" in done.stderr
+    everything = shell.run("resume")
+    assert everything.returncode == 0
+    assert "execution long is being driven by another process" in everything.stderr
+
+
+def test_abort_reaches_the_process_that_drives(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    done = shell.run("abort", "long", "--reason", "enough")
+    assert (done.returncode, done.stdout) == (0, "execution long is ABORTED\n")
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 1
+
+
+def test_abort_ends_what_nobody_drives(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    process.kill()
+    process.communicate()
+    document = shell.json("abort", "long")
+    assert document["phase"] == "ABORTED"
+    assert shell.json("show", "long")["nodes"][0]["phase"] == "ABORTED"
+
+
+def test_a_detached_run_goes_on_in_the_background(shell: Shell) -> None:
+    done = shell.run("run", "--detach", shell.program.name, "ratio", "--x", "3")
+    name = done.stdout.strip()
+    followed = shell.run("logs", name, "--follow")
+    assert "doubling 3" in followed.stdout
+    assert shell.json("show", name)["phase"] == "SUCCEEDED"
