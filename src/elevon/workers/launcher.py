@@ -80,6 +80,9 @@ class _Entry:
 class LocalLauncher:
     """Runs jobs as processes of this machine; the adapter of `ports.Launcher`.
 
+    A job's memory limit counts the resident memory of its whole process group, a warm worker's own 40 MB included. It
+    is looked at every `WorkerSettings.watch_interval_s`, so that a short peak may go unseen.
+
     All methods belong to the loop in which the first of them was called.
     """
 

@@ -1,7 +1,8 @@
 """What an attempt finds around it in a warm worker, and what the next one must not find.
 
-It owns the environment, the working directory and the standard streams of the worker process. It must never fail an
-attempt for what an earlier one left behind: everything is set afresh.
+It owns the environment, the working directory and the standard streams of the worker process. What modules keep in
+memory stays, which is what makes a worker warm. It must never fail an attempt for what an earlier one left behind:
+everything is set afresh.
 """
 
 import contextlib
@@ -40,17 +41,24 @@ class Surroundings:
             The working directory; what is left in it is removed at the end.
         """
         self._redirect()
-        os.environ.update(environment)
+        self._set_environment(environment)
         os.chdir(self._scratch)
         try:
             yield self._scratch
         finally:
-            if os.environ.copy() != self._environment:
-                os.environ.clear()
-                os.environ.update(self._environment)
             self._flush()
             self._deliver(data_dir, output_limit_bytes)
             self._clear_scratch()
+
+    def _set_environment(self, extra: dict[str, str]) -> None:
+        """Change what differs from the worker's own environment and this attempt's; mostly that is little."""
+        wanted = self._environment | extra
+        present = os.environ.copy()
+        for name in present.keys() - wanted.keys():
+            del os.environ[name]
+        for name, text in wanted.items():
+            if present.get(name) != text:
+                os.environ[name] = text
 
     def _connect(self) -> None:
         for descriptor, target in enumerate(self._targets):
