@@ -6,6 +6,7 @@ VENV    := .venv
 PYTHON  := $(VENV)/bin/python
 READY   := $(VENV)/.ready
 GENERATOR := .venv-proto
+FLYTEKIT  := .venv-flytekit
 
 TESTS   ?= tests
 JOBS    ?= 2
@@ -21,8 +22,8 @@ help: ## list the verbs
 demo: $(READY) ## run the main job
 	$(PYTHON) examples/demo.py
 
-test: $(READY) ## run the tests (TESTS=tests/unit for a part, JOBS=2 processes)
-	$(PYTHON) -m pytest -n $(JOBS) $(TESTS)
+test: $(READY) $(FLYTEKIT)/.ready ## run the tests (TESTS=tests/unit for a part, JOBS=2 processes)
+	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m pytest -n $(JOBS) $(TESTS)
 
 lint: $(READY) ## check style, formatting and declared dependencies
 	$(VENV)/bin/ruff check .
@@ -39,8 +40,8 @@ fmt: $(READY) ## mend style and formatting in place
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: $(READY) ## measure, as ratios against others in the same run
-	$(PYTHON) -m bench
+bench: $(READY) $(FLYTEKIT)/.ready ## measure, as ratios against others in the same run (BENCH="--check --long")
+	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m bench $(BENCH)
 
 storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them
 	$(PYTHON) -m tests.storm
@@ -55,14 +56,15 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-v
 lock: $(READY) ## pin the newest versions that fit pyproject.toml
 	$(COMPILE) pyproject.toml --extra pydantic --group dev --output-file requirements/dev.lock
 	$(COMPILE) --group pyproject.toml:proto --output-file requirements/proto.lock
+	$(COMPILE) requirements/flytekit.in --output-file requirements/flytekit.lock
 
 proto: $(GENERATOR)/.ready ## generate the Python of every .proto file, beside it
 	find src -name '*.proto' -exec env PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" \
 		$(GENERATOR)/bin/python -m grpc_tools.protoc -I src --python_out=src --mypy_out=quiet:src {} +
 
 clean: ## remove the environments and what the tools left
-	rm -rf $(VENV) $(GENERATOR) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf $(VENV) $(GENERATOR) $(FLYTEKIT) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 define create_venv
 	@for python in $(PYTHON3); do \
@@ -86,4 +88,12 @@ $(READY): requirements/dev.lock pyproject.toml | $(PYTHON)
 $(GENERATOR)/.ready: requirements/proto.lock
 	$(call create_venv,$(GENERATOR))
 	$(GENERATOR)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/proto.lock
+	@touch $@
+
+# flytekit has no release for 3.13: uv finds an older Python, or fetches one. It installs in seconds what takes pip most
+# of a minute; pip is for a machine where it alone has been told where packages are.
+$(FLYTEKIT)/.ready: requirements/flytekit.lock | $(READY)
+	$(VENV)/bin/uv venv --quiet --clear --python '>=3.11,<3.13' $(FLYTEKIT)
+	$(VENV)/bin/uv pip install --quiet --python $(FLYTEKIT)/bin/python -r $< \
+		|| $(PYTHON) -m pip --python $(FLYTEKIT)/bin/python install --quiet --disable-pip-version-check -r $<
 	@touch $@
