@@ -64,7 +64,7 @@ class InFlight(msgspec.Struct):
     """A call that an executor has not answered."""
 
     call: commands.Call
-    effect: Callable[[], AttemptEvent]
+    effect: Callable[[], Event]
     is_done: bool = False
 
 
@@ -142,10 +142,11 @@ class Engine:
                 continue
             try:
                 happening.run()
-                if self._rng.random() < self._crash_odds / 4:
-                    raise Crash("out of the blue")
             except Crash as crash:
                 self._crash(str(crash))
+            else:
+                if self._rng.random() < self._crash_odds / 4:
+                    self._crash("out of the blue")
             if self._weather.wakes and self._rng.random() < 0.1:
                 self._disturb()
         self._check_end()
@@ -303,7 +304,8 @@ class Engine:
         for node_id in self._pool.admissible():
             task_type = self._pool.held[node_id]
             self.post(
-                Admitted(node_id, f"the {task_type} one", HAS_FINALIZER[task_type]), self._rng.choice((0, 0, 2))
+                Admitted(node_id, f"the {task_type} one", HAS_FINALIZER[task_type]),
+                self._rng.choice((0, 0, 2)),
             )
 
     def _carry_out(self, command: commands.Command) -> None:
@@ -331,6 +333,12 @@ class Engine:
         self._check_call(call, row.phase.is_terminal, row.unanswered_start_count)
         if call.call is not CallKind.FINALIZE and call.node_id not in self._pool.held:
             raise BrokenPromise(f"{call.call} of {name} is made without a place")
+        limit = self.view.execution.max_parallelism
+        under_way = sum(
+            1 for each in self._store.attempts.values() if each.started_at and not each.phase.is_terminal
+        )
+        if limit and under_way > limit:
+            raise BrokenPromise(f"{under_way} attempts are under way, and {limit} are allowed")
         event = self._unreachable(call, row.task_type)
         if event is not None:
             self._in_flight[key] = InFlight(call, lambda: event, is_done=True)
@@ -350,7 +358,7 @@ class Engine:
 
         self._at(self._rng.choice((0, 0.01, 2)), take_effect)
 
-    def _answer(self, key: Key, event: AttemptEvent) -> None:
+    def _answer(self, key: Key, event: Event) -> None:
         del self._in_flight[key]
         self._step(event)
 

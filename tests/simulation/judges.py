@@ -1,7 +1,7 @@
 """What must be true at the end: a tiny interpreter that knows no engine, and the ledger of the world."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 
 from elevon.compiler.graphs import FailurePolicy
 from elevon.idl.messages import LiteralMap
@@ -14,7 +14,7 @@ from tests.simulation.plans import Flow, Source, Step
 from tests.simulation.stores import Store
 from tests.simulation.worlds import HAS_FINALIZER, REQUIRES_FINALIZER, BrokenPromise, Job, Key, World
 
-RAN = (NodePhase.SUCCEEDED, NodePhase.RECOVERED)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Unresolved(Exception):
@@ -43,7 +43,15 @@ class Judge:
     def judge(self, plan: Flow, value: int, *, is_abort_asked: bool) -> None:
         """Raise `BrokenPromise` for the first thing that is wrong."""
         execution = self._store.execution
-        output = self._judge_flow(plan, "", value, is_ended=False)
+        aborted_at = next(
+            (
+                row.at
+                for row in self._store.history
+                if row.phase == ExecutionPhase.ABORTING and not row.node_id
+            ),
+            NEVER,
+        )
+        output = self._judge_flow(plan, "", value, aborted_at)
         if execution.phase is ExecutionPhase.SUCCEEDED:
             found = _integer(execution.outputs, "o")
             _expect(output is not None and found == output, f"the output is {found} instead of {output}")
@@ -58,15 +66,16 @@ class Judge:
         for records in self._attempts.values():
             self._judge_attempts(sorted(records, key=lambda record: record.attempt))
 
-    def _judge_flow(self, plan: Flow, scope_id: str, value: int, *, is_ended: bool) -> int | None:
-        """Its output, or None if it failed or was ended; `is_ended` if the scope around it was."""
+    def _judge_flow(self, plan: Flow, scope_id: str, value: int, stopped_at: datetime) -> int | None:
+        """Its output, or None if it failed or was ended; nothing may have begun after `stopped_at`."""
         values: dict[str, int] = {plans.INPUT: value}
         rows = {step.id: self._nodes.get(_join(scope_id, step.id)) for step in plan.steps}
-        phases = {name: row.phase for name, row in rows.items() if row is not None}
-        around = self._nodes[scope_id].phase if scope_id else self._store.execution.phase
-        is_ended = is_ended or around in (NodePhase.ABORTED, ExecutionPhase.ABORTED)
-        has_failed = NodePhase.FAILED in phases.values()
-        may_stop = is_ended or (has_failed and plan.on_failure is FailurePolicy.FAIL_IMMEDIATELY)
+        failed_at = min(
+            (row.ended_at or NEVER for row in rows.values() if row and row.phase is NodePhase.FAILED),
+            default=NEVER,
+        )
+        if plan.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
+            stopped_at = min(stopped_at, failed_at)
         is_whole = True
         for step in plan.steps:
             row = rows[step.id]
@@ -74,13 +83,16 @@ class Judge:
                 _expect(row is None, f"{_join(scope_id, step.id)} ran before what it waits for")
                 is_whole = False
                 continue
-            made = self._judge_step(step, scope_id, row, values, may_stop=may_stop)
+            made = self._judge_step(step, scope_id, row, values, stopped_at)
             if made is None:
                 is_whole = False
             else:
                 values[step.id] = made
         if not is_whole:
-            _expect(may_stop or has_failed, f"{scope_id or 'the workflow'} is neither whole nor failed")
+            _expect(
+                min(stopped_at, failed_at) < NEVER,
+                f"{scope_id or 'the workflow'} is neither whole nor failed",
+            )
             return None
         try:
             return _resolve(plan.output, values)
@@ -88,13 +100,19 @@ class Judge:
             return None
 
     def _judge_step(
-        self, step: Step, scope_id: str, row: NodeRecord | None, values: dict[str, int], *, may_stop: bool
+        self, step: Step, scope_id: str, row: NodeRecord | None, values: dict[str, int], stopped_at: datetime
     ) -> int | None:
         node_id = _join(scope_id, step.id)
+        may_stop = stopped_at < NEVER
         self._judged.add(node_id)
         if row is None:
             _expect(may_stop, f"{node_id} could have run and did not")
             return None
+        for begun in (row, *self._attempts.get(node_id, ())):
+            _expect(
+                begun.started_at is None or begun.started_at <= stopped_at,
+                f"{node_id} began at {begun.started_at}, after its workflow was stopped at {stopped_at}",
+            )
         _expect(row.phase.is_terminal, f"{node_id} is left in {row.phase}")
         _expect(row.ended_at is not None, f"{node_id} has no end")
         if row.phase is NodePhase.ABORTED:
@@ -104,7 +122,7 @@ class Judge:
         if row.phase is NodePhase.RECOVERED:
             _expect(node_id not in self._attempts, f"{node_id} was taken over and ran again")
             return _integer(row.outputs, "o")
-        made = self._made_by(step, node_id, row, values, is_ended=may_stop)
+        made = self._made_by(step, node_id, row, values, stopped_at)
         if row.phase is NodePhase.SUCCEEDED:
             found = _integer(row.outputs, "o")
             _expect(made == found, f"{node_id} has the output {found} instead of {made}")
@@ -114,7 +132,7 @@ class Judge:
         return None
 
     def _made_by(
-        self, step: Step, node_id: str, row: NodeRecord, values: dict[str, int], *, is_ended: bool
+        self, step: Step, node_id: str, row: NodeRecord, values: dict[str, int], stopped_at: datetime
     ) -> int | None:
         try:
             inputs = {name: _resolve(source, values) for name, source in step.sources.items()}
@@ -122,16 +140,14 @@ class Judge:
             return None
         if step.settings is not None:
             return plans.value_of_task(node_id, list(inputs.values()))
-        is_ended = is_ended and row.phase is NodePhase.ABORTED
         if step.flow is not None:
-            return self._judge_flow(step.flow, node_id, inputs["x"], is_ended=is_ended)
+            return self._judge_flow(step.flow, node_id, inputs["x"], stopped_at)
         taken = next((arm for threshold, arm in step.arms if inputs["c"] > threshold), step.otherwise)
         if not isinstance(taken, Step):
             return None
         _expect(row.taken == taken.id, f"{node_id} took {row.taken} instead of {taken.id}")
         arm = self._nodes.get(_join(node_id, taken.id))
-        is_ended = is_ended or (arm is not None and arm.phase is NodePhase.FAILED)
-        return self._judge_step(taken, node_id, arm, values, may_stop=is_ended)
+        return self._judge_step(taken, node_id, arm, values, stopped_at)
 
     def _judge_attempts(self, records: list[AttemptRecord]) -> None:
         """One task node's attempts: their number, what each spent, and what is left of them outside."""
@@ -174,6 +190,7 @@ class Judge:
                 record.failure.code in ("USER:Scripted", "USER:Timeout", "USER:QueueTimeout"),
                 f"{name} spent a user retry on {record.failure.code}",
             )
+        self._judge_timeout(record, name)
         if record.started_at is not None and HAS_FINALIZER[record.task_type]:
             is_done = record.finalization is Finalization.DONE and job.finalizes > 0
             has_given_up = (
@@ -181,6 +198,21 @@ class Judge:
             )
             _expect(is_done or has_given_up, f"{name} is {record.finalization} after its end")
             _expect(record.system_failure_count <= FINALIZE_LIMIT, f"{name} was finalized too often")
+
+    def _judge_timeout(self, record: AttemptRecord, name: str) -> None:
+        """A time-out is neither early nor of another kind."""
+        settings = self._world.settings[record.node_id]
+        code = record.failure.code if record.failure else ""
+        since, limit = record.queued_at, settings.queue_timeout
+        if code == "USER:Timeout" and record.running_at is not None:
+            since, limit = record.running_at, settings.timeout
+        elif code != "USER:QueueTimeout":
+            return
+        _expect(limit is not None and self._now - since >= limit, f"{name} timed out without a time-out")
+        _expect(
+            limit is not None and record.ended_at is not None and record.ended_at - since >= limit,
+            f"{name} timed out too early",
+        )
 
 
 def _expect(is_kept: bool, story: str) -> None:

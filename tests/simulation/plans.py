@@ -92,7 +92,8 @@ def flow(rng: random.Random, sizes: Sizes, depth: int = 0) -> Flow:
 
 def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[str]) -> Step:
     sources = {
-        f"i{number}": _source(rng, sizes, known, broken=0.005) for number in range(rng.choice((0, 1, 1, 2, 3)))
+        f"i{number}": _source(rng, sizes, known, broken=0.005)
+        for number in range(rng.choice((0, 1, 1, 2, 3)))
     }
     kind = rng.random()
     if kind < 0.75 or depth >= sizes.depth:

@@ -32,9 +32,7 @@ class Store:
     def commit(self, changes: tuple[Change, ...]) -> None:
         """Write one step's changes."""
         self.commit_count += 1
-        told = {
-            (row.node_id, row.attempt, row.phase) for row in changes if isinstance(row, Transition)
-        }
+        told = {(row.node_id, row.attempt, row.phase) for row in changes if isinstance(row, Transition)}
         seen: set[object] = set()
         for change in changes:
             match change:
@@ -43,7 +41,9 @@ class Store:
                     before = self.execution.phase
                     self._execution = msgspec.msgpack.encode(change)
                     if before is not change.phase:
-                        self._expect(("", None, change.phase) in told, f"the execution's {change.phase} is not told")
+                        self._expect(
+                            ("", None, change.phase) in told, f"the execution's {change.phase} is not told"
+                        )
                     self._expect(not before.is_terminal, "an ended execution is changed")
                 case NodeRecord():
                     key = change.node_id
@@ -53,7 +53,9 @@ class Store:
                     self._put_attempt(change, told)
                 case Transition():
                     key = len(self.history)
-                    self.history.append(msgspec.msgpack.decode(msgspec.msgpack.encode(change), type=Transition))
+                    self.history.append(
+                        msgspec.msgpack.decode(msgspec.msgpack.encode(change), type=Transition)
+                    )
                 case _:
                     raise BrokenPromise(f"{change!r} is nothing that the machine may write")
             self._expect(key not in seen, f"{key} is written twice in one step")
@@ -91,13 +93,20 @@ class Store:
     def _put_node(self, change: NodeRecord, told: set[tuple[str, int | None, str]]) -> None:
         before = self.node(change.node_id)
         self._nodes[change.node_id] = msgspec.msgpack.encode(change)
-        self._expect(before is None or not before.phase.is_terminal, f"{change.node_id} is changed after its end")
+        self._expect(
+            before is None or not before.phase.is_terminal, f"{change.node_id} is changed after its end"
+        )
         is_changed = before is None or before.phase is not change.phase
         if is_changed and not (change.node_id in self.tasks and change.phase in _UNTOLD):
             self._expect(
-                (change.node_id, None, change.phase) in told, f"{change.phase} of {change.node_id} is not told"
+                (change.node_id, None, change.phase) in told,
+                f"{change.phase} of {change.node_id} is not told",
             )
-        if change.node_id in self.tasks and is_changed and change.phase in (NodePhase.SUCCEEDED, NodePhase.FAILED):
+        if (
+            change.node_id in self.tasks
+            and is_changed
+            and change.phase in (NodePhase.SUCCEEDED, NodePhase.FAILED)
+        ):
             self._expect(
                 any(row[:2] == (change.node_id, change.attempt) and row[2] == change.phase for row in told),
                 f"{change.phase} of {change.node_id} is not told by its attempt",

@@ -15,10 +15,10 @@ from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import (
     Answer,
-    AttemptEvent,
     CallKind,
     CallRaised,
     CallSucceeded,
+    Event,
     StatusReturned,
 )
 from elevon.records.attempts import AttemptRecord
@@ -92,7 +92,7 @@ class World:
         self.settings: dict[str, TaskSettings] = {}
         self.is_mended = False
 
-    def carry_out(self, call: Call, row: AttemptRecord, inputs: LiteralMap, now: datetime) -> AttemptEvent:
+    def carry_out(self, call: Call, row: AttemptRecord, inputs: LiteralMap, now: datetime) -> Event:
         """The effect of one call, and what the engine will hear of it."""
         key = (call.node_id, call.attempt)
         job = self.jobs.setdefault(key, Job())
@@ -119,9 +119,7 @@ class World:
         """How the attempt's job ends if nobody kills it."""
         return self._script(key).outcome
 
-    def _start(
-        self, call: Call, job: Job, script: Script, inputs: LiteralMap, now: datetime
-    ) -> AttemptEvent:
+    def _start(self, call: Call, job: Job, script: Script, inputs: LiteralMap, now: datetime) -> Event:
         if script.not_ready and job.created_at is None:
             script.not_ready -= 1
             return self._answer(call, job, AttemptPhase.WAITING_FOR_RESOURCES)
@@ -140,9 +138,7 @@ class World:
             return self._ended(call, job, script)
         return self._answer(call, job, script.shown_first)
 
-    def _check(
-        self, call: Call, job: Job, script: Script, row: AttemptRecord, now: datetime
-    ) -> AttemptEvent:
+    def _check(self, call: Call, job: Job, script: Script, row: AttemptRecord, now: datetime) -> Event:
         if job.created_at is None:
             raise BrokenPromise(f"{call.node_id}#{call.attempt} is checked and was never started")
         if job.killed_at is not None:
@@ -165,14 +161,14 @@ class World:
             return self._answer(call, job, self._rng.choice((AttemptPhase.QUEUED, AttemptPhase.INITIALIZING)))
         return self._answer(call, job, AttemptPhase.RUNNING)
 
-    def _kill(self, call: Call, job: Job, script: Script, now: datetime) -> AttemptEvent:
+    def _kill(self, call: Call, job: Job, script: Script, now: datetime) -> Event:
         fault = self._next(script.kill_faults)
         if fault != "before":
             job.kills += 1
             job.killed_at = job.killed_at or now
         return self._raised(call, fault) if fault else CallSucceeded(call.node_id, call.attempt, call.call)
 
-    def _finalize(self, call: Call, job: Job, script: Script, row: AttemptRecord) -> AttemptEvent:
+    def _finalize(self, call: Call, job: Job, script: Script, row: AttemptRecord) -> Event:
         if not row.phase.is_terminal:
             raise BrokenPromise(f"{call.node_id}#{call.attempt} is finalized in {row.phase}")
         fault = self._next(script.finalize_faults)
@@ -181,7 +177,7 @@ class World:
         job.finalizes += 1
         return CallSucceeded(call.node_id, call.attempt, call.call)
 
-    def _ended(self, call: Call, job: Job, script: Script) -> AttemptEvent:
+    def _ended(self, call: Call, job: Job, script: Script) -> Event:
         return self._answer(call, job, script.outcome)
 
     def _answer(self, call: Call, job: Job, phase: AttemptPhase | None) -> StatusReturned:
@@ -240,7 +236,9 @@ class World:
         queued_for = never if settings.queue_timeout and rng.random() < 0.1 else rng.choice((0, 0, 0, 5, 60))
         return Script(
             not_ready=rng.choice((0, 0, 0, 1, 3)),
-            start_faults=self._faults(rng, weather.start_faults, ("before", "after", "hang", "final", "park")),
+            start_faults=self._faults(
+                rng, weather.start_faults, ("before", "after", "hang", "final", "park")
+            ),
             check_faults=self._faults(
                 rng, weather.check_faults, ("before", "unknown", "back", "back", "hang", "park", "final")
             ),

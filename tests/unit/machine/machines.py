@@ -128,7 +128,7 @@ class Machine:
     def refuse(self, name: str) -> list[str]:
         return self.send(Refused(name, "there is no such executor"))
 
-    def started(self, name: str, phase: AttemptPhase = AttemptPhase.RUNNING, **more: Any) -> list[str]:
+    def started(self, name: str, phase: AttemptPhase | None = AttemptPhase.RUNNING, **more: Any) -> list[str]:
         """Admit the node, and let its start return a status."""
         self.admit(name)
         return self.returned(name, phase, **more)

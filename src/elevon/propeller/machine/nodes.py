@@ -42,7 +42,7 @@ def open_scope(draft: Draft, scope_id: str, graph: Graph, parent: Scope | None, 
 
 
 def make_ready(draft: Draft, scope: Scope, spec_node_id: str) -> None:
-    """Set a node going, all of whose upstream nodes have outputs."""
+    """Set a node going, all of whose upstream nodes have outputs, unless its scope is being ended."""
     if scope.is_stopping:
         _deactivate(draft, scope, spec_node_id)
         return
@@ -132,12 +132,9 @@ def follow_attempt(draft: Draft, ended: AttemptEnded) -> None:
     record = ended.record
     if record.started_at is not None:
         _give_place_back(draft)
-    place = view.place(record.node_id)
     if record.phase is AttemptPhase.SUCCEEDED:
         succeed(draft, record.node_id, ended.outputs or b"")
-    elif record.phase is AttemptPhase.ABORTED or (
-        place.scope.is_stopping and record.phase is AttemptPhase.RETRYABLE_FAILED
-    ):
+    elif record.phase is AttemptPhase.ABORTED:
         _abort(draft, record.node_id, record.failure)
     elif record.phase is AttemptPhase.RETRYABLE_FAILED:
         known = view.nodes[record.node_id]
@@ -277,9 +274,8 @@ def _pass_on(draft: Draft, scope: Scope, node: GraphNode) -> None:
             scope.waiting[spec_node_id] = left
             continue
         del scope.waiting[spec_node_id]
-        if not scope.is_stopping:
-            scope.active.add(spec_node_id)
-            draft.cascades.append(NodeIsReady(scope, spec_node_id))
+        scope.active.add(spec_node_id)
+        draft.cascades.append(NodeIsReady(scope, spec_node_id))
     _deactivate(draft, scope, node.id)
 
 
