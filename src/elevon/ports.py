@@ -174,7 +174,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: Whose job it is.
         name: The attempt's generated name; start, poll and kill go by it.
-        args: Command and arguments, templates replaced.
+        args: Command and arguments, placeholders replaced; empty with an entrypoint.
         entrypoint: `(module, name)` of a Python task, if `args` is elevon's own entrypoint; runs warm.
         code_digest: The artifact with the user's code; empty for none.
         inputs: Serialized `LiteralMap`.
@@ -260,7 +260,7 @@ class Launcher(Protocol):
         """
         ...
 
-    async def forget(self, name: str) -> None:
+    def forget(self, name: str) -> None:
         """Drop what is kept of an ended job and free its slots; a running or an unknown job is left alone."""
         ...
 

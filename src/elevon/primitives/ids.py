@@ -4,9 +4,11 @@ Names of executions are alphanumeric only, as tools take them from URLs by `exec
 """
 
 import hashlib
+import re
 import secrets
 import string
 
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]")
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -34,7 +36,7 @@ def generated_name(readable: str, max_length: int, identity: str = "") -> str:
             different ones different names, because a digest of it is part of each.
     """
     short = hashlib.sha256((identity or readable).encode()).hexdigest()[:10]
-    mapped = "".join(c if c.isascii() and c.isalnum() else "-" for c in readable.lower())
+    mapped = _NOT_IN_NAMES.sub("-", readable.lower())
     stem = mapped[: max(1, max_length - len(short) - 1)].strip("-") or "e"
     if not stem[0].isalpha():
         stem = f"e{stem}"[: max_length - len(short) - 1]

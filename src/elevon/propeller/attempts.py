@@ -1,6 +1,7 @@
 """What the shell keeps of the attempts of one execution: whom to call for each, and with what."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -141,10 +142,10 @@ class Attempts:
             host=host,
             template=self._template(record.node_id),
             context=host.context(context),
-            inputs=around.inputs() if command.call is CallKind.START else None,
+            inputs=LiteralMap.FromString(around.inputs()) if command.call is CallKind.START else None,
         )
 
-    async def release(self, node_id: str, attempt: int) -> None:
+    def release(self, node_id: str, attempt: int) -> None:
         """Forget an attempt that is over: its wake handle is dead, and the launcher may drop its job."""
         key = (node_id, attempt)
         wake = self._wakes.pop(key, None)
@@ -154,7 +155,7 @@ class Attempts:
             del self._intents[key]
         around = self._around.pop(key, None)
         if around is not None:
-            await self._services.launcher.forget(around.name)
+            self._services.launcher.forget(around.name)
 
     def close(self) -> None:
         """Kill all wake handles."""
@@ -188,7 +189,7 @@ class Attempts:
             name=name,
             codec=registration.codec,
             paths=paths,
-            inputs=lambda: self._inputs(record.node_id),
+            inputs=functools.cache(lambda: self._inputs(record.node_id)),
             intents=self._intents_of((record.node_id, record.attempt)),
             launcher=self._services.launcher,
             job=lambda: self._jobs.describe(
@@ -208,6 +209,7 @@ class Attempts:
             raise errors.BugError(f"node {node_id!r} has no task")
         return template
 
-    def _inputs(self, node_id: str) -> LiteralMap:
+    def _inputs(self, node_id: str) -> bytes:
         place = self._view.place(node_id)
-        return bindings.resolve(place.node.inputs, self._view.outputs_of(place.scope))
+        resolved = bindings.resolve(place.node.inputs, self._view.outputs_of(place.scope))
+        return resolved.SerializeToString(deterministic=True)

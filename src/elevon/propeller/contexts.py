@@ -12,10 +12,9 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from elevon import errors, ports
-from elevon.idl.messages import LiteralMap
 from elevon.plugin.contexts import AS_DESCRIBED, Intent, Launch, R, TaskExecutionId
 from elevon.plugin.states import StateCodec
-from elevon.primitives import ids
+from elevon.primitives import failpoints, ids
 from elevon.propeller import jobs
 from elevon.propeller.layouts import AttemptPaths
 from elevon.records.attempts import AttemptRecord, OnceRecord
@@ -47,7 +46,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         name: The generated name.
         codec: Of the executor's state.
         paths: Where the attempt's files are.
-        inputs: Resolves the node's inputs.
+        inputs: The node's inputs, a serialized `LiteralMap`: what an executor does to the one that it was given changes
+            nothing here.
         intents: Of `once`.
         launcher: The port.
         job: Describes the template's job; raises `UserError` if it has none.
@@ -58,7 +58,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     codec: StateCodec[Any]
     paths: AttemptPaths
-    inputs: Callable[[], LiteralMap]
+    inputs: Callable[[], bytes]
     intents: Intents
     launcher: ports.Launcher
     job: Callable[[], ports.Job]
@@ -216,19 +216,22 @@ class EngineTaskContext:
         intent = OnceRecord(node_id=around.id.node_id, attempt=around.id.attempt, key=key, token=token)
         if known is None:
             await around.intents.commit(intent)
+            failpoints.hit("once.after_intent")
             result = await submit(token)
         elif find is None:
             raise errors.MayHaveHappenedError(key, token)
         else:
             found = await find(token)
             result = await submit(token) if found is None else found
+        failpoints.hit("once.after_submit")
         encoded = _encode_result(key, result)
         await around.intents.commit(msgspec.structs.replace(intent, result=encoded))
+        failpoints.hit("once.after_result")
         return cast("R", msgspec.json.decode(encoded))
 
     async def write_inputs(self) -> Path:
         """Write `inputs.pb`."""
-        _write(self.inputs_file, self._around.inputs().SerializeToString(deterministic=True))
+        _write(self.inputs_file, self._around.inputs())
         return self.inputs_file
 
 

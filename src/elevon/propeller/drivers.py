@@ -119,6 +119,7 @@ class Driver:
         return changes, todo
 
     async def _commit(self, changes: Sequence[Change]) -> None:
+        failpoints.hit("driver.before_commit")
         await self._services.store.commit(self.lease, changes)
         failpoints.hit("driver.after_commit")
 
@@ -133,7 +134,7 @@ class Driver:
                     self._timers.set(command)
                 case commands.Release():
                     self._timers.cancel(command.node_id, command.attempt)
-                    self._spawn(self._attempts.release(command.node_id, command.attempt))
+                    self._attempts.release(command.node_id, command.attempt)
                 case commands.End():
                     is_ended = True
                 case _:

@@ -64,26 +64,26 @@ class Jobs:
         )
 
 
-def launched(
-    job: ports.Job, launch: Launch, inputs: Callable[[], LiteralMap], paths: AttemptPaths
-) -> ports.Job:
+def launched(job: ports.Job, launch: Launch, inputs: Callable[[], bytes], paths: AttemptPaths) -> ports.Job:
     """The job as it is to be run: with inputs, with what the executor changes, placeholders replaced.
 
     Args:
         job: As described by the template.
         launch: What the executor changes.
-        inputs: The node's inputs; asked for only if the executor gave none.
+        inputs: The node's inputs, serialized; asked for only if the executor gave none.
         paths: Where the attempt's files are.
     """
-    literals = launch.inputs if launch.inputs is not None else inputs()
-    args = tuple(_replace(argument, paths, job, literals) for argument in (launch.args or job.args))
+    content = inputs() if launch.inputs is None else launch.inputs.SerializeToString(deterministic=True)
+    described = launch.args or job.args
+    entrypoint = _entrypoint(described)
+    args = () if entrypoint else _replaced(described, paths, job, content)
     return ports.Job(
         id=job.id,
         name=job.name,
         args=args,
-        entrypoint=_entrypoint(args),
+        entrypoint=entrypoint,
         code_digest=job.code_digest,
-        inputs=literals.SerializeToString(deterministic=True),
+        inputs=content,
         environment=job.environment | dict(launch.environment),
         cpu_slots=job.cpu_slots,
         memory_bytes=job.memory_bytes,
@@ -100,25 +100,30 @@ def _entrypoint(args: tuple[str, ...]) -> tuple[str, str] | None:
     return module, name
 
 
-def _replace(argument: str, paths: AttemptPaths, job: ports.Job, literals: LiteralMap) -> str:
-    known = {
-        "input": str(paths.inputs_file),
-        "inputprefix": str(paths.data_dir),
-        "outputprefix": str(paths.data_dir),
-        "rawoutputdataprefix": paths.raw_output_prefix,
-        "perretryuniquekey": job.name,
-        "namespace": f"{job.id.execution.project}-{job.id.execution.domain}",
-        "checkpointoutputprefix": f"{paths.raw_output_prefix}/_flytecheckpoints",
-        "prevcheckpointprefix": '""',
-    }
+def _replaced(args: tuple[str, ...], paths: AttemptPaths, job: ports.Job, content: bytes) -> tuple[str, ...]:
+    """A command with its placeholders replaced; an unknown one stays, as the command may mean it."""
+    literals = LiteralMap.FromString(content)
 
     def text_of(found: re.Match[str]) -> str:
         family, _, name = found[1].partition(".")
         if name and family.lower() == "inputs" and name in literals.literals:
             return _text(types.literal_to_json(literals.literals[name]))
-        return known.get(found[1].lower(), found[0])
+        known = _KNOWN.get(found[1].lower())
+        return found[0] if known is None else known(paths, job)
 
-    return _PLACEHOLDER.sub(text_of, argument) if "{{" in argument else argument
+    return tuple(_PLACEHOLDER.sub(text_of, argument) for argument in args)
+
+
+_KNOWN: dict[str, Callable[[AttemptPaths, ports.Job], str]] = {
+    "input": lambda paths, _job: str(paths.inputs_file),
+    "inputprefix": lambda paths, _job: str(paths.data_dir),
+    "outputprefix": lambda paths, _job: str(paths.data_dir),
+    "rawoutputdataprefix": lambda paths, _job: paths.raw_output_prefix,
+    "perretryuniquekey": lambda _paths, job: job.name,
+    "namespace": lambda _paths, job: f"{job.id.execution.project}-{job.id.execution.domain}",
+    "checkpointoutputprefix": lambda paths, _job: f"{paths.raw_output_prefix}/_flytecheckpoints",
+    "prevcheckpointprefix": lambda _paths, _job: '""',
+}
 
 
 def _text(value: Any) -> str:

@@ -34,7 +34,7 @@ class AttemptPaths(msgspec.Struct, frozen=True):
     @property
     def raw_output_prefix(self) -> str:
         """Below it go the user's own files."""
-        return str(self.data_dir / "raw")
+        return f"{self.data_dir}/raw"
 
 
 def attempt_paths(data_dir: Path, attempt: AttemptId) -> AttemptPaths:
@@ -44,8 +44,9 @@ def attempt_paths(data_dir: Path, attempt: AttemptId) -> AttemptPaths:
         data_dir: Data directory of the home.
         attempt: Whose files.
     """
-    below = execution_dir(data_dir, attempt.execution)
-    return AttemptPaths(below.joinpath(*attempt.node_id.split("/"), str(attempt.attempt)))
+    return AttemptPaths(
+        Path(f"{execution_dir(data_dir, attempt.execution)}/{attempt.node_id}/{attempt.attempt}")
+    )
 
 
 def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from elevon import errors, ports
+from elevon.primitives import failpoints
 from elevon.records import failures
 from elevon.records.failures import Failure
 from elevon.workers import captures, codes, commands, pools, processes
@@ -174,7 +175,7 @@ class LocalLauncher:
             entry.finish(ports.JobResult(failure=verdict))
         self._release(entry)
 
-    async def forget(self, name: str) -> None:
+    def forget(self, name: str) -> None:
         entry = self._entries.get(name)
         if entry is not None and entry.result is not None:
             del self._entries[name]
@@ -225,6 +226,7 @@ class LocalLauncher:
         def on_end(result: ports.JobResult) -> None:
             self._end(entry, result)
 
+        failpoints.hit("launcher.before_start")
         try:
             if job.entrypoint is None:
                 entry.runner = commands.CommandRun(self._household, job, self._settings, on_end)
@@ -232,8 +234,10 @@ class LocalLauncher:
                 entry.runner = self._pool.run(job, job.entrypoint, entry.code, on_end)
         except errors.ElevonError as error:
             entry.finish(ports.JobResult(failure=failures.from_exception(error)))
+        failpoints.hit("launcher.after_start")
 
     def _end(self, entry: _Entry, result: ports.JobResult) -> None:
+        failpoints.hit("launcher.after_end")
         if result.exit_code is not None:
             try:
                 captures.cut(entry.job.data_dir, self._settings.output_limit_bytes)

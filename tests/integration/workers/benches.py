@@ -79,7 +79,7 @@ async def run(launcher: LocalLauncher, job: ports.Job) -> ports.JobResult:
     """Run a job to its end and forget it."""
     status = await launcher.start(job, nothing, LONG)
     assert status.result is not None, "the job did not end in time"
-    await launcher.forget(job.name)
+    launcher.forget(job.name)
     return status.result
 
 

@@ -79,7 +79,7 @@ async def test_a_slot_is_free_only_when_its_job_is_forgotten(bench: Bench) -> No
     await launcher.start(first, nothing, LONG)
     status = await launcher.start(second, nothing, timedelta(milliseconds=100))
     assert (status.is_started, status.result) == (False, None)
-    await launcher.forget(first.name)
+    launcher.forget(first.name)
     assert (await launcher.start(second, nothing, LONG)).result is not None
 
 
@@ -89,7 +89,7 @@ async def test_forgetting_a_job_that_runs_changes_nothing(bench: Bench) -> None:
     gate = bench.folder / "gate"
     job = bench.task("wait", code, environment={"GATE": str(gate)})
     await launcher.start(job, nothing)
-    await launcher.forget(job.name)
+    launcher.forget(job.name)
     gate.touch()
     assert value(await run(launcher, job))
 
@@ -129,7 +129,7 @@ async def test_a_queued_job_can_be_killed(bench: Bench) -> None:
     status = await launcher.poll(second.name)
     assert status.result is not None
     assert "killed" in sentence(status.result)
-    await launcher.forget(first.name)
+    launcher.forget(first.name)
     assert value(await run(launcher, third))
 
 
@@ -137,7 +137,7 @@ async def test_killing_what_is_unknown_or_ended_is_fine(bench: Bench) -> None:
     code = bench.code(CODE)
     launcher = bench.launcher()
     await launcher.kill("nobody")
-    await launcher.forget("nobody")
+    launcher.forget("nobody")
     job = bench.task("pid", code)
     result = await run(launcher, job)
     await launcher.kill(job.name)
