@@ -41,6 +41,7 @@ _RANK = {
     AttemptPhase.INITIALIZING: 3,
     AttemptPhase.RUNNING: 4,
 }
+_ANSWERS = (StatusReturned, CallSucceeded, CallRaised)
 FINALIZE_LIMIT = 10
 """So many failures of an optional finalize are enough; a required one is repeated for ever."""
 
@@ -112,7 +113,7 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
     view = draft.view
     key = (event.node_id, event.attempt)
     live = view.live.get(key)
-    if isinstance(event, StatusReturned | CallSucceeded | CallRaised):
+    if isinstance(event, _ANSWERS):
         if live is None or live.call is not event.call:
             raise errors.BugError(
                 f"{_story(draft, event)} got the answer to a {event.call} call that is not in flight"
