@@ -43,8 +43,8 @@ fmt: $(READY) ## mend style and formatting in place
 bench: $(READY) $(FLYTEKIT)/.ready ## measure, as ratios against others in the same run (BENCH="--check --long")
 	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m bench $(BENCH)
 
-storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them
-	$(PYTHON) -m tests.storm
+storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them (SEED=1)
+	$(PYTHON) -m tests.storm --seed $(SEED) --runs 200 --failpoints
 
 sim: $(READY) ## simulate random graphs and faults on virtual time (SEED=1 RUNS=500)
 	$(PYTHON) -m tests.simulation --seed $(SEED) --runs $(RUNS)

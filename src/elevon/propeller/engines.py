@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from elevon import compiler, errors
 from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure
+from elevon.primitives import failpoints
 from elevon.propeller.drivers import Driver
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
@@ -70,6 +71,7 @@ class Engine:
 
     async def _drive(self, execution: ExecutionId) -> None:
         lease = await self._acquire(execution)
+        failpoints.hit("engine.after_acquire")
         try:
             driver = await self._load(lease)
             self._drivers[execution] = driver
@@ -78,6 +80,7 @@ class Engine:
             await driver.run(self._publish)
         finally:
             self._drivers.pop(execution, None)
+            failpoints.hit("engine.before_release")
             with contextlib.suppress(errors.UnavailableError):
                 await self._services.store.release_lease(lease)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from elevon import errors, ports
+from elevon.primitives import failpoints
 from elevon.workers import exits, reaper
 
 _POLL_S = 0.005
@@ -120,7 +121,9 @@ class Household:
             self._tell(f"-{process.pid}")
             on_exit(process)
 
+        failpoints.hit("household.before_spawn")
         process = OwnedProcess(_start(command), forget)
+        failpoints.hit("household.after_spawn")
         self._processes[process.pid] = process
         self._tell(f"+{process.pid} {process.start}")
         return process

@@ -1,0 +1,132 @@
+"""What must hold after a round, whenever its engines were killed.
+
+Every judge yields a sentence for each promise that it finds broken; silence is the verdict that all is well.
+"""
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+
+import apsw
+import psutil
+
+from elevon.idl.messages import LiteralMap
+from elevon.primitives import locks
+from elevon.records.phases import Finalization
+from elevon.sdk import types
+from tests.storm import ledgers, rounds
+from tests.storm.rounds import Look, Round
+
+EXPECTED = {"o0": 30, "o1": 62, "o2": -4}
+_PATIENCE_S = 5.0
+
+
+def complaints(one: Round) -> Iterator[str]:
+    """Everything that is wrong with a round that has been carried out."""
+    yield from one.complaints
+    end = one.look()
+    if end.stored is None:
+        yield "no execution is there at the end"
+        return
+    yield from _outputs(end)
+    yield from _unfinished(end)
+    yield from _repeated(one, [*one.kills, end])
+    yield from _overlapping(one)
+    yield from _outside(one)
+    yield from _left_over(one)
+    integrity = apsw.Connection(str(one.home.database)).execute("PRAGMA integrity_check").get
+    if integrity != "ok":
+        yield f"the database is damaged: {integrity}"
+
+
+def _outputs(end: Look) -> Iterator[str]:
+    assert end.stored is not None
+    record = end.stored.execution
+    found = {
+        name: types.literal_to_json(literal)
+        for name, literal in LiteralMap.FromString(record.outputs or b"").literals.items()
+    }
+    if found != EXPECTED:
+        yield f"the execution is {record.phase} with the outputs {found}: {record.failure}"
+
+
+def _unfinished(end: Look) -> Iterator[str]:
+    assert end.stored is not None
+    for node in end.stored.nodes:
+        if not node.phase.is_terminal:
+            yield f"node {node.node_id} was left {node.phase}"
+    for attempt in end.stored.attempts:
+        if not attempt.phase.is_terminal or attempt.finalization is Finalization.PENDING:
+            yield f"attempt {attempt.node_id}#{attempt.attempt} was left {attempt.phase}, finalize {attempt.finalization}"
+    if end.lease is not None:
+        yield f"the lease of {end.lease.owner} was left"
+
+
+def _repeated(one: Round, looks: list[Look]) -> Iterator[str]:
+    """What was durable never runs again; of what was finished without being durable, one a worker may."""
+    lines = ledgers.read(one.ledger)
+    for before, after in pairwise(looks):
+        again = {line.subject for line in lines[before.line_count : after.line_count] if line.what == "begin"}
+        for subject in sorted(again & _durable(before)):
+            yield f"{subject} was durable and ran again"
+        finished = {line.subject for line in lines[: before.line_count] if line.what == "end"}
+        repeated = sorted(again & finished)
+        if len(repeated) > rounds.WORKER_COUNT:
+            yield f"{', '.join(repeated)} were finished and ran again, with {rounds.WORKER_COUNT} workers"
+
+
+def _durable(look: Look) -> set[str]:
+    """Attempts that are terminal, or whose node is."""
+    if look.stored is None:
+        return set()
+    over = {node.node_id for node in look.stored.nodes if node.phase.is_terminal}
+    return {
+        f"{attempt.node_id}#{attempt.attempt}"
+        for attempt in look.stored.attempts
+        if attempt.phase.is_terminal or attempt.node_id in over
+    }
+
+
+def _overlapping(one: Round) -> Iterator[str]:
+    """A task of a dead engine has ended before it is run again."""
+    running: dict[str, int] = {}
+    for line in ledgers.read(one.ledger):
+        if line.what == "begin":
+            running[line.subject] = line.pid
+        elif running[line.subject] != line.pid:
+            yield f"{line.subject} still ran in process {line.pid} when {running[line.subject]} had begun it again"
+
+
+def _outside(one: Round) -> Iterator[str]:
+    """The service was asked once for each thing, killed nothing, and was told to clean up."""
+    lines = ledgers.read(one.service)
+    created = [line.subject for line in lines if line.what == "create"]
+    for name in sorted({name for name in created if created.count(name) > 1}):
+        yield f"{name} was created {created.count(name)} times"
+    if len(set(created)) != 3:
+        yield f"three things were to be created, and these were: {sorted(set(created))}"
+    for line in lines:
+        if line.what == "kill":
+            yield f"{line.subject} was killed, which no restart may do"
+    if not any(line.what == "finalize" for line in lines):
+        yield "the press was never finalized"
+
+
+def _left_over(one: Round) -> Iterator[str]:
+    """No process, no worker's folder, no held lock."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while (left := list(_traces(one))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield from left
+
+
+def _traces(one: Round) -> Iterator[str]:
+    for process in psutil.process_iter(["cmdline", "environ", "pid", "status"]):
+        environment = process.info["environ"] or {}
+        if environment.get("HOME") == str(one.directory) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            yield f"process {process.info['pid']} was left over: {process.info['cmdline']}"
+    for path in one.home.scratch_dir.iterdir():
+        yield f"the folder {path} was left over"
+    for path in one.home.engines_dir.glob("*.lock"):
+        if locks.is_held(path):
+            yield f"the lock {path} is still held"
