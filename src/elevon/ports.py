@@ -4,7 +4,7 @@ Adapters live in `stores`, `blobs`, `workers` and `primitives`; the composition 
 exception crosses a port: an adapter raises classes of `elevon.errors` only.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -266,16 +266,4 @@ class Launcher(Protocol):
 
     async def close(self) -> None:
         """End all jobs and all processes."""
-        ...
-
-
-class Wakeup(Protocol):
-    """Rings when there may be something new in the store: an execution, a request."""
-
-    def ring(self) -> None:
-        """Tell every engine that shares the store."""
-        ...
-
-    def listen(self) -> AsyncIterator[None]:
-        """Yields after each ring (several may be folded into one); may yield for nothing."""
         ...

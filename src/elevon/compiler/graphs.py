@@ -54,7 +54,7 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
         upstream: Ids of the nodes that must succeed before it; never the start node.
         downstream: Ids of the nodes that wait for it.
         inputs: Its bindings, in the order of the wire.
-        task: For a task node: the template (node overrides are in `settings` and `message.task_node.overrides`).
+        task: For a task node: the template, with what the node overrides.
         settings: For a task node: retries, time-outs, slots.
         subgraph: For a workflow node: the graph that it runs.
         branch: For a branch node: the conditions; every `then_node` is a node of `arms`.

@@ -18,6 +18,7 @@ from elevon.idl.messages import (
     IfElseBlock,
     Node,
     Resources,
+    TaskNodeOverrides,
     TaskTemplate,
     WorkflowMetadata,
     WorkflowTemplate,
@@ -167,7 +168,7 @@ class _Indexer:
             raise errors.CorruptStateError(
                 f"{self._place} lacks the task {reference.name!r} of node {node.id!r}"
             )
-        return template
+        return overridden(template, node.task_node.overrides)
 
     def _subgraph(self, node: Node) -> Graph:
         reference = node.workflow_node.sub_workflow_ref
@@ -177,6 +178,27 @@ class _Indexer:
                 f"{self._place} lacks the workflow {reference.name!r} of node {node.id!r}"
             )
         return graph
+
+
+def overridden(task: TaskTemplate, overrides: TaskNodeOverrides) -> TaskTemplate:
+    """The template as its executor gets it: with what the node says of image and resources.
+
+    Resources that the node names replace the template's entries of that name; the others stay.
+    """
+    if not (overrides.ByteSize() and task.HasField("container")):
+        return task
+    made = TaskTemplate()
+    made.CopyFrom(task)
+    if overrides.container_image:
+        made.container.image = overrides.container_image
+    for mine, theirs in (
+        (made.container.resources.requests, overrides.resources.requests),
+        (made.container.resources.limits, overrides.resources.limits),
+    ):
+        kept = [entry for entry in mine if entry.name not in {other.name for other in theirs}]
+        del mine[:]
+        mine.extend([*kept, *theirs])
+    return made
 
 
 def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
@@ -194,7 +216,7 @@ def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
         retries=retries.retries,
         timeout=timeout or None,
         queue_timeout=queue_timeout_of(task),
-        cpu_slots=cpu_slots_of(node.task_node.overrides.resources, task.container.resources),
+        cpu_slots=cpu_slots_of(task.container.resources),
     )
 
 
@@ -216,14 +238,13 @@ def queue_timeout_of(task: TaskTemplate) -> timedelta | None:
     return span
 
 
-def cpu_slots_of(*resources: Resources) -> int:
-    """The CPUs of the first of the resources that names any; a limit alone counts as a request, as in Kubernetes.
+def cpu_slots_of(resources: Resources) -> int:
+    """The CPUs that are requested, rounded up; a limit alone counts as a request, as in Kubernetes.
 
     Raises:
         UserError: The quantity can't be read.
     """
-    for each in resources:
-        for entry in (*each.requests, *each.limits):
-            if entry.name == Resources.ResourceName.CPU:
-                return quantities.slots(entry.value)
+    for entry in (*resources.requests, *resources.limits):
+        if entry.name == Resources.ResourceName.CPU:
+            return quantities.slots(entry.value)
     return 1

@@ -144,6 +144,8 @@ def _environment(attempt: AttemptId, template: TaskTemplate) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_NAME": template.id.name,
         "FLYTE_INTERNAL_TASK_VERSION": template.id.version,
         "FLYTE_ATTEMPT_NUMBER": str(attempt.attempt),
+        # Flyte has no variable for the node.
+        "ELEVON_NODE_ID": attempt.node_id,
     }
 
 

@@ -216,3 +216,15 @@ def test_ten_times_the_nodes_take_about_ten_times_as_long() -> None:
         return best
 
     assert seconds(3_000) < 40 * seconds(300)
+
+
+def test_an_executor_gets_the_template_with_what_the_node_overrides() -> None:
+    template, own, usual = task("t"), node("n0", "t"), node("n1", "t")
+    template.container.image = "usual:1"
+    template.container.resources.CopyFrom(cpu("1"))
+    own.task_node.overrides.resources.CopyFrom(cpu("2"))
+    own.task_node.overrides.container_image = "special:1"
+    closure = compiler.compile(specimens.templates(workflow(own, usual), tasks=[template]))
+    nodes = compiler.index(closure).nodes
+    seen = [(one.task.container.image, one.task.container.resources) for one in nodes.values() if one.task]
+    assert seen == [("special:1", cpu("2")), ("usual:1", cpu("1"))]
