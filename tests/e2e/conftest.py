@@ -2,15 +2,18 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 WAIT_S = 40
+START_S = 15
 
 PROGRAM = '''
 import os, sys, time
@@ -42,6 +45,9 @@ def divide(x: int, y: int) -> float:
 @task
 def linger(seconds: float) -> str:
     note(f"linger {os.getpid()}")
+    fifo = Path(__file__).with_name("lingering")
+    if fifo.exists():
+        fifo.write_text("here")
     print("lingering", flush=True)
     time.sleep(seconds)
     return "rested"
@@ -91,7 +97,7 @@ class Shell:
         """The document that a command prints."""
         return json.loads(self.run(*words, "--output", "json").stdout)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
         """Start a command as a terminal does, in a process group of its own."""
         process = subprocess.Popen(
             [sys.executable, "-m", "elevon", *words],
@@ -101,20 +107,24 @@ class Shell:
             cwd=self.directory,
             env=self.environment,
             start_new_session=True,
+            preexec_fn=preexec_fn,  # noqa: PLW1509 - the test process has no threads
         )
         self.started.append(process)
         return process
 
-    def start_resting(self, execution: str) -> subprocess.Popen[str]:
+    def start_resting(self, execution: str, *words: str) -> subprocess.Popen[str]:
         """Start a workflow that lasts until it is ended, and return when its task runs."""
+        fifo = self.directory / "lingering"
+        os.mkfifo(fifo)
         process = self.start(
-            "run", "--execution-id", execution, self.program.name, "rest", "--seconds", "600"
+            "run", "--execution-id", execution, *words, self.program.name, "rest", "--seconds", "600"
         )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "linger RUNNING" in line:
-                return process
-        raise AssertionError(f"the task never ran: {process.wait()}")
+        reading = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+        is_running, _, _ = select.select([reading], [], [], START_S)
+        os.close(reading)
+        fifo.unlink()
+        assert is_running, f"the task never ran: {process.poll()}"
+        return process
 
     @property
     def trace(self) -> list[str]:
@@ -131,7 +141,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Any:
+def shell(tmp_path: Path) -> Iterator[Shell]:
     made = Shell(tmp_path)
     yield made
     made.close()

@@ -1,7 +1,9 @@
 """`elevon run` and what follows it, as a person or a script sees them."""
 
 import json
+import os
 import re
+import resource
 import signal
 
 import pytest
@@ -120,10 +122,11 @@ def test_a_database_that_is_damaged_is_named(shell: Shell) -> None:
 
 def test_a_signal_suspends_and_the_printed_command_resumes(shell: Shell) -> None:
     process = shell.start_resting("long")
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
     _, said = process.communicate(timeout=WAIT_S)
     assert process.returncode == 130
-    assert "suspended; go on with: elevon resume long" in said
+    assert "suspended; go on with: elevon resume long\n" in said
+    assert "Traceback" not in said
     shell.program.write_text(shell.program.read_text().replace("time.sleep(seconds)", "time.sleep(0)"))
     resumed = shell.start("resume", "long")
     assert resumed.stderr is not None
@@ -194,3 +197,37 @@ def test_a_detached_run_goes_on_in_the_background(shell: Shell) -> None:
     followed = shell.run("logs", name, "--follow")
     assert "doubling 3" in followed.stdout
     assert shell.json("show", name)["phase"] == "SUCCEEDED"
+
+
+def test_a_suspended_run_prints_its_document_and_how_to_go_on(shell: Shell) -> None:
+    process = shell.start_resting("long", "--output", "json", "--home", str(shell.home))
+    process.send_signal(signal.SIGTERM)
+    stdout, said = process.communicate(timeout=WAIT_S)
+    document = {"execution": "long", "phase": "RUNNING", "outputs": None, "error": None}
+    assert (process.returncode, json.loads(stdout)) == (130, document)
+    assert f"go on with: elevon resume long --home {shell.home}" in said
+
+
+def test_a_full_disk_stops_the_engine_and_the_execution_resumes(shell: Shell) -> None:
+    shell.program.write_text(
+        "from elevon import task, workflow\n"
+        "@task\n"
+        "def fill(i: int) -> str:\n"
+        "    return 'x' * 60000\n"
+        "@task\n"
+        "def total(parts: list[str]) -> int:\n"
+        "    return sum(len(part) for part in parts)\n"
+        "@workflow\n"
+        "def many() -> int:\n"
+        "    return total(parts=[fill(i=i) for i in range(30)])\n"
+    )
+
+    def limit_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+
+    full = shell.start("run", "--execution-id", "big", shell.program.name, "many", preexec_fn=limit_files)
+    _, said = full.communicate(timeout=WAIT_S)
+    assert full.returncode == 74
+    assert said.splitlines()[-1].startswith("elevon: the engine stopped: ")
+    assert said.endswith("go on with: elevon resume big\n")
+    assert shell.run("resume", "big").stdout == "outputs:\n  o0: 1800000\n"

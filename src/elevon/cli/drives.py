@@ -104,22 +104,27 @@ def conclude(record: ExecutionRecord, invocation: Invocation) -> exits.Exit:
         documents.write(documents.result(record))
     else:
         tell(record, invocation)
+    say_how_to_go_on(record, invocation)
     return exits.of_phase(record.phase)
 
 
 def tell(record: ExecutionRecord, invocation: Invocation) -> None:
-    """The last words about one execution: outputs on stdout; on stderr its error, and what can be done now."""
+    """How an execution ended, for people: its outputs on stdout, or its error on stderr."""
     name = record.id.name
     if record.phase is ExecutionPhase.SUCCEEDED:
         outputs = documents.values(record.outputs)
         if outputs:
             print("\n".join(["outputs:", *spellings.values(outputs)]))
     elif record.phase.is_terminal:
-        lines = list(spellings.failure(record.failure)) if record.failure else [f"{name} is {record.phase}"]
+        lines = spellings.failure(record.failure) if record.failure else [f"{name} is {record.phase}"]
         hints = [
             f"more: {invocation.command('show', name)}",
             f"once it is mended: {invocation.command('recover', name)}",
         ]
         print("\n".join([*lines, *hints]), file=sys.stderr)
-    else:
-        print(f"suspended; go on with: {invocation.command('resume', name)}", file=sys.stderr)
+
+
+def say_how_to_go_on(record: ExecutionRecord, invocation: Invocation) -> None:
+    """Print the command that resumes a suspended execution, on stderr."""
+    if not record.phase.is_terminal:
+        print(f"suspended; go on with: {invocation.command('resume', record.id.name)}", file=sys.stderr)

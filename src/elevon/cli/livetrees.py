@@ -100,8 +100,12 @@ class Drawing:
     def lines(self, limit: int, now: datetime) -> Iterator[Text]:
         record = self.record
         span = spellings.between(record.started_at, record.ended_at or now)
+        done_count = sum(1 for row in self.rows.values() if row.node and row.node.phase.is_terminal)
         yield Text.assemble(
-            (record.id.name, "bold"), f" {record.workflow} ", _styled(record.phase), f" {span}"
+            (record.id.name, "bold"),
+            f" {record.workflow} ",
+            _styled(record.phase),
+            f" {span}  {done_count} of {len(self.rows)} nodes",
         )
         shown = self._shown(max(1, limit - 2))
         for row in shown:

@@ -42,9 +42,10 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
         print("nothing to do: no execution waits to be resumed")
     if invocation.is_json:
         documents.write([documents.result(record) for record in ended])
-    else:
-        for record in ended:
+    for record in ended:
+        if not invocation.is_json:
             drives.tell(record, invocation)
+        drives.say_how_to_go_on(record, invocation)
     return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
 
 
