@@ -151,7 +151,8 @@ def is_assignable(source: LiteralType, target: LiteralType) -> bool:
     """Whether every value of the source type may be bound to a variable of the target type.
 
     The rules are those of Flyte's compiler: unions by their variants, enums and strings both ways, lists and maps by
-    their elements, structs by their fields where both sides name them.
+    their elements, structs by their fields where both sides name them. Beyond them an int fits a float, as it does
+    for a type checker.
     """
     if source.WhichOneof("type") == "union_type":
         return all(is_assignable(variant, target) for variant in source.union_type.variants)
@@ -195,7 +196,11 @@ def _to_table(source: LiteralType, target: LiteralType) -> bool:
 def _to_simple(source: LiteralType, target: LiteralType) -> bool:
     if source.HasField("enum_type"):
         return _is_string(target) and not literal_values(target)
-    if source.WhichOneof("type") != "simple" or source.simple != target.simple:
+    if source.WhichOneof("type") != "simple":
+        return False
+    if (source.simple, target.simple) == (SimpleType.INTEGER, SimpleType.FLOAT):
+        return not literal_values(target)
+    if source.simple != target.simple:
         return False
     allowed, possible = literal_values(target), literal_values(source)
     if allowed and possible:
