@@ -44,7 +44,8 @@ def environment() -> dict[str, str]:
     """What children run in: bytecode is kept, as a user's is, and no home but the benchmark's own is known."""
     unwanted = ("PYTHONDONTWRITEBYTECODE", "ELEVON_HOME", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 class Runner:
