@@ -1,7 +1,6 @@
 """Every example does what its docstring says, run as a reader would run it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.e2e.conftest import Shell
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NO_WORKFLOWS = {"demo.py"}  # a driver of the others; it has a test of its own
+TESTED_APART = {"airports.py", "arrivals.py", "command.py", "demo.py", "on_failure.py"}
 
 
 class Example(NamedTuple):
@@ -20,7 +21,6 @@ class Example(NamedTuple):
     words: tuple[str, ...]
     outputs: dict[str, Any] | None = None
     error: str = ""
-    options: tuple[str, ...] = ()
 
 
 RUNS = (
@@ -40,56 +40,52 @@ RUNS = (
     Example("retries.py", ("patient",), {"o0": "answer to attempt 1"}),
     Example("retries.py", ("patient", "--url", "http://x"), error="http://x is no address of ours"),
     Example("timeouts.py", ("punctual",), {"o0": "in time"}),
-    Example(
-        "arrivals.py",
-        ("relay", "--path", "letter"),
-        {"o0": "dear reader"},
-        options=("--tasktype", "arrival.executor:ArrivalExecutor"),
-    ),
 )
 
 
 @pytest.mark.parametrize("example", RUNS, ids=lambda example: " ".join([example.file, *example.words]))
-def test_an_example_gives_what_it_promises(example: Example, tmp_path: Path) -> None:
-    done = run(tmp_path, *example.options, str(EXAMPLES / example.file), *example.words)
+def test_an_example_gives_what_it_promises(example: Example, shell: Shell) -> None:
+    done = shell.run("run", "--output", "json", str(EXAMPLES / example.file), *example.words)
     document = json.loads(done.stdout)
     assert document["outputs"] == example.outputs, done.stderr
     assert (document["phase"], done.returncode) == (("FAILED", 1) if example.error else ("SUCCEEDED", 0))
     assert example.error in (document["error"] or {"message": ""})["message"]
 
 
-def test_a_command_sorts_a_file(tmp_path: Path) -> None:
-    source, target = tmp_path / "source", tmp_path / "target"
+def test_a_command_sorts_a_file(shell: Shell) -> None:
+    source, target = shell.directory / "source", shell.directory / "target"
     source.write_text("b\nc\na\nb\n")
-    done = run(
-        tmp_path, str(EXAMPLES / "command.py"), "greatest", "--source", str(source), "--target", str(target)
-    )
-    assert json.loads(done.stdout)["outputs"] == {"o0": "c"}
+    program = str(EXAMPLES / "command.py")
+    document = shell.json("run", program, "greatest", "--source", str(source), "--target", str(target))
+    assert document["outputs"] == {"o0": "c"}
     assert target.read_text() == "a\nb\nc\n"
+
+
+def test_a_stranger_s_task_type_waits_for_a_file(shell: Shell) -> None:
+    executor = ("--tasktype", "arrival.executor:ArrivalExecutor")
+    letter = str(shell.directory / "letter")
+    document = shell.json("run", *executor, str(EXAMPLES / "arrivals.py"), "relay", "--path", letter)
+    assert document["outputs"] == {"o0": "dear reader"}
 
 
 @pytest.mark.parametrize(("workflow", "leaves_trace"), [("strict", False), ("thorough", True)])
 def test_the_policy_decides_what_still_runs_after_a_failure(
-    workflow: str, leaves_trace: bool, tmp_path: Path
+    workflow: str, leaves_trace: bool, shell: Shell
 ) -> None:
-    trace = tmp_path / "trace"
-    done = run(tmp_path, str(EXAMPLES / "on_failure.py"), workflow, "--path", str(trace))
+    trace = shell.directory / "trace"
+    done = shell.run("run", str(EXAMPLES / "on_failure.py"), workflow, "--path", str(trace))
     assert (done.returncode, trace.exists()) == (1, leaves_trace)
 
 
+def test_the_demo_survives_its_kill_and_ends_with_a_report(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "demo.py"), str(tmp_path / "home")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=55)
+    assert done.returncode == 0, done.stderr
+    assert "Mataveri Airport (IPC, CL)" in done.stdout
+    assert done.stdout.count("kill -9") == 1
+    assert "before the kill ran again" in done.stdout
+
+
 def test_no_example_goes_untested() -> None:
-    tested = {example.file for example in RUNS} | {"command.py", "on_failure.py"} | NO_WORKFLOWS
-    assert {path.name for path in EXAMPLES.glob("*.py")} == tested | {"airports.py"}
-
-
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """`elevon run` with a home and a working directory of its own, as JSON."""
-    return subprocess.run(
-        [sys.executable, "-m", "elevon", "run", "--home", str(folder / "home"), "--output", "json", *words],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-    )
+    tested = {example.file for example in RUNS} | TESTED_APART
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
