@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import cast
 
 from elevon import errors
 from elevon.cli import exits, grammar
@@ -44,9 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _only_one(error: Exception) -> Exception:
+    """The error that a group of one stands for; tasks of a loop raise in groups."""
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        return _only_one(group.exceptions[0]) if len(group.exceptions) == 1 else group
+    return error
+
+
 def _report(error: Exception, *, is_debugging: bool) -> int:
     if is_debugging:
         traceback.print_exception(error)
+    error = _only_one(error)
     match error:
         case exits.EngineStoppedError():
             code, sentence = exits.Exit.STOPPED, str(error)

@@ -66,6 +66,7 @@ def test_what_can_not_be_understood_is_one_sentence(
             70,
             "elevon: this is a bug of elevon: ZeroDivisionError: division by zero (--debug shows the traceback)\n",
         ),
+        (ExceptionGroup("group", [UserError("x is wrong")]), 2, "elevon: x is wrong\n"),
         (
             EngineStoppedError(UnavailableError("the disk is full"), "elevon resume a1"),
             74,

@@ -13,7 +13,7 @@ from elevon.cli.invocations import Invocation
 from elevon.records.identities import AttemptId, ExecutionId
 
 _FILES = ("stdout.log", "stderr.log")
-_POLL_S = 0.2
+_POLL_S = 0.5
 _CHUNK_BYTES = 1 << 16
 
 
