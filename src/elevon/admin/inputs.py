@@ -4,12 +4,12 @@ It owns the completion of inputs by their defaults, and one error that lists eve
 rules are those of Flyte's admin: unknown inputs are refused, and so is a literal that is not of the declared type.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from elevon import errors
 from elevon.idl import literal_types, literals
 from elevon.idl.messages import Literal, LiteralMap, LiteralType, ParameterMap, SimpleType
+from elevon.primitives import suggestions
 
 _KINDS = {
     SimpleType.INTEGER: {"integer"},
@@ -53,22 +53,13 @@ def complete(
     return literals.literal_map({**defaults, **given})
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"it takes {', '.join(names)}" if names else "it takes none"
-
-
 def _problems(
     parameters: ParameterMap, given: Mapping[str, Literal], unreadable: Mapping[str, str]
 ) -> Iterator[str]:
     known = parameters.parameters
     for name in sorted(given.keys() | unreadable.keys()):
         if name not in known:
-            yield f"there is no input {name!r}, {nearest(name, known)}"
+            yield f"there is no input {name!r}: {suggestions.hint(name, known)}"
         elif name in unreadable:
             yield f"input {name!r}: {unreadable[name]}"
         elif not is_fitting(given[name], known[name].var.type):

@@ -7,7 +7,6 @@ is the judgement of `elevon.idl.literal_types`. It must never report: it answers
 from collections.abc import Callable, Iterator
 
 from elevon import errors
-from elevon.compiler.problems import suggestion
 from elevon.idl import literal_types, literals
 from elevon.idl.messages import (
     BindingData,
@@ -18,6 +17,7 @@ from elevon.idl.messages import (
     Scalar,
     SimpleType,
 )
+from elevon.primitives import suggestions
 
 TypeOfPromise = Callable[[OutputReference], LiteralType | None]
 
@@ -195,7 +195,7 @@ def _step(source: LiteralType, key: str | int) -> LiteralType | None:
             if key in fields:
                 return fields[key]
             raise errors.UserError(
-                f"{literal_types.describe(source)} has no field {key!r}: {suggestion(key, fields)}"
+                f"{literal_types.describe(source)} has no field {key!r}: {suggestions.hint(key, fields)}"
             )
         case _:
             raise errors.UserError(

@@ -4,7 +4,7 @@ It owns the types of operands. It must never evaluate a condition: that is the e
 """
 
 from elevon.compiler import binding_types
-from elevon.compiler.problems import Code, Place, Report, suggestion
+from elevon.compiler.problems import Code, Place, Report
 from elevon.idl import literal_types
 from elevon.idl.messages import (
     BooleanExpression,
@@ -14,6 +14,7 @@ from elevon.idl.messages import (
     Scalar,
     SimpleType,
 )
+from elevon.primitives import suggestions
 
 SPELLED = {
     ComparisonExpression.EQ: "==",
@@ -95,7 +96,7 @@ class ConditionCheck:
             self._report.add(Code.VALUE_REQUIRED, self._place, text)
         elif kind == "var" and operand.var not in self._inputs:
             text = f"a condition names {operand.var!r}, which is no input of the branch: "
-            text += suggestion(operand.var, self._inputs)
+            text += suggestions.hint(operand.var, self._inputs)
             self._report.add(Code.VARIABLE_NAME_NOT_FOUND, self._place, text)
         else:
             return True

@@ -4,17 +4,11 @@ It owns the collecting: every check reports and goes on, so that one compilation
 decide what a mistake is.
 """
 
-import difflib
 import enum
-import itertools
-from collections.abc import Iterable
 
 import msgspec
 
 from elevon import errors
-
-SHOWN_COUNT = 12
-SEARCHED_COUNT = 200
 
 
 class Code(enum.StrEnum):
@@ -102,18 +96,3 @@ class Report:
         self.problems.append(
             Problem(code=code, place=place, sentence=f"{place}: {text}" if str(place) else text)
         )
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them.
-
-    Only the first names are looked at, so that thousands of unknown names among thousands do not take hours.
-    """
-    names = sorted(set(itertools.islice(known, SEARCHED_COUNT)))
-    nearest = difflib.get_close_matches(name, names, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]!r}?"
-    if not names:
-        return "there are none"
-    shown = ", ".join(repr(each) for each in names[:SHOWN_COUNT])
-    return f"there {'is' if len(names) == 1 else 'are'} {shown}{', ...' if len(names) > SHOWN_COUNT else ''}"

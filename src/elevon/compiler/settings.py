@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from elevon import errors
 from elevon.compiler import indexing, quantities
-from elevon.compiler.problems import Code, Place, Report, suggestion
+from elevon.compiler.problems import Code, Place, Report
 from elevon.idl.messages import Duration, Node, Resources, TaskTemplate
+from elevon.primitives import suggestions
 
 NODE_ID = re.compile(r"\w[\w-]{0,254}")
 MAX_NAME_LENGTH = 255
@@ -46,7 +47,7 @@ def check_task(report: Report, task: TaskTemplate, known_types: Container[str] |
     elif known_types is not None and task.type not in known_types:
         ending = ""
         if isinstance(known_types, Iterable):
-            ending = ": " + suggestion(task.type, cast(Iterable[Any], known_types))
+            ending = ": " + suggestions.hint(task.type, cast(Iterable[Any], known_types))
         report.add(
             Code.UNKNOWN_TASK_TYPE,
             place,

@@ -11,7 +11,7 @@ import msgspec
 from elevon import errors
 from elevon.compiler import binding_types, cycles, indexing, settings
 from elevon.compiler.condition_types import ConditionCheck
-from elevon.compiler.problems import Code, Place, Report, suggestion
+from elevon.compiler.problems import Code, Place, Report
 from elevon.compiler.templates import Directory, Interface, Types, interface_of
 from elevon.idl import literal_types
 from elevon.idl.messages import (
@@ -23,6 +23,7 @@ from elevon.idl.messages import (
     WorkflowMetadata,
     WorkflowTemplate,
 )
+from elevon.primitives import suggestions
 
 _UNSUPPORTED = {
     "gate_node": "it waits for a signal, an approval or a time, which elevon can't run yet: leave out the gate",
@@ -127,14 +128,14 @@ class WorkflowCheck:
                 node.task_node.reference_id.name,
                 (task.id.name for task in self._directory.tasks.values()),
             )
-            text = f"there is no task {name!r} in this version: {suggestion(name, known)}"
+            text = f"there is no task {name!r} in this version: {suggestions.hint(name, known)}"
             self._report.add(Code.TASK_REFERENCE_NOT_FOUND, place, text)
         elif node.workflow_node.HasField("launchplan_ref"):
             self._report.add(Code.UNSUPPORTED, place, _NO_LAUNCH_PLANS)
         else:
             name = node.workflow_node.sub_workflow_ref.name
             known = (each.id.name for each in self._directory.sub_workflows.values())
-            text = f"there is no workflow {name!r} in this version: {suggestion(name, known)}"
+            text = f"there is no workflow {name!r} in this version: {suggestions.hint(name, known)}"
             self._report.add(Code.WORKFLOW_REFERENCE_NOT_FOUND, place, text)
 
     def _branch(self, node: Node, place: Place) -> None:
@@ -168,7 +169,7 @@ class WorkflowCheck:
             bound.add(binding.var)
             if binding.var not in wanted:
                 kind = "output of the workflow" if is_output else "input"
-                text = f"there is no such {kind}: {suggestion(binding.var, wanted)}"
+                text = f"there is no such {kind}: {suggestions.hint(binding.var, wanted)}"
                 self._report.add(Code.VARIABLE_NAME_NOT_FOUND, here, text)
                 continue
             reason = binding_types.mismatch(binding.binding, wanted[binding.var], self._type_of)
@@ -192,7 +193,7 @@ class WorkflowCheck:
                         "the workflow" if outputs is self._interface.inputs else f"node {promise.node_id!r}"
                     )
                     kind = "input" if outputs is self._interface.inputs else "output"
-                    text = f"{source} has no {kind} {promise.var!r}: {suggestion(promise.var, outputs)}"
+                    text = f"{source} has no {kind} {promise.var!r}: {suggestions.hint(promise.var, outputs)}"
                     self._report.add(Code.VARIABLE_NAME_NOT_FOUND, here, text)
                 elif outputs is not None:
                     try:
@@ -201,7 +202,7 @@ class WorkflowCheck:
                         self._report.add(Code.VARIABLE_NAME_NOT_FOUND, here, str(error))
 
     def _unknown_node(self, place: Place, node_id: str) -> None:
-        text = f"there is no node {node_id!r}: {suggestion(node_id, self._outputs)}"
+        text = f"there is no node {node_id!r}: {suggestions.hint(node_id, self._outputs)}"
         self._report.add(Code.NODE_REFERENCE_NOT_FOUND, place, text)
 
     def _outputs_of(self, node_id: str) -> Types | None:

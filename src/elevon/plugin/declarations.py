@@ -4,9 +4,8 @@ It owns every reason to refuse a class for what it says of itself; whether two c
 registry's matter. It must never call anything of an executor.
 """
 
-import difflib
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeGuard, TypeVar, cast, get_args, get_origin
 
@@ -135,12 +134,3 @@ def _problems_of_properties(properties: object) -> Iterator[str]:
             f"has generated_name_max_length={properties.generated_name_max_length}: "
             f"a unique name needs at least {_SHORTEST_NAME_LIMIT} characters"
         )
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"there is {', '.join(names)}" if names else "there are none"

@@ -14,6 +14,7 @@ from typing import Any
 from elevon import errors
 from elevon.plugin import declarations
 from elevon.plugin.executors import Executor
+from elevon.primitives import suggestions
 
 ENTRY_POINT_GROUP = "elevon.tasktypes"
 
@@ -44,7 +45,7 @@ def load_executor(reference: str, directory: Path | None = None) -> Executor[Any
     for part in class_name.split("."):
         if not hasattr(found, part):
             raise errors.UserError(
-                f"{reference}: {module_name} has no {class_name}: {declarations.hint(part, _executors_in(module))}"
+                f"{reference}: {module_name} has no {class_name}: {suggestions.hint(part, _executors_in(module))}"
             )
         found = getattr(found, part)
     return construct(found)

@@ -14,6 +14,7 @@ from elevon.idl.messages import Message, TaskTemplate
 from elevon.plugin import declarations
 from elevon.plugin.executors import Executor, ExecutorProperties
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
+from elevon.primitives import suggestions
 
 AnyExecutor = Executor[Any, Any]
 
@@ -106,7 +107,7 @@ class Registry:
         for unknown in given.keys() - registry._by_id.keys():
             raise errors.UserError(
                 f"the configuration has settings for the executor {unknown!r}, which is not there: "
-                f"{declarations.hint(unknown, registry._by_id)}"
+                f"{suggestions.hint(unknown, registry._by_id)}"
             )
         return registry
 
@@ -134,7 +135,7 @@ class Registry:
         if found is None:
             raise errors.UserError(
                 f"no executor is registered for the task type {task_type!r}: install the package that has it, or "
-                f"name it by --tasktype MODULE:CLASS; {declarations.hint(task_type, self._by_type)}"
+                f"name it by --tasktype MODULE:CLASS; {suggestions.hint(task_type, self._by_type)}"
             )
         return found
 
@@ -147,7 +148,7 @@ class Registry:
         found = self._by_id.get(executor_id)
         if found is None:
             raise errors.NotFoundError(
-                f"there is no executor {executor_id!r}: {declarations.hint(executor_id, self._by_id)}"
+                f"there is no executor {executor_id!r}: {suggestions.hint(executor_id, self._by_id)}"
             )
         return found
 
@@ -202,7 +203,7 @@ def _configure(executor: AnyExecutor, settings: Mapping[str, Any]) -> msgspec.St
     for name in settings:
         if name not in known:
             raise errors.UserError(
-                f"the executor {executor.id!r} has no setting {name!r}: {declarations.hint(name, known)}"
+                f"the executor {executor.id!r} has no setting {name!r}: {suggestions.hint(name, known)}"
             )
     try:
         return msgspec.convert(dict(settings), executor.config_type, strict=False)

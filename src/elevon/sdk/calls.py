@@ -6,6 +6,7 @@ It must never convert or run anything.
 from collections.abc import Mapping
 from typing import Any
 
+from elevon.primitives import suggestions
 from elevon.sdk import definitions, interfaces
 
 
@@ -26,7 +27,7 @@ def arguments_of(
     given = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
         if name not in interface.inputs:
-            raise site.error(f"has no parameter {name!r}: {definitions.hint(name, interface.inputs)}")
+            raise site.error(f"has no parameter {name!r}: {suggestions.hint(name, interface.inputs)}")
         if name in given:
             raise site.error(f"was given {name!r} twice, by position and by name")
         given[name] = value

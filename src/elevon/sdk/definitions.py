@@ -4,11 +4,10 @@ It owns the place that every error of the SDK names (what, name, file, line), an
 alone. It must never look at annotations: `interfaces` does.
 """
 
-import difflib
 import dis
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,12 +91,3 @@ def returns_value(function: Callable[..., Any]) -> bool:
             return True
         previous = instruction
     return False
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"there is {', '.join(names)}" if names else "there are none"

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from elevon import errors
-from elevon.sdk import definitions, tracebacks
+from elevon.primitives import suggestions
+from elevon.sdk import tracebacks
 from elevon.sdk.tasks import RunnableTask, Task
 from elevon.sdk.workflows import Workflow
 
@@ -108,7 +109,7 @@ def find_workflow(module: ModuleType, name: str) -> Workflow[..., Any] | Task[..
         raise errors.UserError(
             f"{name!r} in {file} is neither a workflow nor a task: decorate it with @workflow"
         )
-    raise errors.UserError(f"{file} has no workflow or task {name!r}: {definitions.hint(name, known)}")
+    raise errors.UserError(f"{file} has no workflow or task {name!r}: {suggestions.hint(name, known)}")
 
 
 def find_task(module: ModuleType, name: str) -> RunnableTask[..., Any]:

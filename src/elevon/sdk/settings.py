@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, TypedDict
 
 from elevon import errors
+from elevon.primitives import suggestions
 from elevon.sdk import definitions
 from elevon.sdk.resources import Resources, check_limits
 
@@ -145,7 +146,7 @@ def _check_limits(site: definitions.Site, requests: Resources, limits: Resources
 def _check_all(site: definitions.Site, options: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if name not in known:
-            raise site.error(f"there is no setting {name!r}: {definitions.hint(name, known)}")
+            raise site.error(f"there is no setting {name!r}: {suggestions.hint(name, known)}")
         problem = _problem(name, value)
         if problem:
             raise site.error(f"{name}={value!r} {problem}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 from elevon.idl import messages
+from elevon.primitives import suggestions
 from elevon.sdk import calls, definitions, graphs, interfaces, promises, runs, settings, tracing
 
 P = ParamSpec("P")
@@ -61,7 +62,7 @@ class Workflow(Generic[P, R_co]):
         for name in options:
             if name not in WorkflowOptions.__annotations__:
                 known = WorkflowOptions.__annotations__
-                raise self.site.error(f"there is no setting {name!r}: {definitions.hint(name, known)}")
+                raise self.site.error(f"there is no setting {name!r}: {suggestions.hint(name, known)}")
         self.on_failure = options.get("on_failure", OnFailure.FAIL_IMMEDIATELY)
         self.interruptible = options.get("interruptible", False)
         if not isinstance(self.on_failure, OnFailure):  # pyright: ignore[reportUnnecessaryIsInstance] - callers unchecked

@@ -33,7 +33,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
             {"path": "there is no file"},
         )
     assert str(caught.value) == (
-        "flow can't start: there is no input 'nam', did you mean 'name'?; "
+        "flow can't start: there is no input 'nam': did you mean 'name'?; "
         "input 'name': expected str, got integer; input 'path': there is no file; "
         "input 'count' (int) is missing"
     )
@@ -47,7 +47,7 @@ def test_defaults_stand_in_for_what_is_not_given() -> None:
 
 
 def test_a_workflow_without_inputs_says_so() -> None:
-    with pytest.raises(errors.UserError, match="there is no input 'x', it takes none"):
+    with pytest.raises(errors.UserError, match="there is no input 'x': there are none"):
         inputs.complete("flow", ParameterMap(), {"x": literals.integer(1)})
 
 

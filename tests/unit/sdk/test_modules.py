@@ -122,7 +122,7 @@ def test_an_unknown_name_is_told_with_those_that_there_are(tmp_path: Path) -> No
     module = modules.load_file(write(tmp_path / "known_flow.py"))
     with pytest.raises(UserError, match=r"no workflow or task 'pipelin': did you mean 'pipeline'"):
         modules.find_workflow(module, "pipelin")
-    with pytest.raises(UserError, match="no workflow or task 'zzz': there is double, nap, pipeline"):
+    with pytest.raises(UserError, match="no workflow or task 'zzz': there are 'double', 'nap', 'pipeline'"):
         modules.find_workflow(module, "zzz")
     with pytest.raises(UserError, match=r"'LIMIT' in .* is neither a workflow nor a task"):
         modules.find_workflow(module, "LIMIT")

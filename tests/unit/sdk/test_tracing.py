@@ -270,7 +270,7 @@ def misuse(body: Callable[[Any], Any], annotation: Any = int) -> str:
         (lambda _: add("a"), "add() takes 'x': expected int, got 'a'"),  # pyright: ignore[reportArgumentType]
         (lambda _: add(), "called without x"),  # pyright: ignore[reportCallIssue]
         (lambda x: add(x, 1, 2), "takes 2 arguments by position but was called with 3"),  # pyright: ignore[reportCallIssue]
-        (lambda x: add(x, z=1), "has no parameter 'z': there is x, y"),  # pyright: ignore[reportCallIssue]
+        (lambda x: add(x, z=1), "has no parameter 'z': there are 'x', 'y'"),  # pyright: ignore[reportCallIssue]
         (lambda x: add(x > 3), "only if_ takes one"),
         (lambda x: total((x, 1)), "build the value in a task"),  # pyright: ignore[reportArgumentType]
         (add.with_overrides(after=[3]), "after=3 holds no result"),
