@@ -50,6 +50,7 @@ class Driver:
         self._inbox: deque[Event] = deque()
         self._has_news = asyncio.Event()
         self._is_suspended = False
+        self._now = services.clock.now()
         self.post(Begin())
         self._timers = Timers(services.clock, self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
@@ -103,9 +104,9 @@ class Driver:
         """Step through all that has come; admission is settled on the way, so that it is part of the same batch."""
         changes: list[Change] = []
         todo: list[commands.Command] = []
-        now = self._services.clock.now()
+        self._now = max(self._now, self._services.clock.now())  # a clock that was set back stands still
         while self._inbox:
-            made = step(self._view, self._inbox.popleft(), now)
+            made = step(self._view, self._inbox.popleft(), self._now)
             changes.extend(made.changes)
             for command in made.commands:
                 if isinstance(command, commands.Enqueue):

@@ -50,18 +50,21 @@ class Engine:
 
         Raises:
             NotFoundError: There is no such execution.
-            ConflictError: A live engine has one of them, or took it over.
+            ConflictError: A live engine has one of them, or took it over; raised once the others have ended.
             UnavailableError: The store can't be written; everything durable stays.
         """
+        lost: list[errors.ConflictError] = []
         try:
             async with asyncio.TaskGroup() as group:
                 helpers = [group.create_task(one) for one in (self._renew(), self._obey(), self._watch())]
-                drives = [group.create_task(self._drive(execution)) for execution in executions]
+                drives = [group.create_task(self._drive(execution, lost)) for execution in executions]
                 await asyncio.wait(drives)
                 for helper in helpers:
                     helper.cancel()
         except* errors.ElevonError as group:
             raise _first_of(group) from None
+        if lost:
+            raise lost[0]
 
     async def suspend(self) -> None:
         """Make no more calls; `drive` returns once what has come in is durable."""
@@ -69,12 +72,20 @@ class Engine:
         for driver in self._drivers.values():
             driver.suspend()
 
-    async def _drive(self, execution: ExecutionId) -> None:
-        lease = await self._acquire(execution)
+    async def _drive(self, execution: ExecutionId, lost: list[errors.ConflictError]) -> None:
+        try:
+            await self._drive_under(await self._acquire(execution))
+        except errors.ConflictError as error:
+            lost.append(error)
+
+    async def _drive_under(self, lease: Lease) -> None:
+        """Drive the execution of a lease; what was asked of it before counts before anything is begun."""
         failpoints.hit("engine.after_acquire")
+        execution = lease.execution
         try:
             driver = await self._load(lease)
             self._drivers[execution] = driver
+            await self._obey_requests()
             if self._is_suspended:
                 driver.suspend()
             await driver.run(self._publish)
@@ -119,11 +130,14 @@ class Engine:
     async def _obey(self) -> None:
         """Look for what other processes ask of the executions that this engine drives."""
         while True:
-            for request in await self._services.store.list_requests(self.id):
-                driver = self._drivers.get(request.execution)
-                if driver is not None:
-                    driver.abort(request.by, request.reason)
+            await self._obey_requests()
             await self._services.clock.sleep(self._services.request_interval.total_seconds())
+
+    async def _obey_requests(self) -> None:
+        for request in await self._services.store.list_requests(self.id):
+            driver = self._drivers.get(request.execution)
+            if driver is not None:
+                driver.abort(request.by, request.reason)
 
     async def _watch(self) -> None:
         """Look whether executors still answer."""
