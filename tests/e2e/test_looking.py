@@ -33,6 +33,7 @@ def test_show_tells_of_nodes_attempts_and_values(shell: Shell) -> None:
     text = shell.run("show", "on").stdout
     for part in ("execution one", "x: 3", "o0: 3.0", "(python-task)  SUCCEEDED in", "attempt 0  SUCCEEDED"):
         assert part in text
+    assert "state at" not in text
 
 
 def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:

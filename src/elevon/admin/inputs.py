@@ -13,7 +13,7 @@ from elevon.primitives import suggestions
 
 _KINDS = {
     SimpleType.INTEGER: {"integer"},
-    SimpleType.FLOAT: {"float_value"},
+    SimpleType.FLOAT: {"float_value", "integer"},
     SimpleType.STRING: {"string_value"},
     SimpleType.BOOLEAN: {"boolean"},
     SimpleType.DATETIME: {"datetime"},

@@ -67,6 +67,8 @@ def test_a_workflow_without_inputs_says_so() -> None:
         (literals.blob("/a"), literal_types.blob(), True),
         (literals.blob("/a", is_multipart=True), literal_types.blob(), False),
         (literals.blob("/a", file_format="csv"), literal_types.blob(file_format="txt"), False),
+        (literals.integer(1), literal_types.simple(SimpleType.FLOAT), True),
+        (literals.floating(1.0), INT, False),
         (literals.none(), literal_types.simple(SimpleType.NONE), True),
         (literals.msgpack(b"\x80"), literal_types.msgpack_struct(None, None), True),
         (Literal(), INT, False),

@@ -70,7 +70,7 @@ def _states(history: tuple[Transition, ...]) -> dict[tuple[str, int], list[Trans
     """The custom states of each attempt, in order."""
     found: dict[tuple[str, int], list[Transition]] = {}
     for transition in history:
-        if transition.custom_state is not None and transition.attempt is not None:
+        if transition.attempt is not None and documents.state(transition.custom_state) is not None:
             found.setdefault((transition.node_id, transition.attempt), []).append(transition)
     return found
 
