@@ -14,6 +14,7 @@ import msgspec
 from elevon.idl import literals
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import Executor, ExecutorProperties, TaskContext, TaskStatus
+from elevon.primitives import failpoints
 from tests.storm import ledgers
 
 LATENCY_S = 0.02
@@ -27,6 +28,7 @@ def _service() -> Path:
 async def create(name: str) -> str:
     """Make the thing of that name, once more if it is there already; the answer takes its time."""
     ledgers.append(_service(), "create", name)
+    failpoints.hit("service.after_create")
     await asyncio.sleep(LATENCY_S)
     return name
 

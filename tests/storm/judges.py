@@ -57,9 +57,8 @@ def _unfinished(end: Look) -> Iterator[str]:
             yield f"node {node.node_id} was left {node.phase}"
     for attempt in end.stored.attempts:
         if not attempt.phase.is_terminal or attempt.finalization is Finalization.PENDING:
-            yield f"attempt {attempt.node_id}#{attempt.attempt} was left {attempt.phase}, finalize {attempt.finalization}"
-    if end.lease is not None:
-        yield f"the lease of {end.lease.owner} was left"
+            name = f"{attempt.node_id}#{attempt.attempt}"
+            yield f"attempt {name} was left {attempt.phase}, with finalize {attempt.finalization}"
 
 
 def _repeated(one: Round, looks: list[Look]) -> Iterator[str]:

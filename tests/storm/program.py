@@ -1,4 +1,4 @@
-"""The workflow of the storm: every kind of node, every shipped task type, two custom ones, and a retry that succeeds."""
+"""The workflow of the storm: all kinds of nodes, all shipped task types, two custom ones, a retry."""
 
 import time
 from datetime import timedelta

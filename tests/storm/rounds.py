@@ -19,7 +19,6 @@ from elevon.ports import StoredExecution
 from elevon.primitives import failpoints
 from elevon.primitives.clocks import SystemClock
 from elevon.records.identities import ExecutionId
-from elevon.records.leases import Lease
 from elevon.stores.sqlite import SqliteStateStore
 from tests.storm import ledgers
 from tests.storm.plans import Plan, Strike
@@ -38,12 +37,10 @@ class Look(NamedTuple):
     Attributes:
         line_count: Length of the tasks' ledger.
         stored: What was durable; None if the execution was not.
-        lease: Who was to drive it.
     """
 
     line_count: int
     stored: StoredExecution | None = None
-    lease: Lease | None = None
 
 
 class Ended(NamedTuple):
@@ -87,8 +84,11 @@ class Round:
             if ended is not None and ended.code == -signal.SIGKILL:
                 self.kills.append(self.look())
                 continue
-            if ended is None or ended.code != 0:
-                self._complain(ended)
+            if ended is not None and ended.code != 0:
+                said = f"{ended.stderr.strip()} {ended.stdout.strip()}"
+                self.complaints.append(f"the last process ended with {ended.code}: {said}")
+            elif not self.kills and any(one.failpoint.endswith(":1") for one in self.plan.strikes[:1]):
+                self.complaints.append("the failpoint was never reached")
             return
 
     def _go_on(self, strike: Strike | None) -> Ended | None:
@@ -179,22 +179,15 @@ class Round:
         for name in ("elevon.db", "elevon.db-wal"):
             if (self.home.path / name).exists():
                 shutil.copy(self.home.path / name, copy / name)
-        return asyncio.run(_read(copy / "elevon.db", line_count))
-
-    def _complain(self, ended: Ended | None) -> None:
-        if ended is not None:
-            self.complaints.append(
-                f"the last process ended with {ended.code}: {ended.stderr.strip()} {ended.stdout.strip()}"
-            )
+        database = copy / "elevon.db"
+        return asyncio.run(_read(database, line_count)) if database.exists() else Look(line_count)
 
 
 async def _read(database: Path, line_count: int) -> Look:
-    if not database.exists():
-        return Look(line_count)
     store = SqliteStateStore(database, SystemClock())
     await store.open()
     try:
-        return Look(line_count, await store.load_execution(EXECUTION), await store.get_lease(EXECUTION))
+        return Look(line_count, await store.load_execution(EXECUTION))
     except errors.NotFoundError:
         return Look(line_count)
     finally:
