@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from elevon.primitives.clocks import SystemClock
 from elevon.propeller import layouts
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
+from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.services import Services
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.stores.sqlite import SqliteStateStore
@@ -121,10 +123,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         workers: Slots for tasks.
         tasktypes: Executors that are being written, as `module:Class`.
+        executors: Executors that whoever composes the engine has made.
+        backoff: Patience with calls that raise.
+        lease_time: After this, executions of an engine that has stopped are taken over although it lives.
     """
 
     workers: int = max(1, os.cpu_count() or 1)
     tasktypes: tuple[str, ...] = ()
+    executors: tuple[Executor[Any, Any], ...] = ()
+    backoff: Backoff = Backoff()
+    lease_time: timedelta = timedelta(seconds=30)
 
 
 class Embedded(msgspec.Struct, frozen=True):
@@ -152,7 +160,7 @@ def registry(settings: Settings) -> Registry:
         raise errors.UserError(problems[0])
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]
-    return Registry.of([*made, *installed, *named])
+    return Registry.of([*made, *installed, *named, *settings.executors])
 
 
 def task_types(settings: Settings) -> frozenset[str]:
@@ -183,12 +191,19 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             settings.workers, store.get_artifact, clock, home.scratch_dir, engine_lock_fd=lock.fileno()
         )
         stack.push_async_callback(launcher.close)
-        launcher.start_workers()
+        # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
+        launcher.start_workers(1)
         executors = Executors(known, lambda registration: _setup(home, clock, registration))
         stack.push_async_callback(executors.stop)
         await executors.start()
         services = Services(
-            store=store, executors=executors, launcher=launcher, clock=clock, data_dir=home.data_dir
+            store=store,
+            executors=executors,
+            launcher=launcher,
+            clock=clock,
+            data_dir=home.data_dir,
+            backoff=settings.backoff,
+            lease_time=settings.lease_time,
         )
         yield Embedded(Admin(store, clock), Engine(engine_id, services), known.known_types)
 
