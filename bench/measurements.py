@@ -166,6 +166,7 @@ class _Growth(NamedTuple):
     """What a fan of one size cost, by node."""
 
     seconds: float
+    cpu_seconds: float
     compile_seconds: float
     resident_bytes: float
     stored_bytes: float
@@ -187,6 +188,7 @@ def growth(bench: Bench) -> Iterator[Row]:
         name = f"W9 time per node, {size:,} to 1,000"
         yield _growth_row(name, "x", [found[size].seconds / base], Bar(1.5, is_ratio=False))
     for size, cost in {1_000: smallest[-1], **found}.items():
+        yield _growth_row(f"W9 engine's CPU per node, {size:,}", "us", [cost.cpu_seconds * 1e6])
         yield _growth_row(f"W9 compile time per node, {size:,}", "us", [cost.compile_seconds * 1e6])
         yield _growth_row(f"W9 resident per node, {size:,}", "B", [cost.resident_bytes])
         yield _growth_row(f"W9 stored per node, {size:,}", "B", [cost.stored_bytes])
@@ -206,6 +208,7 @@ def _grow(bench: Bench, size: int) -> _Growth:
     shutil.rmtree(home)
     return _Growth(
         seconds=answer["seconds"] / workload.node_count,
+        cpu_seconds=answer["cpu_seconds"] / workload.node_count,
         compile_seconds=answer["compile_seconds"] / workload.node_count,
         resident_bytes=answer["peak_growth_bytes"] / workload.node_count,
         stored_bytes=stored / workload.node_count,
