@@ -1,0 +1,82 @@
+"""Workflows of scripted tasks."""
+
+from datetime import timedelta
+from typing import Any
+
+from elevon import OnFailure, Task, if_, workflow
+
+job: Task[..., Any] = Task("job", task_type="scripted", outputs={"o0": int})
+other: Task[..., Any] = Task("other", task_type="other", outputs={"o0": int})
+fed: Task[..., Any] = Task("fed", task_type="scripted", inputs={"x": int}, outputs={"o0": int})
+hurried: Task[..., Any] = Task(
+    "hurried", task_type="scripted", outputs={"o0": int}, timeout=timedelta(milliseconds=150)
+)
+queued: Task[..., Any] = Task(
+    "queued", task_type="scripted", outputs={"o0": int}, queue_timeout=timedelta(milliseconds=150)
+)
+
+
+@workflow
+def single() -> int:
+    return job()
+
+
+@workflow
+def single_other() -> int:
+    return other()
+
+
+@workflow
+def stubborn() -> int:
+    return job.with_overrides(retries=2)()
+
+
+@workflow
+def limited() -> int:
+    return hurried()
+
+
+@workflow
+def limited_twice() -> int:
+    return hurried.with_overrides(retries=1)()
+
+
+@workflow
+def waiting() -> int:
+    return queued()
+
+
+@workflow
+def pair() -> int:
+    job()
+    return job()
+
+
+@workflow
+def five() -> int:
+    results = [job() for _ in range(5)]
+    return results[0]
+
+
+@workflow
+def chain() -> int:
+    return fed(x=job())
+
+
+@workflow
+def mixed() -> int:
+    first = job()
+    other()
+    return fed(x=first)
+
+
+@workflow(on_failure=OnFailure.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE)
+def patient() -> int:
+    first = job()
+    other()
+    return fed(x=first)
+
+
+@workflow
+def chosen() -> int:
+    return if_(job() == 1, lambda: fed(x=7)).else_(lambda: other())
