@@ -76,7 +76,8 @@ class Home(msgspec.Struct, frozen=True):
 
     def attempt_dir(self, attempt: AttemptId) -> Path:
         """Where an attempt's files and captured output are."""
-        return layouts.attempt_paths(self.data_dir, attempt).data_dir
+        directory = layouts.execution_dir(self.data_dir, attempt.execution)
+        return layouts.attempt_paths(directory, attempt.node_id, attempt.attempt).data_dir
 
     def is_alive(self, engine_id: str) -> bool:
         """Whether a process of that engine, or one that it started, still runs."""

@@ -5,16 +5,16 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from elevon import errors
+from elevon import errors, ports
 from elevon.compiler.graphs import TaskSettings
 from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin.contexts import TaskContext
+from elevon.plugin.contexts import Launch, TaskContext
 from elevon.plugin.registry import Registration
 from elevon.primitives import ids
 from elevon.propeller import calls, layouts
 from elevon.propeller.calls import Callee
 from elevon.propeller.contexts import EngineTaskContext, Surroundings
-from elevon.propeller.jobs import Jobs
+from elevon.propeller.jobs import JobPlace, Jobs
 from elevon.propeller.machine import bindings
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import CallKind, CallRaised, Event, Woken
@@ -101,6 +101,7 @@ class Attempts:
         self._commit = commit
         self._post = post
         self._jobs = Jobs(view.execution)
+        self._execution_dir = layouts.execution_dir(services.data_dir, view.execution.id)
         self._around: dict[AttemptKey, Surroundings] = {}
         self._wakes: dict[AttemptKey, WakeHandle] = {}
         self._intents: dict[AttemptKey, AttemptIntents] = {}
@@ -183,18 +184,24 @@ class Attempts:
             registration.properties.generated_name_max_length,
             str(attempt),
         )
-        paths = layouts.attempt_paths(self._services.data_dir, attempt)
+        paths = layouts.attempt_paths(self._execution_dir, record.node_id, record.attempt)
+        inputs = functools.cache(lambda: self._inputs(record.node_id))
+
+        def make_job(launch: Launch) -> ports.Job:
+            place = JobPlace(
+                id=attempt, name=name, cpu_slots=self.settings(record.node_id).cpu_slots, paths=paths
+            )
+            return self._jobs.make(place, self._template(record.node_id), launch, inputs)
+
         return Surroundings(
             id=attempt,
             name=name,
             codec=registration.codec,
             paths=paths,
-            inputs=functools.cache(lambda: self._inputs(record.node_id)),
+            inputs=inputs,
             intents=self._intents_of((record.node_id, record.attempt)),
             launcher=self._services.launcher,
-            job=lambda: self._jobs.describe(
-                attempt, name, self._template(record.node_id), self.settings(record.node_id), paths
-            ),
+            job=make_job,
             wake=wake,
         )
 

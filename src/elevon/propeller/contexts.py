@@ -15,7 +15,6 @@ from elevon import errors, ports
 from elevon.plugin.contexts import AS_DESCRIBED, Intent, Launch, R, TaskExecutionId
 from elevon.plugin.states import StateCodec
 from elevon.primitives import failpoints, ids
-from elevon.propeller import jobs
 from elevon.propeller.layouts import AttemptPaths
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.identities import AttemptId
@@ -50,7 +49,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
             nothing here.
         intents: Of `once`.
         launcher: The port.
-        job: Describes the template's job; raises `UserError` if it has none.
+        job: Makes the template's job, with what the executor changes; raises `UserError` if it has none.
         wake: Posts news; from any thread.
     """
 
@@ -61,7 +60,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Callable[[], bytes]
     intents: Intents
     launcher: ports.Launcher
-    job: Callable[[], ports.Job]
+    job: Callable[[Launch], ports.Job]
     wake: Callable[[], None]
 
 
@@ -74,7 +73,7 @@ class AttemptLauncher:
     async def start(self, launch: Launch = AS_DESCRIBED, grace: timedelta = timedelta(0)) -> ports.JobStatus:
         """Start the job, or find it started."""
         around = self._around
-        job = jobs.launched(around.job(), launch, around.inputs, around.paths)
+        job = around.job(launch)
         if job.entrypoint is None:
             _write(around.paths.inputs_file, job.inputs)
         return await around.launcher.start(job, around.wake, grace)

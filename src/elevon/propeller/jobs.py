@@ -8,18 +8,44 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+import msgspec
+
 from elevon import errors, ports
 from elevon.compiler import quantities
-from elevon.compiler.graphs import TaskSettings
 from elevon.idl.messages import LiteralMap, Resources, TaskTemplate
 from elevon.plugin.contexts import Launch
 from elevon.propeller.layouts import AttemptPaths
 from elevon.records.executions import ExecutionRecord
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.sdk import types
 
 ENTRYPOINT = "elevon-execute"
 _PLACEHOLDER = re.compile(r"\{\{\s*[.$](\w+(?:\.\w+)?)\s*\}\}")
+
+
+class _Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What a template says of the jobs of all its attempts."""
+
+    args: tuple[str, ...]
+    entrypoint: tuple[str, str] | None
+    environment: dict[str, str]
+    memory_bytes: int
+
+
+class JobPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose job it is, and where.
+
+    Attributes:
+        id: The attempt.
+        name: Its generated name.
+        cpu_slots: How many slots it takes.
+        paths: Where its files are.
+    """
+
+    id: AttemptId
+    name: str
+    cpu_slots: int
+    paths: AttemptPaths
 
 
 class Jobs:
@@ -31,65 +57,66 @@ class Jobs:
 
     def __init__(self, execution: ExecutionRecord) -> None:
         self._execution = execution
+        self._described: dict[int, _Described] = {}
 
-    def describe(
-        self,
-        attempt: AttemptId,
-        name: str,
-        template: TaskTemplate,
-        settings: TaskSettings,
-        paths: AttemptPaths,
+    def make(
+        self, place: JobPlace, template: TaskTemplate, launch: Launch, inputs: Callable[[], bytes]
     ) -> ports.Job:
-        """The job that the template describes, without its inputs and with its placeholders.
+        """The job that the template describes, with what the executor changes and its placeholders replaced.
+
+        Args:
+            place: Whose job it is, and where.
+            template: The task; one of the execution's graph, which outlives this object.
+            launch: What the executor changes.
+            inputs: The node's inputs, serialized; asked for only if the executor gave none.
 
         Raises:
             UserError: The template has no container.
         """
+        described = self._describe(template)
+        content = inputs() if launch.inputs is None else launch.inputs.SerializeToString(deterministic=True)
+        entrypoint = described.entrypoint if launch.args is None else _entrypoint(launch.args)
+        args = () if entrypoint else _replaced(launch.args or described.args, place, content)
+        return ports.Job(
+            id=place.id,
+            name=place.name,
+            args=args,
+            entrypoint=entrypoint,
+            code_digest=self._execution.code_digest,
+            inputs=content,
+            environment={
+                **described.environment,
+                "FLYTE_ATTEMPT_NUMBER": str(place.id.attempt),
+                # Flyte has no variable for the node.
+                "ELEVON_NODE_ID": place.id.node_id,
+                **launch.environment,
+            },
+            cpu_slots=place.cpu_slots,
+            memory_bytes=described.memory_bytes,
+            data_dir=place.paths.data_dir,
+            raw_output_prefix=place.paths.raw_output_prefix,
+        )
+
+    def _describe(self, template: TaskTemplate) -> _Described:
+        known = self._described.get(id(template))
+        if known is not None:
+            return known
         if not template.HasField("container"):
             raise errors.UserError(
                 f"task {template.id.name!r} of type {template.type!r} has no container to run: "
                 "its executor must not use the launcher"
             )
         container = template.container
-        return ports.Job(
-            id=attempt,
-            name=name,
-            args=(*container.command, *container.args),
-            code_digest=self._execution.code_digest,
-            environment={pair.key: pair.value for pair in container.env} | _environment(attempt, template),
-            cpu_slots=settings.cpu_slots,
+        args = (*container.command, *container.args)
+        own = {pair.key: pair.value for pair in container.env}
+        made = _Described(
+            args=args,
+            entrypoint=_entrypoint(args),
+            environment=own | _environment(self._execution.id, template),
             memory_bytes=_memory_limit(container.resources),
-            data_dir=paths.data_dir,
-            raw_output_prefix=paths.raw_output_prefix,
         )
-
-
-def launched(job: ports.Job, launch: Launch, inputs: Callable[[], bytes], paths: AttemptPaths) -> ports.Job:
-    """The job as it is to be run: with inputs, with what the executor changes, placeholders replaced.
-
-    Args:
-        job: As described by the template.
-        launch: What the executor changes.
-        inputs: The node's inputs, serialized; asked for only if the executor gave none.
-        paths: Where the attempt's files are.
-    """
-    content = inputs() if launch.inputs is None else launch.inputs.SerializeToString(deterministic=True)
-    described = launch.args or job.args
-    entrypoint = _entrypoint(described)
-    args = () if entrypoint else _replaced(described, paths, job, content)
-    return ports.Job(
-        id=job.id,
-        name=job.name,
-        args=args,
-        entrypoint=entrypoint,
-        code_digest=job.code_digest,
-        inputs=content,
-        environment=job.environment | dict(launch.environment),
-        cpu_slots=job.cpu_slots,
-        memory_bytes=job.memory_bytes,
-        data_dir=job.data_dir,
-        raw_output_prefix=job.raw_output_prefix,
-    )
+        self._described[id(template)] = made
+        return made
 
 
 def _entrypoint(args: tuple[str, ...]) -> tuple[str, str] | None:
@@ -100,7 +127,7 @@ def _entrypoint(args: tuple[str, ...]) -> tuple[str, str] | None:
     return module, name
 
 
-def _replaced(args: tuple[str, ...], paths: AttemptPaths, job: ports.Job, content: bytes) -> tuple[str, ...]:
+def _replaced(args: tuple[str, ...], place: JobPlace, content: bytes) -> tuple[str, ...]:
     """A command with its placeholders replaced; an unknown one stays, as the command may mean it."""
     literals = LiteralMap.FromString(content)
 
@@ -109,20 +136,20 @@ def _replaced(args: tuple[str, ...], paths: AttemptPaths, job: ports.Job, conten
         if name and family.lower() == "inputs" and name in literals.literals:
             return _text(types.literal_to_json(literals.literals[name]))
         known = _KNOWN.get(found[1].lower())
-        return found[0] if known is None else known(paths, job)
+        return found[0] if known is None else known(place)
 
     return tuple(_PLACEHOLDER.sub(text_of, argument) for argument in args)
 
 
-_KNOWN: dict[str, Callable[[AttemptPaths, ports.Job], str]] = {
-    "input": lambda paths, _job: str(paths.inputs_file),
-    "inputprefix": lambda paths, _job: str(paths.data_dir),
-    "outputprefix": lambda paths, _job: str(paths.data_dir),
-    "rawoutputdataprefix": lambda paths, _job: paths.raw_output_prefix,
-    "perretryuniquekey": lambda _paths, job: job.name,
-    "namespace": lambda _paths, job: f"{job.id.execution.project}-{job.id.execution.domain}",
-    "checkpointoutputprefix": lambda paths, _job: f"{paths.raw_output_prefix}/_flytecheckpoints",
-    "prevcheckpointprefix": lambda _paths, _job: '""',
+_KNOWN: dict[str, Callable[[JobPlace], str]] = {
+    "input": lambda place: str(place.paths.inputs_file),
+    "inputprefix": lambda place: str(place.paths.data_dir),
+    "outputprefix": lambda place: str(place.paths.data_dir),
+    "rawoutputdataprefix": lambda place: place.paths.raw_output_prefix,
+    "perretryuniquekey": lambda place: place.name,
+    "namespace": lambda place: f"{place.id.execution.project}-{place.id.execution.domain}",
+    "checkpointoutputprefix": lambda place: f"{place.paths.raw_output_prefix}/_flytecheckpoints",
+    "prevcheckpointprefix": lambda _place: '""',
 }
 
 
@@ -133,8 +160,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _environment(attempt: AttemptId, template: TaskTemplate) -> dict[str, str]:
-    execution = attempt.execution
+def _environment(execution: ExecutionId, template: TaskTemplate) -> dict[str, str]:
     return {
         "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
         "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
@@ -143,9 +169,6 @@ def _environment(attempt: AttemptId, template: TaskTemplate) -> dict[str, str]:
         "FLYTE_INTERNAL_TASK_DOMAIN": template.id.domain,
         "FLYTE_INTERNAL_TASK_NAME": template.id.name,
         "FLYTE_INTERNAL_TASK_VERSION": template.id.version,
-        "FLYTE_ATTEMPT_NUMBER": str(attempt.attempt),
-        # Flyte has no variable for the node.
-        "ELEVON_NODE_ID": attempt.node_id,
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.identities import ExecutionId
 
 
 class AttemptPaths(msgspec.Struct, frozen=True):
@@ -37,18 +37,6 @@ class AttemptPaths(msgspec.Struct, frozen=True):
         return f"{self.data_dir}/raw"
 
 
-def attempt_paths(data_dir: Path, attempt: AttemptId) -> AttemptPaths:
-    """Where the files of an attempt are.
-
-    Args:
-        data_dir: Data directory of the home.
-        attempt: Whose files.
-    """
-    return AttemptPaths(
-        Path(f"{execution_dir(data_dir, attempt.execution)}/{attempt.node_id}/{attempt.attempt}")
-    )
-
-
 def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:
     """Where the files of all attempts of an execution are.
 
@@ -57,3 +45,14 @@ def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:
         execution: Whose files.
     """
     return data_dir / f"{execution.project}-{execution.domain}-{execution.name}"
+
+
+def attempt_paths(execution_dir: Path, node_id: str, attempt: int) -> AttemptPaths:
+    """Where the files of an attempt are.
+
+    Args:
+        execution_dir: Of its execution.
+        node_id: Unique id of its node.
+        attempt: Its index.
+    """
+    return AttemptPaths(Path(f"{execution_dir}/{node_id}/{attempt}"))

@@ -5,7 +5,6 @@ was forgotten or killed. It must never know how a job runs: `pools` and `command
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -68,14 +67,20 @@ class _Entry:
     async def wait_end(self, grace: timedelta) -> None:
         """Return when the job has ended, or after `grace`."""
         if self.result is None and grace > timedelta(0):
-            waiter = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
             self.waiters.add(waiter)
+            alarm = loop.call_later(grace.total_seconds(), _ring, waiter)
             try:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(grace.total_seconds()):
-                        await waiter
+                await waiter
             finally:
+                alarm.cancel()
                 self.waiters.discard(waiter)
+
+
+def _ring(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class LocalLauncher:
