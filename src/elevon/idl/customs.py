@@ -22,9 +22,19 @@ _OWN_JSON = "google.protobuf."
 
 
 def pack(message: Message) -> Struct:
-    """The message as a struct: fields in lowerCamelCase, 64-bit integers as text, bytes as base64."""
+    """The message as a struct: fields in lowerCamelCase, 64-bit integers as text, bytes as base64.
+
+    Raises:
+        UserError: The JSON form of the message is no object, as that of a Duration.
+    """
+    fields: object = json_format.MessageToDict(message)
+    if not isinstance(fields, dict):
+        raise UserError(
+            f"{message.DESCRIPTOR.full_name} can't be the message of a task, its JSON form is no object: "
+            "make it a field of a message of your own"
+        )
     made = Struct()
-    made.update(json_format.MessageToDict(message))
+    made.update(fields)
     return made
 
 

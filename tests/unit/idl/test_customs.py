@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from elevon.errors import UserError
 from elevon.idl import customs, literals
@@ -102,3 +103,8 @@ def test_fields_that_exclude_each_other_are_refused():
 
 def test_an_empty_struct_is_the_empty_message():
     assert customs.unpack(Struct(), Resources) == Resources()
+
+
+def test_a_message_whose_json_is_no_object_is_refused() -> None:
+    with pytest.raises(UserError, match="google.protobuf.Duration can't be the message of a task"):
+        customs.pack(Duration(seconds=1))
