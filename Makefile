@@ -54,7 +54,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --no-config --universal --python-v
 	--no-header --no-annotate --no-emit-index-url
 
 lock: $(READY) ## pin the newest versions that fit pyproject.toml
-	$(COMPILE) pyproject.toml --extra pydantic --group dev --output-file requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra cloudpickle --group dev --output-file requirements/dev.lock
 	$(COMPILE) --group pyproject.toml:proto --output-file requirements/proto.lock
 	$(COMPILE) requirements/flytekit.in --output-file requirements/flytekit.lock
 

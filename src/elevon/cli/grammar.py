@@ -1,7 +1,7 @@
 """What can be typed after `elevon`: the commands, the options that they share, and how both are parsed.
 
 argparse does the parsing, because it starts in a fraction of the time of what is nicer
-(docs/adr/0003-argparse.md). This module must import nothing that is slow: it is all that `elevon --help` loads.
+(docs/adr/0004-argparse.md). This module must import nothing that is slow: it is all that `elevon --help` loads.
 """
 
 import argparse
