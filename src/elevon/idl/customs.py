@@ -27,14 +27,14 @@ def pack(message: Message) -> Struct:
     Raises:
         UserError: The JSON form of the message is no object, as that of a Duration.
     """
-    fields: object = json_format.MessageToDict(message)
+    fields = cast("object", json_format.MessageToDict(message))  # typed as a dict, which a Duration's is not
     if not isinstance(fields, dict):
         raise UserError(
             f"{message.DESCRIPTOR.full_name} can't be the message of a task, its JSON form is no object: "
             "make it a field of a message of your own"
         )
     made = Struct()
-    made.update(fields)
+    made.update(cast("dict[str, Any]", fields))
     return made
 
 
