@@ -7,7 +7,7 @@ carries out nothing more: its memory is worthless, and the store is right.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from elevon import errors, ports
@@ -55,6 +55,7 @@ class Driver:
         self._timers = Timers(services.clock, self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
         self._calls: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
 
     @property
     def execution(self) -> ExecutionRecord:
@@ -91,6 +92,8 @@ class Driver:
             while not is_ended and not self._is_suspended:
                 await self._has_news.wait()
                 self._has_news.clear()
+                if self._fault is not None:
+                    raise self._fault
                 changes, todo = self._step_all()
                 if changes:
                     await self._commit(changes)
@@ -166,10 +169,17 @@ class Driver:
         failpoints.hit(f"driver.after_{command.call}")
         self.post(event)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._settle)
+
+    def _settle(self, task: asyncio.Task[None]) -> None:
+        """Whatever a call raises is an event; what escapes all the same is a bug, and ends the driver with it."""
+        self._calls.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._fault = task.exception()
+            self._has_news.set()
 
     async def _close(self) -> None:
         """Leave nothing behind in this process: no calls, timers or places."""
