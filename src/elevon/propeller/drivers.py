@@ -77,6 +77,15 @@ class Driver:
         self._is_suspended = True
         self._has_news.set()
 
+    def fence(self) -> None:
+        """End, because another engine has the lease; without it nothing can be committed any more."""
+        name = self.lease.execution.name
+        self._fault = errors.ConflictError(
+            f"execution {name} was taken over by another engine, because this one had stopped for too long: "
+            f"watch it with `elevon show {name}`"
+        )
+        self._has_news.set()
+
     async def run(self, observe: Observer) -> None:
         """Go on until the execution is terminal or suspended.
 

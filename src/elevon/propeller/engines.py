@@ -22,6 +22,7 @@ from elevon.records.leases import Lease
 
 logger = logging.getLogger(__name__)
 _KEPT_GRAPHS = 64
+_TAKEOVER_POLL_S = 0.02
 
 
 class Engine:
@@ -96,15 +97,20 @@ class Engine:
                 await self._services.store.release_lease(lease)
 
     async def _acquire(self, execution: ExecutionId) -> Lease:
-        now = self._services.clock.now()
-        store = self._services.store
-        lease = await store.acquire_lease(execution, self.id, now + self._services.lease_time, now)
-        if lease is None:
-            raise errors.ConflictError(
-                f"execution {execution.name} is being driven by another engine: "
-                f"watch it with `elevon show {execution.name}`, or end it with `elevon abort {execution.name}`"
-            )
-        return lease
+        """Take it over; an owner that was killed counts as alive until the last of its processes is gone."""
+        services = self._services
+        deadline = services.clock.monotonic() + services.takeover_patience.total_seconds()
+        while True:
+            now = services.clock.now()
+            lease = await services.store.acquire_lease(execution, self.id, now + services.lease_time, now)
+            if lease is not None:
+                return lease
+            if services.clock.monotonic() >= deadline:
+                raise errors.ConflictError(
+                    f"execution {execution.name} is being driven by another engine: "
+                    f"watch it with `elevon show {execution.name}`, or end it with `elevon abort {execution.name}`"
+                )
+            await services.clock.sleep(_TAKEOVER_POLL_S)
 
     async def _load(self, lease: Lease) -> Driver:
         stored = await self._services.store.load_execution(lease.execution)
@@ -121,11 +127,15 @@ class Engine:
             callback(execution, changes)
 
     async def _renew(self) -> None:
-        """Keep the leases; a driver whose lease was taken over ends at its next commit, by the fencing number."""
+        """Keep the leases; a driver that has lost its own ends, if not by the fencing number of a commit before."""
         lease_time = self._services.lease_time
         while True:
             await self._services.clock.sleep(lease_time.total_seconds() / 3)
-            await self._services.store.renew_leases(self.id, self._services.clock.now() + lease_time)
+            drivers = list(self._drivers.values())
+            kept = await self._services.store.renew_leases(self.id, self._services.clock.now() + lease_time)
+            for driver in drivers:
+                if driver.lease.execution not in {lease.execution for lease in kept}:
+                    driver.fence()
 
     async def _obey(self) -> None:
         """Look for what other processes ask of the executions that this engine drives."""

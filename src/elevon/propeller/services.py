@@ -21,6 +21,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         data_dir: Below it are the files of attempts.
         backoff: Patience with calls that raise.
         lease_time: How long a lease lasts; renewed three times within.
+        takeover_patience: How long to wait for the end of whoever drives an execution that is to be taken over.
         request_interval: How often other processes' requests are looked for.
     """
 
@@ -31,4 +32,5 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)
+    takeover_patience: timedelta = timedelta(seconds=2)
     request_interval: timedelta = timedelta(milliseconds=250)

@@ -79,4 +79,4 @@ def patient() -> int:
 
 @workflow
 def chosen() -> int:
-    return if_(job() == 1, lambda: fed(x=7)).else_(lambda: other())
+    return if_(job() == 1, lambda: fed(x=7)).else_(other)

@@ -30,6 +30,8 @@ class State(msgspec.Struct, frozen=True):
     """What a scripted executor keeps."""
 
     value: int = 0
+    text: str = ""
+    ratio: float = 0.0
 
 
 class Call(NamedTuple):
@@ -42,7 +44,7 @@ class Call(NamedTuple):
     state: Any = None
 
 
-Step: TypeAlias = "TaskStatus[Any] | Exception | Callable[[TaskContext[Any]], Awaitable[Any]] | None"
+Step: TypeAlias = TaskStatus[Any] | Exception | Callable[[TaskContext[Any]], Awaitable[Any]] | None
 DONE: TaskStatus[Any] = TaskStatus.succeeded({"o0": literals.integer(1)})
 RUNNING: TaskStatus[Any] = TaskStatus.running(State(), check_after=SOON)
 
@@ -85,7 +87,9 @@ class Scripted(Executor[None, State]):
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, Exception):
             raise step
-        return await step(ctx) if callable(step) else step
+        if step is None or isinstance(step, TaskStatus):
+            return step
+        return await step(ctx)
 
 
 class Flag:
@@ -94,7 +98,7 @@ class Flag:
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    async def hang(self, _ctx: object) -> TaskStatus[Any]:
+    async def hang(self, _ctx: object) -> Any:
         """A call that never answers."""
         self._event.set()
         await asyncio.Event().wait()
@@ -137,7 +141,9 @@ class World:
             await drive(embedded, execution)
             return await embedded.admin.get(execution)
 
-    async def resume(self, *executors: Executor[Any, Any], name: str = "x1", **settings: Any) -> ExecutionRecord:
+    async def resume(
+        self, *executors: Executor[Any, Any], name: str = "x1", **settings: Any
+    ) -> ExecutionRecord:
         """Go on with it in a new engine."""
         async with self.engine(*executors, **settings) as embedded:
             execution = identity(name)
@@ -200,11 +206,14 @@ async def is_parked(embedded: app.Embedded, node_id: str = "n0") -> bool:
     return bool(node.attempts) and node.attempts[-1].is_parked
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Return when something that was committed shows the condition."""
+async def until(embedded: app.Embedded, condition: Callable[[app.Embedded], Awaitable[bool]]) -> None:
+    """Return when what this engine has committed shows the condition."""
+    news = asyncio.Event()
+    embedded.engine.observe(lambda *_: news.set())
     async with asyncio.timeout(10):
-        while not await condition():
-            await asyncio.sleep(0.005)
+        while not await condition(embedded):
+            await news.wait()
+            news.clear()
 
 
 def outputs_of(record: ExecutionRecord) -> Mapping[str, int]:

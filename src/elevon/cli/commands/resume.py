@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from elevon import app
 from elevon.admin.executions import UNFINISHED, Admin
@@ -12,6 +14,8 @@ from elevon.cli import documents, drives, exits, grammar, invocations
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.sdk import sources
+
+_PATIENCE_S: Final = 2.0  # with an engine that was killed a moment ago
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +70,11 @@ async def _unfinished(admin: Admin, names: Sequence[str], invocation: Invocation
 
 async def _is_driven(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> bool:
     lease = await admin.owner(record.id)
-    is_driven = lease is not None and invocation.home.is_alive(lease.owner)
+    is_driven = (
+        lease is not None
+        and lease.expires_at > datetime.now(UTC)
+        and await asyncio.to_thread(invocation.home.is_alive, lease.owner, _PATIENCE_S)
+    )
     if is_driven:
         print(f"execution {record.id.name} is being driven by another process", file=sys.stderr)
     return is_driven

@@ -1,0 +1,134 @@
+"""`ctx.once` through the real engine: an effect is carried out at most once, knowingly."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from elevon.plugin import TaskContext, TaskStatus
+from elevon.records.phases import ExecutionPhase
+from tests.integration.engine import flows
+from tests.integration.engine.worlds import (
+    DONE,
+    RUNNING,
+    Flag,
+    Scripted,
+    State,
+    World,
+    attempt,
+    driving,
+    is_parked,
+    until,
+)
+
+Step = Callable[[TaskContext[State]], Awaitable[TaskStatus[Any]]]
+
+
+class Service:
+    """Something outside the engine: it counts what is asked of it."""
+
+    def __init__(self) -> None:
+        self.submitted: list[str] = []
+        self.sought: list[str] = []
+
+    async def submit(self, token: str) -> str:
+        self.submitted.append(token)
+        return f"job of {token}"
+
+    async def find(self, token: str) -> str | None:
+        self.sought.append(token)
+        return f"job of {token}" if token in self.submitted else None
+
+    async def submit_and_raise(self, token: str) -> str:
+        await self.submit(token)
+        raise ConnectionError("the answer was lost")
+
+    async def raise_only(self, token: str) -> str:
+        raise ConnectionError(f"never arrived: {token}")
+
+
+def once(submit: Any, find: Any = None, then: Any = RUNNING) -> Step:
+    """A step that does one thing once."""
+
+    async def step(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        await ctx.once("submit", submit, find)
+        return then if isinstance(then, TaskStatus) else await then(ctx)
+
+    return step
+
+
+async def test_committed_key_never_runs_again(world: World) -> None:
+    service, flag = Service(), Flag()
+    step = once(service.submit, then=flag.hang)
+    await world.crash(flows.single, Scripted(start=[step]), flag.reached())
+    again = Scripted(start=[once(service.submit)], check=[once(service.submit, then=DONE)])
+    assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
+    assert len(service.submitted) == 1
+
+
+async def test_intent_without_a_result_is_looked_up_under_the_same_token(world: World) -> None:
+    service, flag = Service(), Flag()
+
+    async def submit_and_hang(token: str) -> str:
+        await service.submit(token)
+        await flag.hang(token)
+        return token
+
+    await world.crash(flows.single, Scripted(start=[once(submit_and_hang)]), flag.reached())
+    again = Scripted(start=[once(service.submit, service.find)])
+    assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
+    assert service.sought == service.submitted
+    assert len(service.submitted) == 1
+
+
+async def test_effect_that_surely_did_not_happen_is_carried_out(world: World) -> None:
+    service = Service()
+    executor = Scripted(start=[once(service.raise_only), once(service.submit, service.find)])
+    assert (await world.run(flows.single, executor)).phase is ExecutionPhase.SUCCEEDED
+    assert service.sought == service.submitted
+    assert len(service.submitted) == 1
+
+
+async def test_effect_whose_answer_was_lost_is_found_again(world: World) -> None:
+    service = Service()
+    executor = Scripted(check=[once(service.submit_and_raise), once(service.submit, service.find, DONE)])
+    assert (await world.run(flows.single, executor)).phase is ExecutionPhase.SUCCEEDED
+    assert len(service.submitted) == 1
+
+
+async def test_intent_without_a_result_and_without_find_waits_for_help(world: World) -> None:
+    service = Service()
+    executor = Scripted(start=[once(service.submit_and_raise)])
+    async with world.engine(executor) as embedded:
+        execution = await world.create(embedded, flows.single)
+        async with driving(embedded, execution):
+            await until(embedded, is_parked)
+        record = await attempt(embedded)
+        assert "once('submit') may already have happened under the token" in record.reason
+        assert service.submitted[0] in record.reason
+    mended = Scripted(start=[once(service.submit, service.find)])
+    assert (await world.resume(mended)).phase is ExecutionPhase.SUCCEEDED
+    assert len(service.submitted) == 1
+
+
+async def test_each_attempt_has_tokens_of_its_own(world: World) -> None:
+    service = Service()
+    failing = once(service.submit, then=TaskStatus.retryable_failure("the job failed"))
+    executor = Scripted(start=[failing, once(service.submit)])
+    assert (await world.run(flows.stubborn, executor)).phase is ExecutionPhase.SUCCEEDED
+    assert len(set(service.submitted)) == 2
+
+
+async def test_kill_sees_effects_that_no_committed_state_tells_of(world: World) -> None:
+    service = Service()
+    seen: list[dict[str, bool]] = []
+
+    async def kill(ctx: TaskContext[State]) -> None:
+        assert ctx.custom_state is None
+        seen.append({key: intent.is_done for key, intent in ctx.intents.items()})
+
+    executor = Scripted(start=[once(service.submit, then=_raising)], kill=[kill])
+    assert (await world.run(flows.single, executor)).phase is ExecutionPhase.FAILED
+    assert seen == [{"submit": True}]
+
+
+async def _raising(_ctx: object) -> TaskStatus[Any]:
+    raise RuntimeError("after the effect")

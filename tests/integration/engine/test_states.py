@@ -1,0 +1,145 @@
+"""Custom states and task types that an engine can't use: refused, or waited for, never guessed at."""
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from elevon.plugin import ExecutorProperties, TaskStatus
+from elevon.records.phases import AttemptPhase, ExecutionPhase
+from tests.integration.engine import flows
+from tests.integration.engine.worlds import (
+    DONE,
+    RUNNING,
+    Flag,
+    Scripted,
+    State,
+    World,
+    attempt,
+    driving,
+    is_parked,
+    until,
+)
+
+
+class Newer(Scripted):
+    state_version: ClassVar[int] = 2
+
+
+class Migrating(Newer):
+    def migrate(self, old_version: int, raw: Any) -> Any:
+        return {"value": raw.get("value", 0) + 100 * old_version}
+
+
+class Late(Scripted):
+    """Scripted, and can't be initialized."""
+
+    async def initialize(self, setup: object) -> None:
+        raise ConnectionError("the service is not reachable")
+
+
+class Other(Scripted):
+    id: ClassVar[str] = "other"
+    task_types: ClassVar[tuple[str, ...]] = ("other",)
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=timedelta(milliseconds=10)
+    )
+
+
+async def refused(world: World, executor: Scripted) -> str:
+    """Why an execution failed."""
+    record = await world.run(flows.single, executor)
+    assert record.phase is ExecutionPhase.FAILED
+    assert record.failure is not None
+    assert executor.kinds()[-2:] == ["kill", "finalize"]
+    return record.failure.message
+
+
+async def test_state_that_does_not_survive_its_codec_is_refused_with_the_path(world: World) -> None:
+    message = await refused(world, Scripted(start=[TaskStatus.running(State(ratio=float("nan")))]))
+    assert "executor 'scripted' returned a state that can't be kept" in message
+    assert "ratio" in message
+
+
+async def test_state_of_another_type_is_refused(world: World) -> None:
+    message = await refused(world, Scripted(start=[TaskStatus.running({"value": "text"})]))
+    assert "executor 'scripted' returned a state that can't be kept" in message
+
+
+async def test_state_beyond_its_limit_is_refused_with_both_sizes(world: World) -> None:
+    message = await refused(world, Scripted(start=[TaskStatus.running(State(text="x" * 256 * 1024))]))
+    assert "exceeds the limit of 262144" in message
+
+
+async def test_state_that_is_refused_in_a_check_ends_in_a_kill_with_the_last_state(world: World) -> None:
+    executor = Scripted(check=[TaskStatus.running({"value": "text"})])
+    await refused(world, executor)
+    assert next(call.state for call in executor.calls if call.kind == "kill") == State(0)
+
+
+async def test_state_of_a_newer_release_waits_and_goes_on_with_that_release(world: World) -> None:
+    flag = Flag()
+    await world.crash(flows.single, Newer(check=[flag.hang]), flag.reached())
+    old = Scripted()
+    async with world.engine(old) as embedded:
+        async with driving(embedded, (await embedded.admin.find("x1")).id):
+            await until(embedded, is_parked)
+        record = await attempt(embedded)
+    assert "version 2" in record.reason
+    assert record.phase is AttemptPhase.RUNNING
+    assert "kill" not in old.kinds()
+    assert (await world.resume(Newer())).phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_state_of_an_older_release_is_migrated(world: World) -> None:
+    flag = Flag()
+    await world.crash(
+        flows.single, Scripted(start=[TaskStatus.running(State(7))], check=[flag.hang]), flag.reached()
+    )
+    migrating = Migrating()
+    assert (await world.resume(migrating)).phase is ExecutionPhase.SUCCEEDED
+    assert migrating.calls[0].state == State(107)
+
+
+async def test_state_that_has_no_migration_waits(world: World) -> None:
+    flag = Flag()
+    await world.crash(flows.single, Scripted(check=[flag.hang]), flag.reached())
+    async with world.engine(Newer()) as embedded:
+        async with driving(embedded, (await embedded.admin.find("x1")).id):
+            await until(embedded, is_parked)
+        assert "migration" in (await attempt(embedded)).reason
+
+
+async def test_attempt_whose_type_has_gone_missing_waits_and_goes_on_when_it_is_back(world: World) -> None:
+    flag = Flag()
+    await world.crash(flows.single, Scripted(check=[flag.hang]), flag.reached())
+    async with world.engine() as embedded:
+        async with driving(embedded, (await embedded.admin.find("x1")).id):
+            await until(embedded, is_parked)
+        assert "no executor is registered for the task type 'scripted'" in (await attempt(embedded)).reason
+    assert (await world.resume(Scripted())).phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_node_whose_type_is_missing_waits_while_the_others_run(world: World) -> None:
+    here = Scripted(start=[DONE])
+    async with world.engine(here) as embedded:
+        execution = await world.create(embedded, flows.mixed)
+        async with driving(embedded, execution):
+            await until(embedded, lambda engine: is_parked(engine, "n1"))
+            await until(embedded, lambda engine: is_over(engine, "n2"))
+    there = Other()
+    assert (await world.resume(Scripted(), there)).phase is ExecutionPhase.SUCCEEDED
+    assert there.kinds() == ["start", "check", "finalize"]
+
+
+async def test_type_whose_executor_can_not_be_initialized_waits_and_says_why(world: World) -> None:
+    async with world.engine(Late()) as embedded:
+        execution = await world.create(embedded, flows.single)
+        async with driving(embedded, execution):
+            await until(embedded, is_parked)
+        assert "the service is not reachable" in (await attempt(embedded)).reason
+    assert (await world.resume(Scripted(start=[RUNNING]))).phase is ExecutionPhase.SUCCEEDED
+
+
+async def is_over(embedded: Any, node_id: str) -> bool:
+    view = await embedded.admin.view((await embedded.admin.find("x1")).id)
+    (node,) = [node for node in view.walk() if node.id == node_id]
+    return node.record is not None and node.record.phase.is_terminal
