@@ -20,6 +20,7 @@ from elevon.tasktypes.sleep.task import Sleep
 # The first halves of the time zones that airports of scheduled flights are in, but for three near the poles.
 REGIONS = ("Africa", "America", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 EARTH_RADIUS_KM = 6371.0
+NAME_WIDTH = 18
 KM_PER_DEGREE = EARTH_RADIUS_KM * math.pi / 180
 
 
@@ -126,10 +127,10 @@ def say_near(lonely: Lonely) -> list[str]:
 @task
 def write_report(surveys: list[Survey], lonely: Lonely, ways: list[str]) -> str:
     """What a reader wants to know."""
-    header = f"{'region':<10}{'airports':>9}     {'highest':<37}loneliest"
+    header = f"{'region':<10}{'airports':>9}{'highest':>10}{'':<21}{'loneliest':>10}"
     rows = [
-        f"{found.region:<10}{found.airport_count:>9,} "
-        f"{_cell(found.highest, f'{found.highest.height_m:,.0f} m'):<39}"
+        f"{found.region:<10}{found.airport_count:>9,}"
+        f"{_cell(found.highest, f'{found.highest.height_m:,.0f} m'):<31}"
         f"{_cell(found.loneliest.airport, f'{found.loneliest.distance_km:,.0f} km')}"
         for found in sorted(surveys, key=lambda found: -found.loneliest.distance_km)
     ]
@@ -224,4 +225,4 @@ def _place(airport: Airport) -> str:
 
 def _cell(airport: Airport, measure: str) -> str:
     name = airport.name.removesuffix(" Airport").removesuffix(" International")
-    return f"{measure:>8}  {name} ({airport.code})"
+    return f"{measure:>10}  {name if len(name) <= NAME_WIDTH else f'{name[: NAME_WIDTH - 1]}…'}"
