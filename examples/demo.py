@@ -26,7 +26,7 @@ IS_TERMINAL = sys.stderr.isatty()
 def main() -> int:
     """Run, kill, look, resume, report; returns the exit code."""
     shutil.rmtree(HOME, ignore_errors=True)
-    tell("A survey of the world's airports, as a workflow. The read fails at first and is repeated.")
+    tell("A survey of the world's airports. The read fails at first and is repeated.")
     engine = start("run", "--execution-id", EXECUTION, str(EXAMPLES / "airports.py"), "airports")
     done_before = wait_until_under_way(engine)
     engine.send_signal(signal.SIGKILL)
@@ -34,12 +34,10 @@ def main() -> int:
     draw("\x1b[?25h\n")  # the killed program could not give the cursor back
     show(f"kill -9 {engine.pid}")
 
-    tell(
-        f"The engine is dead, its workers are too. {len(done_before)} nodes had succeeded; what is durable is:"
-    )
+    tell(f"The engine is dead. {len(done_before)} nodes had succeeded, and that is on disk:")
     start("executions").wait()
 
-    tell("Go on. What had succeeded is not run again, and the pause remembers when it ends.")
+    tell("Go on. What had succeeded stays; the pause remembers when it ends.")
     code = start("resume", EXECUTION, stdout=subprocess.DEVNULL).wait()
     view = look()
     if code or view is None:
@@ -49,9 +47,7 @@ def main() -> int:
     if repeated:
         return fail(f"these nodes had succeeded and ran again: {', '.join(repeated)}")
 
-    tell(
-        f"{len(done_after)} nodes have succeeded; none of the {len(done_before)} from before the kill ran again."
-    )
+    tell(f"{len(done_after)} nodes succeeded; none of the {len(done_before)} from before the kill ran again.")
     print(f"\n{view['outputs']['o0']}", flush=True)
     tell(f"See for yourself: .venv/bin/elevon show {EXECUTION} --home {short(str(HOME))}")
     return 0
