@@ -6,6 +6,7 @@ being free, that both are gone. This module never looks at process ids, which ar
 file says. Not for network file systems.
 """
 
+import contextlib
 import fcntl
 import os
 import time
@@ -118,8 +119,9 @@ def remove_stale(directory: Path) -> list[Path]:
     removed: list[Path] = []
     for path in sorted(directory.glob("*.lock")):
         if not is_held(path):
-            path.unlink(missing_ok=True)
-            removed.append(path)
+            with contextlib.suppress(OSError):  # a stale lock harms nobody; who needs the directory says what is wrong
+                path.unlink(missing_ok=True)
+                removed.append(path)
     return removed
 
 
