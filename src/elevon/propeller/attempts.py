@@ -33,6 +33,11 @@ class AttemptIntents:
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
         self._records: dict[str, OnceRecord] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def turn(self, key: str) -> asyncio.Lock:
+        """Held by whoever deals with a key."""
+        return self._turns.setdefault(key, asyncio.Lock())
 
     def load(self, record: OnceRecord) -> None:
         """Take in what an earlier engine committed."""
@@ -47,7 +52,10 @@ class AttemptIntents:
         return dict(self._records)
 
     async def commit(self, record: OnceRecord) -> None:
-        """Make a record durable, then known."""
+        """Make a record durable, then known; both happen even if the call that waits for it is cancelled."""
+        await asyncio.shield(asyncio.ensure_future(self._keep(record)))
+
+    async def _keep(self, record: OnceRecord) -> None:
         await self._commit([record])
         self._records[record.key] = record
 

@@ -5,6 +5,7 @@ context (`plugin.bridges`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -30,6 +31,10 @@ class Intents(Protocol):
 
     def all(self) -> Mapping[str, OnceRecord]:
         """All records by key."""
+        ...
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        """Held by whoever deals with a key: an executor may ask for it twice at the same time."""
         ...
 
     async def commit(self, record: OnceRecord) -> None:
@@ -207,6 +212,15 @@ class EngineTaskContext:
         find: Callable[[str], Awaitable[R | None]] | None = None,
     ) -> R:
         """See `plugin.TaskContext.once`."""
+        async with self._around.intents.turn(key):
+            return await self._once(key, submit, find)
+
+    async def _once(
+        self,
+        key: str,
+        submit: Callable[[str], Awaitable[R]],
+        find: Callable[[str], Awaitable[R | None]] | None,
+    ) -> R:
         around = self._around
         known = around.intents.get(key)
         if known is not None and known.result is not None:

@@ -1,5 +1,6 @@
 """`ctx.once` through the real engine: an effect is carried out at most once, knowingly."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -107,6 +108,29 @@ async def test_intent_without_a_result_and_without_find_waits_for_help(world: Wo
     mended = Scripted(start=[once(service.submit, service.find)])
     assert (await world.resume(mended)).phase is ExecutionPhase.SUCCEEDED
     assert len(service.submitted) == 1
+
+
+async def test_key_that_is_asked_for_twice_at_the_same_time_runs_once(world: World) -> None:
+    service = Service()
+
+    async def both(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        one, other = await asyncio.gather(*(ctx.once("submit", service.submit) for _ in range(2)))
+        assert one == other
+        return DONE
+
+    assert (await world.run(flows.single, Scripted(check=[both]))).phase is ExecutionPhase.SUCCEEDED
+    assert len(service.submitted) == 1
+
+
+async def test_ten_keys_run_beside_each_other(world: World) -> None:
+    service = Service()
+
+    async def ten(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        await asyncio.gather(*(ctx.once(f"query {number}", service.submit) for number in range(10)))
+        return DONE
+
+    assert (await world.run(flows.single, Scripted(check=[ten]))).phase is ExecutionPhase.SUCCEEDED
+    assert len(set(service.submitted)) == 10
 
 
 async def test_each_attempt_has_tokens_of_its_own(world: World) -> None:
