@@ -19,6 +19,7 @@ from tests.storm import ledgers
 
 LATENCY_S = 0.02
 STEP_COUNT = 3
+"""So many checks see it running; with an input below zero all of them do."""
 
 
 def _service() -> Path:
@@ -59,7 +60,7 @@ class Kiln(Executor[None, State]):
 
     async def check_task_status(self, ctx: TaskContext[State]) -> TaskStatus[State]:
         state = msgspec.structs.replace(ctx.state, step=ctx.state.step + 1)
-        if state.step < STEP_COUNT:
+        if state.step < STEP_COUNT or state.value < 0:
             return TaskStatus.running(state, phase_version=state.step)
         await ctx.once("unload", create, find)
         return TaskStatus.succeeded({"o0": literals.integer(state.value + 1)}, state)
@@ -87,7 +88,7 @@ class Press(Executor[None, State]):
 
     async def check_task_status(self, ctx: TaskContext[State]) -> TaskStatus[State]:
         state = msgspec.structs.replace(ctx.state, step=ctx.state.step + 1)
-        if state.step < STEP_COUNT:
+        if state.step < STEP_COUNT or state.value < 0:
             return TaskStatus.running(state, phase_version=state.step)
         return TaskStatus.succeeded({"o0": literals.integer(-state.value)}, state)
 

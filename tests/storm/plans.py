@@ -29,6 +29,12 @@ FAILPOINTS = (
     "launcher.after_end",
 )
 HITS = (1, 2, 3, 5, 8, 12)
+DOOMED_FAILPOINTS = (
+    "driver.before_kill",
+    "driver.after_kill",
+    "driver.before_commit",
+    "driver.after_finalize",
+)
 
 
 class Strike(NamedTuple):
@@ -52,17 +58,20 @@ class Plan(NamedTuple):
     Attributes:
         name: How to ask for this round again.
         strikes: The first one hits `elevon run`, the others what is started to go on.
+        workflow: `storm`, which succeeds, or `doomed`, which fails and has much to end then.
     """
 
     name: str
     strikes: tuple[Strike, ...]
+    workflow: str = "storm"
 
 
 def of_seed(seed: int) -> Plan:
     """The round of a seed."""
     chance = random.Random(seed)
     count = chance.choices((1, 2, 3), (60, 30, 10))[0]
-    return Plan(f"seed {seed}", tuple(Strike(chance.uniform(0.0, LATEST)) for _ in range(count)))
+    strikes = tuple(Strike(chance.uniform(0.0, LATEST)) for _ in range(count))
+    return Plan(f"seed {seed}", strikes, chance.choices(("storm", "doomed"), (75, 25))[0])
 
 
 def of_failpoints() -> list[Plan]:
@@ -72,4 +81,8 @@ def of_failpoints() -> list[Plan]:
         for place, hit in enumerate(HITS):
             strikes = [Strike(failpoint=f"{name}:{hit}"), Strike(failpoint=f"{name}:1")]
             plans.append(Plan(f"failpoint {name}:{hit}", tuple(strikes[: 1 + place % 2])))
+    for name in DOOMED_FAILPOINTS:
+        for hit in HITS:
+            strike = Strike(failpoint=f"{name}:{hit}")
+            plans.append(Plan(f"doomed failpoint {name}:{hit}", (strike,), "doomed"))
     return plans

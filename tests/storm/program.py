@@ -1,10 +1,10 @@
-"""The workflow of the storm: all kinds of nodes, all shipped task types, two custom ones, a retry."""
+"""The workflows of the storm: `storm` has all kinds of nodes and task types, and a retry; `doomed` fails."""
 
 import time
 from datetime import timedelta
 from typing import Any
 
-from elevon import Task, current_context, if_, task, workflow
+from elevon import NonRecoverable, Task, current_context, if_, task, workflow
 from elevon.tasktypes.container.task import ContainerTask
 from elevon.tasktypes.echo.task import Echo
 from elevon.tasktypes.sleep.task import Sleep
@@ -12,6 +12,7 @@ from tests.storm import ledgers
 
 same = Echo("same", {"x": int})
 nap = Sleep("nap", timedelta(seconds=0.5))
+hibernate = Sleep("hibernate", timedelta(hours=1))
 bake: Task[..., Any] = Task("bake", task_type="kiln", inputs={"x": int}, outputs={"o0": int})
 squeeze: Task[..., Any] = Task("squeeze", task_type="press", inputs={"x": int}, outputs={"o0": int})
 shell = ContainerTask(
@@ -56,6 +57,18 @@ def total(ledger: str, values: list[int]) -> int:
     return sum(values)
 
 
+@task
+def toil(ledger: str) -> int:
+    noted(ledger, 3600.0)
+    return 0
+
+
+@task
+def spoil(ledger: str) -> int:
+    noted(ledger, 0.2)
+    raise NonRecoverable("the batch is spoilt")
+
+
 @workflow
 def inner(ledger: str, x: int) -> int:
     first = work(ledger=ledger, x=x, seconds=0.05)
@@ -74,3 +87,13 @@ def storm(ledger: str) -> tuple[int, int, int]:
     )
     pressed = squeeze(x=squares[2])
     return total(ledger=ledger, values=squares), total(ledger=ledger, values=[chosen, deep]), pressed
+
+
+@workflow
+def doomed(ledger: str) -> int:
+    """One task fails while the others run for ever."""
+    hibernate()
+    bake(x=-1)
+    squeeze(x=-1)
+    toil(ledger=ledger)
+    return spoil(ledger=ledger)

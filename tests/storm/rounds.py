@@ -84,7 +84,7 @@ class Round:
             if ended is not None and ended.code == -signal.SIGKILL:
                 self.kills.append(self.look())
                 continue
-            if ended is not None and ended.code != 0:
+            if ended is not None and ended.code != (0 if self.plan.workflow == "storm" else 1):
                 said = f"{ended.stderr.strip()} {ended.stdout.strip()}"
                 self.complaints.append(f"the last process ended with {ended.code}: {said}")
             elif not self.kills and any(one.failpoint.endswith(":1") for one in self.plan.strikes[:1]):
@@ -107,7 +107,7 @@ class Round:
                 "--execution-id",
                 NAME,
                 str(PROGRAM),
-                "storm",
+                self.plan.workflow,
                 "--ledger",
                 str(self.ledger),
             ]
