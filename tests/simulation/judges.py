@@ -146,8 +146,19 @@ class Judge:
         if not isinstance(taken, Step):
             return None
         _expect(row.taken == taken.id, f"{node_id} took {row.taken} instead of {taken.id}")
+        for other in step.all_arms():
+            if other.id != taken.id:
+                self._judge_skipped(_join(node_id, other.id))
         arm = self._nodes.get(_join(node_id, taken.id))
         return self._judge_step(taken, node_id, arm, values, stopped_at)
+
+    def _judge_skipped(self, node_id: str) -> None:
+        """An arm that was not taken says so, and nothing else ever happened to it."""
+        row = self._nodes.get(node_id)
+        _expect(
+            row is not None and row.phase is NodePhase.SKIPPED, f"{node_id} was not taken and does not say so"
+        )
+        self._judged.add(node_id)
 
     def _judge_attempts(self, records: list[AttemptRecord]) -> None:
         """One task node's attempts: their number, what each spent, and what is left of them outside."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from elevon import errors
-from elevon.compiler import binding_types, quantities
+from elevon.compiler import binding_types
 from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.compiler.templates import Key, key_of
 from elevon.idl.messages import (
@@ -23,6 +23,7 @@ from elevon.idl.messages import (
     WorkflowMetadata,
     WorkflowTemplate,
 )
+from elevon.primitives import quantities
 
 START_NODE_ID = "start-node"
 END_NODE_ID = "end-node"

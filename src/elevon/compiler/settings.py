@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, cast
 
 from elevon import errors
-from elevon.compiler import indexing, quantities
+from elevon.compiler import indexing
 from elevon.compiler.problems import Code, Place, Report
 from elevon.idl.messages import Duration, Node, Resources, TaskTemplate
-from elevon.primitives import suggestions
+from elevon.primitives import quantities, suggestions
 
 NODE_ID = re.compile(r"\w[\w-]{0,254}")
 MAX_NAME_LENGTH = 255
@@ -47,11 +47,12 @@ def check_task(report: Report, task: TaskTemplate, known_types: Container[str] |
     elif known_types is not None and task.type not in known_types:
         ending = ""
         if isinstance(known_types, Iterable):
-            ending = ": " + suggestions.hint(task.type, cast(Iterable[Any], known_types))
+            ending = "; " + suggestions.hint(task.type, cast(Iterable[Any], known_types))
         report.add(
             Code.UNKNOWN_TASK_TYPE,
             place,
-            f"no executor is registered for the task type {task.type!r}{ending}",
+            f"no executor is registered for the task type {task.type!r}: install the package that has it, or name it "
+            f"by --tasktype MODULE:CLASS{ending}",
         )
     if task.metadata.discoverable:
         report.add(Code.UNSUPPORTED, place, "its outputs can't be cached yet: leave out cache")

@@ -119,7 +119,9 @@ def remove_stale(directory: Path) -> list[Path]:
     removed: list[Path] = []
     for path in sorted(directory.glob("*.lock")):
         if not is_held(path):
-            with contextlib.suppress(OSError):  # a stale lock harms nobody; who needs the directory says what is wrong
+            with contextlib.suppress(
+                OSError
+            ):  # a stale lock harms nobody; who needs the directory says what is wrong
                 path.unlink(missing_ok=True)
                 removed.append(path)
     return removed

@@ -11,9 +11,9 @@ from typing import Any, cast
 import msgspec
 
 from elevon import errors, ports
-from elevon.compiler import quantities
 from elevon.idl.messages import LiteralMap, Resources, TaskTemplate
 from elevon.plugin.contexts import Launch
+from elevon.primitives import quantities
 from elevon.propeller.layouts import AttemptPaths
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId

@@ -1,48 +1,22 @@
 """What a task asks of the machine it runs on, checked when it is written down.
 
-It owns the Kubernetes quantity syntax, so that `mem="1GB"` fails in the user's editor and not on a cluster. It must
+It exists so that `mem="1GB"` fails where it is written and not on a cluster. It must
 never know how resources are granted: that is the launcher's matter.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from elevon import errors
 from elevon.idl import messages
+from elevon.primitives import quantities
 
-_QUANTITY = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
-_FACTORS = {
-    "n": 1e-9,
-    "u": 1e-6,
-    "m": 1e-3,
-    "k": 1e3,
-    **{letter: 1e3**power for power, letter in enumerate("MGTPE", start=2)},
-    **{f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", start=1)},
-}
 _NAMES = {
     "cpu": messages.Resources.CPU,
     "mem": messages.Resources.MEMORY,
     "gpu": messages.Resources.GPU,
     "ephemeral_storage": messages.Resources.EPHEMERAL_STORAGE,
 }
-
-
-def quantity(text: str) -> float:
-    """The number that a Kubernetes quantity such as `500m` or `1.5Gi` stands for, in cores, bytes or devices.
-
-    Raises:
-        UserError: It is no quantity.
-    """
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        raise errors.UserError(
-            f"{text!r} is no quantity: write it as Kubernetes does, like '2', '500m' or '1.5Gi'"
-        )
-    suffix = match["suffix"] or ""
-    if suffix[:1] in ("e", "E") and len(suffix) > 1 and suffix != "Ei":
-        return float(match["number"] + suffix)
-    return float(match["number"]) * _FACTORS.get(suffix, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +41,7 @@ class Resources:
     def __post_init__(self) -> None:
         for name, value in self.items():
             try:
-                quantity(value)
+                quantities.parse(value)
             except errors.UserError as error:
                 raise errors.UserError(f"Resources({name}={value!r}): {error}") from None
 
@@ -87,7 +61,7 @@ def check_limits(requests: Resources, limits: Resources) -> None:
     """
     ceilings = dict(limits.items())
     for name, value in requests.items():
-        if name in ceilings and quantity(value) > quantity(ceilings[name]):
+        if name in ceilings and quantities.parse(value) > quantities.parse(ceilings[name]):
             raise errors.UserError(
                 f"requests.{name}={value} exceeds limits.{name}={ceilings[name]}: raise the limit"
             )

@@ -72,10 +72,12 @@ def result_of(message: str, exit_code: int, last_output: str) -> ports.JobResult
     """
     is_killed = exit_code == -signal.SIGKILL
     advice = "; the machine may have run out of memory" if is_killed else ""
-    output = f"; its last output on stderr:\n{last_output}" if last_output else ""
+    last_line = last_output.rstrip().rpartition("\n")[2]
+    said = f": {last_line}" if last_line else ""
+    output = f"\nits last output on stderr:\n{last_output}" if "\n" in last_output.rstrip() else ""
     failure = Failure(
         code="SYSTEM:ProcessKilled" if is_killed else "USER:ProcessEnded",
-        message=f"{message}{advice}{output}",
+        message=f"{message}{advice}{said}{output}",
         kind=errors.ErrorKind.SYSTEM if is_killed else errors.ErrorKind.USER,
     )
     return ports.JobResult(failure=failure, exit_code=exit_code)

@@ -394,19 +394,23 @@ def test_failure_nodes_and_unknown_policies_are_refused() -> None:
     ]
 
 
+UNREGISTERED = (
+    "no executor is registered for the task type 'slep': install the package that has it, or name it by "
+    "--tasktype MODULE:CLASS"
+)
+
+
 @pytest.mark.parametrize(
     ("known", "ending"),
     [
-        (["sleep", "echo"], ": did you mean 'sleep'?"),
-        (["echo", "container"], ": there are 'container', 'echo'"),
-        ([], ": there are none"),
+        (["sleep", "echo"], "; did you mean 'sleep'?"),
+        (["echo", "container"], "; there are 'container', 'echo'"),
+        ([], "; there are none"),
     ],
 )
 def test_an_unknown_task_type_is_named_with_the_known_ones(known: list[str], ending: str) -> None:
     made = templates(workflow(), tasks=[task("nap", task_type="slep")])
-    assert problems_of(made, known) == [
-        (Code.UNKNOWN_TASK_TYPE, f"task 'nap': no executor is registered for the task type 'slep'{ending}")
-    ]
+    assert problems_of(made, known) == [(Code.UNKNOWN_TASK_TYPE, f"task 'nap': {UNREGISTERED}{ending}")]
 
 
 def test_types_that_can_not_be_listed_are_only_asked() -> None:
@@ -415,9 +419,7 @@ def test_types_that_can_not_be_listed_are_only_asked() -> None:
             return name == "echo"
 
     made = templates(workflow(), tasks=[task("nap", task_type="slep"), task("say", task_type="echo")])
-    assert problems_of(made, OnlyEcho()) == [
-        (Code.UNKNOWN_TASK_TYPE, "task 'nap': no executor is registered for the task type 'slep'")
-    ]
+    assert problems_of(made, OnlyEcho()) == [(Code.UNKNOWN_TASK_TYPE, f"task 'nap': {UNREGISTERED}")]
 
 
 def test_bad_settings_of_a_task_are_named() -> None:

@@ -245,7 +245,7 @@ def _take_branch(draft: Draft, scope: Scope, node: GraphNode) -> None:
         fail(draft, node_id, taken)
         return
     draft.put_node(replace(_new_record(draft, scope, node, NodePhase.RUNNING), taken=taken.id))
-    draft.view.scopes[node_id] = arm = Scope(
+    arm = Scope(
         id=node_id,
         graph=node.arms,
         parent=scope,
@@ -255,7 +255,19 @@ def _take_branch(draft: Draft, scope: Scope, node: GraphNode) -> None:
         started_at=draft.now,
         data=scope.data or scope,
     )
+    draft.view.scopes[node_id] = arm
+    for other in node.arms.nodes.values():
+        if other.id != taken.id:
+            _skip(draft, arm, other)
     draft.cascades.append(NodeIsReady(arm, taken.id))
+
+
+def _skip(draft: Draft, arm: Scope, node: GraphNode) -> None:
+    """Commit that the branch did not take this arm; it has a place for as long as that takes."""
+    node_id = arm.node_id(node.id)
+    draft.view.places[node_id] = Place(arm, node)
+    draft.put_node(replace(_new_record(draft, arm, node, NodePhase.SKIPPED), ended_at=draft.now))
+    del draft.view.places[node_id]
 
 
 def _outputs_of_scope(view: View, scope: Scope) -> bytes:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from elevon import errors
-from elevon.compiler import quantities
+from elevon.primitives import quantities
 
 
 @pytest.mark.parametrize(
