@@ -164,6 +164,15 @@ def test_resume_with_nothing_to_do_says_so(shell: Shell) -> None:
     assert (done.returncode, done.stdout) == (0, "nothing to do: no execution waits to be resumed\n")
 
 
+def test_resume_of_what_has_ended_says_how_it_ended(shell: Shell) -> None:
+    shell.run("run", "--execution-id", "good", shell.program.name, "ratio", "--x", "1")
+    shell.run("run", "--execution-id", "bad", shell.program.name, "ratio", "--x", "1", "--y", "0")
+    done = shell.run("resume", "good", "bad", "--output", "json")
+    assert done.returncode == 1
+    assert [document["phase"] for document in json.loads(done.stdout)] == ["SUCCEEDED", "FAILED"]
+    assert "execution bad has ended already, it is FAILED" in done.stderr
+
+
 def test_an_execution_is_driven_by_one_process_only(shell: Shell) -> None:
     shell.start_resting("long")
     done = shell.run("resume", "long")

@@ -35,14 +35,15 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(names: Sequence[str], invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
-        waiting = await _unfinished(admin, names, invocation)
+        found = await _wanted(admin, names, invocation)
+        waiting = [record for record in found if not record.phase.is_terminal]
         for record in waiting:
             await _warn_if_changed(admin, record, invocation)
-    ended: list[ExecutionRecord] = []
+    ended = [record for record in found if record.phase.is_terminal]
     if waiting:
         async with app.embedded(invocation.home, invocation.settings) as embedded:
-            ended = list(await drives.drive(embedded, [record.id for record in waiting], invocation))
-    elif not invocation.is_json:
+            ended += list(await drives.drive(embedded, [record.id for record in waiting], invocation))
+    elif not found and not invocation.is_json:
         print("nothing to do: no execution waits to be resumed")
     if invocation.is_json:
         documents.write([documents.result(record) for record in ended])
@@ -53,8 +54,8 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
     return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
 
 
-async def _unfinished(admin: Admin, names: Sequence[str], invocation: Invocation) -> list[ExecutionRecord]:
-    """The executions to go on with, oldest first; of those that are named, one that has ended is left out.
+async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) -> list[ExecutionRecord]:
+    """Those that are named, ended ones too: whoever names one asks how it ends. Else all that wait, oldest first.
 
     If none is named, those that a live engine drives are left to it; a named one is refused by the engine.
     """
@@ -65,7 +66,7 @@ async def _unfinished(admin: Admin, names: Sequence[str], invocation: Invocation
     for record in found.values():
         if record.phase.is_terminal:
             print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
-    return [record for record in found.values() if not record.phase.is_terminal]
+    return list(found.values())
 
 
 async def _is_driven(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> bool:
