@@ -79,14 +79,9 @@ class Home(msgspec.Struct, frozen=True):
         directory = layouts.execution_dir(self.data_dir, attempt.execution)
         return layouts.attempt_paths(directory, attempt.node_id, attempt.attempt).data_dir
 
-    def is_alive(self, engine_id: str, patience_s: float = 0.0) -> bool:
-        """Whether a process of that engine, or one that it started, still runs.
-
-        Args:
-            engine_id: Owner of a lease.
-            patience_s: How long to block for its end: what a killed engine had started is gone a moment later.
-        """
-        return not locks.wait_free(_lock_path(self, engine_id), patience_s)
+    def is_alive(self, engine_id: str) -> bool:
+        """Whether a process of that engine, or one that it started, still runs."""
+        return locks.is_held(_lock_path(self, engine_id))
 
     def remove_files(self, execution: ExecutionId) -> None:
         """Remove all files of an execution's attempts; none at all is fine."""

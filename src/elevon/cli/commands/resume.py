@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.sdk import sources
 
-_PATIENCE_S: Final = 2.0  # with an engine that was killed a moment ago
+_PATIENCE_S: Final = 0.5
+_POLL_S: Final = 0.02
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +62,7 @@ async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) ->
     If none is named, those that a live engine drives are left to it; a named one is refused by the engine.
     """
     if not names:
-        unfinished = reversed(await admin.list_executions(UNFINISHED))
-        return [record for record in unfinished if not await _is_driven(admin, record, invocation)]
+        return await _waiting(admin, invocation)
     found = {record.id: record for record in [await admin.find(name) for name in names]}
     for record in found.values():
         if record.phase.is_terminal:
@@ -69,16 +70,25 @@ async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) ->
     return list(found.values())
 
 
+async def _waiting(admin: Admin, invocation: Invocation) -> list[ExecutionRecord]:
+    """Unfinished executions that no live engine drives; one that was killed a moment ago has time to be gone."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        unfinished = list(reversed(await admin.list_executions(UNFINISHED)))
+        driven = [record for record in unfinished if await _is_driven(admin, record, invocation)]
+        if not driven or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(_POLL_S)
+    for record in driven:
+        print(f"execution {record.id.name} is being driven by another process", file=sys.stderr)
+    return [record for record in unfinished if record not in driven]
+
+
 async def _is_driven(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> bool:
     lease = await admin.owner(record.id)
-    is_driven = (
-        lease is not None
-        and lease.expires_at > datetime.now(UTC)
-        and await asyncio.to_thread(invocation.home.is_alive, lease.owner, _PATIENCE_S)
+    return (
+        lease is not None and lease.expires_at > datetime.now(UTC) and invocation.home.is_alive(lease.owner)
     )
-    if is_driven:
-        print(f"execution {record.id.name} is being driven by another process", file=sys.stderr)
-    return is_driven
 
 
 async def _warn_if_changed(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> None:
