@@ -4,6 +4,7 @@ It owns the sequence load, find, collect, serialize, compile for every command t
 anything.
 """
 
+import sys
 from collections.abc import Container
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from elevon import compiler, errors
 from elevon.admin import executions
 from elevon.idl.messages import CompiledWorkflowClosure
+from elevon.propeller import unhonoured
 from elevon.sdk import modules, serialization, sources
 from elevon.sdk.tasks import Task
 from elevon.sdk.workflows import Workflow
@@ -64,6 +66,12 @@ def load(path: str, name: str) -> Program:
         known = ", ".join(workflows_of(module)) or "none"
         raise errors.UserError(f"the name of a workflow is missing: those of {path} are {known}")
     return Program(Path(path), modules.find_workflow(module, name), sources.collect_sources(module))
+
+
+def warn(new: executions.NewExecution) -> None:
+    """Say on stderr what the tasks ask for and do not get."""
+    for sentence in unhonoured.warnings_of(compiler.index(new.closure)):
+        print(f"warning: {sentence}", file=sys.stderr)
 
 
 def workflows_of(module: ModuleType) -> dict[str, Workflow[..., Any]]:

@@ -29,6 +29,12 @@ class ModuleImportError(errors.UserError):
         self.traceback = traceback
 
 
+def make_importable(root: Path) -> None:
+    """Put a project root to the front of `sys.path`."""
+    if sys.path[:1] != [str(root)]:
+        sys.path.insert(0, str(root))
+
+
 def load_file(path: str | Path) -> ModuleType:
     """Import a file under its dotted name; its project root goes to the front of `sys.path`.
 
@@ -46,8 +52,7 @@ def load_file(path: str | Path) -> ModuleType:
         raise errors.UserError(f"{path} is no Python file: name a file that ends in .py")
     root, name = locate(file)
     _check_name(file, name)
-    if sys.path[:1] != [str(root)]:
-        sys.path.insert(0, str(root))
+    make_importable(root)
     module = load_module(name, str(path))
     found = Path(module.__file__ or "")
     if not found.exists() or not found.samefile(file):

@@ -28,7 +28,7 @@ def task_template(task: Task[..., Any], identifier: messages.Identifier) -> mess
     )
     config = dict(task.config())
     if given.queue_timeout is not None:
-        config[QUEUE_TIMEOUT] = f"{given.queue_timeout.total_seconds():g}"
+        config[QUEUE_TIMEOUT] = repr(given.queue_timeout.total_seconds())
     message = task.message()
     return messages.TaskTemplate(
         id=identifier,

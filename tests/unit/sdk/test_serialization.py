@@ -110,7 +110,7 @@ def test_each_setting_of_a_task_has_its_place() -> None:
     assert made.metadata.timeout.ToTimedelta() == timedelta(seconds=5)
     assert made.metadata.interruptible is True
     assert made.metadata.runtime.version == elevon.__version__
-    assert made.config["queue_timeout"] == "120"
+    assert made.config["queue_timeout"] == "120.0"
     assert made.container.image == "mine:1"
     assert [(entry.key, entry.value) for entry in made.container.env] == [("A", "1"), ("B", "2")]
     names = messages.Resources.ResourceName.Name

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     problems: dict[str, str] = {}
     for name in names:
         try:
-            programs.load(options.file, name).prepare(known)
+            programs.warn(programs.load(options.file, name).prepare(known))
         except errors.UserError as error:
             problems[name] = str(error)
     if invocation.is_json:

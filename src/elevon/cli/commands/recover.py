@@ -26,14 +26,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(text: str, execution_id: str, invocation: Invocation) -> int:
+    async with app.reading(invocation.home) as admin:
+        failed = await admin.find(text)
+    if not failed.source_path:
+        raise errors.UserError(
+            f"execution {failed.id.name} was not started from a file: start it as it was started"
+        )
+    # Before the engine: an executor that --tasktype names may stand beside the file.
+    program = programs.load(failed.source_path, failed.workflow.rpartition(".")[2])
     async with app.embedded(invocation.home, invocation.settings) as embedded:
-        failed = await embedded.admin.find(text)
-        if not failed.source_path:
-            raise errors.UserError(
-                f"execution {failed.id.name} was not started from a file: start it as it was started"
-            )
-        program = programs.load(failed.source_path, failed.workflow.rpartition(".")[2])
         new = msgspec.structs.replace(program.prepare(embedded.task_types), name=execution_id)
+        programs.warn(new)
         created = await embedded.admin.recover(failed.id, new)
         print(f"execution {created.id.name}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
         (record,) = await drives.drive(embedded, [created.id], invocation)

@@ -14,7 +14,7 @@ from elevon.admin.executions import UNFINISHED, Admin
 from elevon.cli import documents, drives, exits, grammar, invocations
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
-from elevon.sdk import sources
+from elevon.sdk import modules, sources
 
 _PATIENCE_S: Final = 0.5
 _POLL_S: Final = 0.02
@@ -40,7 +40,7 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
         found = await _wanted(admin, names, invocation)
         waiting = [record for record in found if not record.phase.is_terminal]
         for record in waiting:
-            await _warn_if_changed(admin, record, invocation)
+            await _look_at_code(admin, record, invocation)
     ended = [record for record in found if record.phase.is_terminal]
     if waiting:
         async with app.embedded(invocation.home, invocation.settings) as embedded:
@@ -91,10 +91,12 @@ async def _is_driven(admin: Admin, record: ExecutionRecord, invocation: Invocati
     )
 
 
-async def _warn_if_changed(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> None:
+async def _look_at_code(admin: Admin, record: ExecutionRecord, invocation: Invocation) -> None:
+    """Warn if the file has changed, and let `--tasktype` find what stands beside it, as `run` does."""
     if not record.code_digest:
         return
     bundle = sources.decode(await admin.code(record))
+    modules.make_importable(Path(bundle.root))
     changed = [
         module.path
         for module in bundle.modules

@@ -24,6 +24,7 @@ class _Order(NamedTuple):
 
     def new_execution(self, known_task_types: Container[str]) -> NewExecution:
         prepared = self.program.prepare(known_task_types)
+        programs.warn(prepared)
         given, unreadable = self.values
         return msgspec.structs.replace(prepared, given=given, unreadable=unreadable, name=self.execution_id)
 
