@@ -231,13 +231,13 @@ class LocalLauncher:
         def on_end(result: ports.JobResult) -> None:
             self._end(entry, result)
 
-        failpoints.hit("launcher.before_start")
         try:
+            failpoints.hit("launcher.before_start")
             if job.entrypoint is None:
                 entry.runner = commands.CommandRun(self._household, job, self._settings, on_end)
             else:
                 entry.runner = self._pool.run(job, job.entrypoint, entry.code, on_end)
-        except errors.ElevonError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, a job that never began must not count as running
             entry.finish(ports.JobResult(failure=failures.from_exception(error)))
         failpoints.hit("launcher.after_start")
 
