@@ -4,7 +4,7 @@ Whatever an executor does (returns, raises, hangs) leaves here as an event; noth
 """
 
 import logging
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -21,6 +21,10 @@ from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
 
 logger = logging.getLogger(__name__)
+
+# Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
+# has a limit too, which is only met when the engine can't commit any more (SQLite: 10**9 bytes).
+OUTPUTS_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
 class Callee(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +174,7 @@ def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, output
 
 
 async def _outputs(callee: Callee, status: TaskStatus[Any]) -> bytes:
-    """Serialized outputs of a success, exactly those that the interface declares."""
+    """Serialized outputs of a success, exactly those that the interface declares, and no more than a row may hold."""
     names = tuple(callee.template.interface.outputs.variables)
     found = status.outputs
     if found is None:
@@ -181,4 +185,12 @@ async def _outputs(callee: Callee, status: TaskStatus[Any]) -> bytes:
         raise errors.UserError(
             f"executor {callee.registration.id!r} reported success without the outputs {', '.join(missing)}"
         )
-    return LiteralMap(literals={name: found[name] for name in names}).SerializeToString(deterministic=True)
+    outputs = LiteralMap(literals={name: found[name] for name in names})
+    if outputs.ByteSize() > OUTPUTS_LIMIT_BYTES:
+        node_id = callee.context.task_execution_id.attempt.node_id
+        sizes = ", ".join(f"{name} of {found[name].ByteSize()} bytes" for name in names)
+        raise errors.UserError(
+            f"task {callee.template.id.name} (node {node_id}) returned {sizes}, the limit for all outputs of a node "
+            f"is {OUTPUTS_LIMIT_BYTES} bytes: return large data as a File or Directory"
+        )
+    return outputs.SerializeToString(deterministic=True)

@@ -8,6 +8,7 @@ import pytest
 from elevon import errors
 from elevon.idl import literals
 from elevon.plugin import ExecutorProperties, TaskStatus
+from elevon.propeller import calls
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import DONE, RUNNING, SOON, Flag, Scripted, State, World, outputs_of
@@ -90,6 +91,17 @@ async def test_success_without_its_outputs_is_a_failure_that_names_them(world: W
     assert record.phase is ExecutionPhase.FAILED
     assert record.failure is not None
     assert "without the outputs o0" in record.failure.message
+
+
+async def test_outputs_too_large_for_a_row_fail_the_task_and_say_what_to_return(world: World) -> None:
+    large = literals.string("x" * calls.OUTPUTS_LIMIT_BYTES)
+    executor = Scripted(start=[TaskStatus.succeeded({"o0": large})])
+    record = await world.run(flows.single, executor)
+    assert record.phase is ExecutionPhase.FAILED
+    assert record.failure is not None
+    assert record.failure.kind is errors.ErrorKind.USER
+    assert "(node n0) returned o0 of 6710" in record.failure.message
+    assert "return large data as a File or Directory" in record.failure.message
 
 
 async def test_check_that_raises_is_repeated_from_the_same_state(world: World) -> None:
