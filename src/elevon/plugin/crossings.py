@@ -110,18 +110,21 @@ class RemoteCall(Generic[T]):
 
 
 class UnexpectedExitError(errors.ElevonError):
-    """What runs in a loop tried to end the process, or posed as cancelled."""
+    """What runs in a loop raised what would end the engine, or posed as cancelled."""
 
 
 async def contained(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine such that nothing which it raises can end the loop.
 
     Raises:
-        UnexpectedExitError: It raised `SystemExit` or `KeyboardInterrupt`, which asyncio would let through.
+        UnexpectedExitError: It raised what is no `Exception`, and so would pass everybody who contains a failure:
+            `SystemExit`, or the panic of an extension module. A cancellation is none.
     """
     try:
         return await make()
-    except (SystemExit, KeyboardInterrupt) as error:
+    except (Exception, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
         raise UnexpectedExitError(
             f"it raised {type(error).__name__}({error}), which would end the engine"
         ) from error

@@ -48,6 +48,10 @@ class FolderOfDicts:
         self.content = {key: value for key, value in self.content.items() if not key.startswith(uri)}
 
 
+class PanicException(BaseException):
+    """What an extension module written with pyo3 raises when its Rust code panics."""
+
+
 class Probe(Executor[None, None]):
     """Runs whatever a test hands to it, and remembers its life."""
 
@@ -174,7 +178,9 @@ async def test_a_call_that_is_cancelled_has_ended_before_the_cancellation_comes_
     assert ended.is_set()
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), PanicException("overflow"), asyncio.CancelledError()]
+)
 async def test_a_call_can_end_neither_the_engine_nor_the_task_that_waits(host, error):
     async def leave():
         raise error
@@ -213,6 +219,24 @@ async def test_a_failed_initialize_is_kept_as_the_reason_and_refuses_calls(kind,
             await host.call(forever)
     assert executor.life == [], "what was never initialized is not closed"
     assert "'probe' could not be initialized" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [EngineProbe, Probe])
+async def test_a_panic_in_initialize_or_close_stays_in_the_host(kind, setup, caplog):
+    class Panicking(kind):
+        async def initialize(self, setup):
+            raise PanicException("overflow")
+
+    class Frail(kind):
+        async def close(self):
+            raise PanicException("double free")
+
+    async with running(Panicking(), setup) as host:
+        assert host.failure is not None
+        assert "PanicException(overflow)" in host.failure.message
+    async with running(Frail(), setup) as host:
+        assert host.is_ready
+    assert "'probe' could not be closed" in caplog.text
 
 
 @pytest.mark.parametrize("kind", [EngineProbe, Probe])
