@@ -5,7 +5,7 @@ being carried out. Giving a place back and handing it on happen in one step of t
 got the place starts only after a later commit, and commits are durable in order.
 """
 
-from collections import deque
+from collections import OrderedDict
 from typing import Protocol
 
 import msgspec
@@ -33,15 +33,33 @@ class _Wish(msgspec.Struct, frozen=True):
     enqueue: Enqueue
 
 
+_Key = tuple[int, str]
+
+
 class _Queue(msgspec.Struct):
-    """One line of attempts for one kind of room; first come, first served, so that big ones get their turn."""
+    """One line of attempts for one kind of room; first come, first served, so that big ones get their turn.
+
+    Attributes:
+        limit: Of all that is taken; 0 for none.
+        taken: What the places cost that are held.
+        wishes: Who waits. Not a plain dict, where finding the first key walks over all that were deleted before it.
+    """
 
     limit: int
     taken: int = 0
-    wishes: deque[_Wish] = msgspec.field(default_factory=deque[_Wish])
+    wishes: OrderedDict[_Key, _Wish] = msgspec.field(default_factory=OrderedDict[_Key, _Wish])
 
 
-_Holder = tuple[int, str]
+class _Own(msgspec.Struct):
+    """What belongs to one applicant, by node, so that leaving is never a search among the others.
+
+    Attributes:
+        waiting: Where each node waits.
+        held: Where each node has a place, and what that costs.
+    """
+
+    waiting: dict[str, _Queue] = msgspec.field(default_factory=dict[str, _Queue])
+    held: dict[str, tuple[_Queue, int]] = msgspec.field(default_factory=dict[str, tuple[_Queue, int]])
 
 
 class Places:
@@ -56,7 +74,7 @@ class Places:
         self._executors = executors
         self._slot_count = slot_count
         self._queues: dict[str, _Queue] = {}
-        self._held: dict[_Holder, tuple[str, int]] = {}
+        self._owns: dict[int, _Own] = {}
 
     def enqueue(self, applicant: Applicant, enqueue: Enqueue) -> None:
         """Queue up; answered by `Admitted` or `Refused`, at once or later."""
@@ -72,68 +90,69 @@ class Places:
             )
             applicant.post(Refused(enqueue.node_id, reason))
         else:
-            name = _queue_of(registration)
-            self._queue(name, registration).wishes.append(_Wish(applicant, registration, enqueue))
-            self._admit(name)
+            queue = self._queue_of(registration)
+            queue.wishes[id(applicant), enqueue.node_id] = _Wish(applicant, registration, enqueue)
+            self._own_of(applicant).waiting[enqueue.node_id] = queue
+            self._admit(queue)
 
     def dequeue(self, applicant: Applicant, node_id: str) -> None:
         """Leave the queue; fine if it was admitted meanwhile."""
-        for queue in self._queues.values():
-            for wish in queue.wishes:
-                if wish.applicant is applicant and wish.enqueue.node_id == node_id:
-                    queue.wishes.remove(wish)
-                    return
+        queue = self._own_of(applicant).waiting.pop(node_id, None)
+        if queue is not None:
+            del queue.wishes[id(applicant), node_id]
 
     def occupy(self, applicant: Applicant, node_id: str, registration: Registration, cpu_slots: int) -> None:
         """Take a place without asking: an attempt that was under way before this engine began."""
-        holder = (id(applicant), node_id)
-        if holder not in self._held:
-            name = _queue_of(registration)
-            self._take(name, self._queue(name, registration), holder, _cost(registration, cpu_slots))
+        own = self._own_of(applicant)
+        if node_id not in own.held:
+            _take(own, node_id, self._queue_of(registration), _cost(registration, cpu_slots))
 
     def release(self, applicant: Applicant, node_id: str) -> None:
         """Give the place back, if there is one, and let the next ones in."""
-        name, cost = self._held.pop((id(applicant), node_id), ("", 0))
-        if name:
-            self._queues[name].taken -= cost
-            self._admit(name)
+        held = self._own_of(applicant).held.pop(node_id, None)
+        if held is not None:
+            queue, cost = held
+            queue.taken -= cost
+            self._admit(queue)
 
     def drop(self, applicant: Applicant) -> None:
         """Forget everything of a driver that is going away."""
-        for name, queue in self._queues.items():
-            queue.wishes = deque(wish for wish in queue.wishes if wish.applicant is not applicant)
-            for holder in [
-                one for one, held in self._held.items() if one[0] == id(applicant) and held[0] == name
-            ]:
-                queue.taken -= self._held.pop(holder)[1]
-            self._admit(name)
+        own = self._owns.pop(id(applicant), _Own())
+        for node_id, queue in own.waiting.items():
+            del queue.wishes[id(applicant), node_id]
+        for queue, cost in own.held.values():
+            queue.taken -= cost
+        for queue in self._queues.values():
+            self._admit(queue)
 
-    def _queue(self, name: str, registration: Registration) -> _Queue:
+    def _queue_of(self, registration: Registration) -> _Queue:
+        is_shared = registration.properties.uses_launcher
+        name = _SHARED_SLOTS if is_shared else registration.id
         if name not in self._queues:
-            limit = self._slot_count if name == _SHARED_SLOTS else registration.properties.max_concurrency
+            limit = self._slot_count if is_shared else registration.properties.max_concurrency
             self._queues[name] = _Queue(limit)
         return self._queues[name]
 
-    def _admit(self, name: str) -> None:
-        queue = self._queues[name]
+    def _own_of(self, applicant: Applicant) -> _Own:
+        return self._owns.setdefault(id(applicant), _Own())
+
+    def _admit(self, queue: _Queue) -> None:
         while queue.wishes:
-            wish = queue.wishes[0]
+            wish = next(iter(queue.wishes.values()))
             cost = _cost(wish.registration, wish.enqueue.cpu_slots)
             if queue.limit and queue.taken + cost > queue.limit:
                 return
-            queue.wishes.popleft()
-            self._take(name, queue, (id(wish.applicant), wish.enqueue.node_id), cost)
-            registration = wish.registration
-            has_finalizer = registration.has_finalizer
-            wish.applicant.post(Admitted(wish.enqueue.node_id, registration.id, has_finalizer))
-
-    def _take(self, name: str, queue: _Queue, holder: _Holder, cost: int) -> None:
-        queue.taken += cost
-        self._held[holder] = (name, cost)
+            queue.wishes.popitem(last=False)
+            own, node_id = self._own_of(wish.applicant), wish.enqueue.node_id
+            del own.waiting[node_id]
+            _take(own, node_id, queue, cost)
+            has_finalizer = wish.registration.has_finalizer
+            wish.applicant.post(Admitted(node_id, wish.registration.id, has_finalizer))
 
 
-def _queue_of(registration: Registration) -> str:
-    return _SHARED_SLOTS if registration.properties.uses_launcher else registration.id
+def _take(own: _Own, node_id: str, queue: _Queue, cost: int) -> None:
+    queue.taken += cost
+    own.held[node_id] = (queue, cost)
 
 
 def _cost(registration: Registration, cpu_slots: int) -> int:
