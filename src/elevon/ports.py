@@ -261,7 +261,10 @@ class Launcher(Protocol):
         ...
 
     def forget(self, name: str) -> None:
-        """Drop what is kept of an ended job and free its slots; a running or an unknown job is left alone."""
+        """End it if it still runs, and drop what is kept of it; its slots are free when it is gone.
+
+        From now on it is unknown; an unknown job is fine.
+        """
         ...
 
     async def close(self) -> None:

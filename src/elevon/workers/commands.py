@@ -89,6 +89,10 @@ class CommandRun:
         os.write(opener_fd, b"\n")
         return process
 
+    def kill(self) -> None:
+        """End the process and everything it started."""
+        self.process.kill()
+
     def show_output(self) -> None:
         """Nothing to do: the command writes into the attempt's directory."""
 

@@ -24,6 +24,9 @@ class _Runner(Protocol):
 
     process: processes.OwnedProcess
 
+    def kill(self) -> None:
+        """End the process, and take no other job to it."""
+
     def show_output(self) -> None:
         """Let the attempt's directory show the output so far."""
 
@@ -39,6 +42,7 @@ class _Entry:
         self.holds_slots = False
         self.is_started = False
         self.is_reported = False
+        self.is_forgotten = False
         self.verdict: Failure | None = None
         self.result: ports.JobResult | None = None
         self.waiters: set[asyncio.Future[None]] = set()
@@ -60,8 +64,8 @@ class _Entry:
                 waiter.set_result(None)
 
     def notify(self) -> None:
-        """Wake, unless a call of `start` is about to return the news itself."""
-        if self.is_reported and not self.waiters:
+        """Wake, unless a call of `start` is about to return the news itself, or nobody wants to know any more."""
+        if self.is_reported and not self.waiters and not self.is_forgotten:
             self.wake()
 
     async def wait_end(self, grace: timedelta) -> None:
@@ -142,6 +146,9 @@ class LocalLauncher:
         self, job: ports.Job, wake: Callable[[], None], grace: timedelta = timedelta(0)
     ) -> ports.JobStatus:
         entry = self._entries.get(job.name)
+        while entry is not None and entry.is_forgotten:
+            await self._wait_gone(entry)
+            entry = self._entries.get(job.name)
         if entry is None:
             self._check(job)
             code = await self._codes.get(job.code_digest) if job.entrypoint and job.code_digest else None
@@ -163,28 +170,22 @@ class LocalLauncher:
 
     async def poll(self, name: str) -> ports.JobStatus:
         entry = self._entries.get(name)
-        return ports.JobStatus(is_known=False) if entry is None else entry.status
+        return ports.JobStatus(is_known=False) if entry is None or entry.is_forgotten else entry.status
 
     async def kill(self, name: str) -> None:
         entry = self._entries.get(name)
-        if entry is None:
-            return
-        message = f"{entry.job.id}: the job was killed by the engine"
-        verdict = Failure(code="SYSTEM:Killed", message=message)
-        if entry.runner is not None and (entry.is_running or entry.verdict is not None):
-            entry.verdict = entry.verdict or verdict
-            entry.runner.process.kill()
-            await entry.runner.process.wait_gone(self._clock)
-        elif entry.result is None:
-            self._queue.remove(entry)
-            entry.finish(ports.JobResult(failure=verdict))
-        self._release(entry)
+        if entry is not None:
+            self._end_early(entry)
+            await self._wait_gone(entry)
+            self._release(entry)
 
     def forget(self, name: str) -> None:
         entry = self._entries.get(name)
-        if entry is not None and entry.result is not None:
-            del self._entries[name]
-            self._release(entry)
+        if entry is not None:
+            entry.is_forgotten = True
+            self._end_early(entry)
+            if entry.result is not None:
+                self._drop(entry)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -197,6 +198,22 @@ class LocalLauncher:
             message = f"{entry.job.id}: the job was ended because the engine closed"
             entry.verdict = entry.verdict or Failure(code="SYSTEM:Killed", message=message)
         await self._household.close(self._clock)
+
+    def _end_early(self, entry: _Entry) -> None:
+        """End a job that has not ended: at once if it waits, and else as soon as its process is gone."""
+        verdict = Failure(code="SYSTEM:Killed", message=f"{entry.job.id}: the job was killed by the engine")
+        if entry.is_running and entry.runner is not None:
+            entry.verdict = entry.verdict or verdict
+            entry.runner.kill()
+        elif entry.result is None:
+            self._queue.remove(entry)
+            entry.finish(ports.JobResult(failure=verdict))
+            self._dispatch()  # it may have been the big one that all others waited for
+
+    async def _wait_gone(self, entry: _Entry) -> None:
+        """Return when nothing is left of a job that was ended early."""
+        if entry.verdict is not None and entry.runner is not None:
+            await entry.runner.process.wait_gone(self._clock)
 
     def _check(self, job: ports.Job) -> None:
         if job.cpu_slots > self._slot_count:
@@ -251,6 +268,12 @@ class LocalLauncher:
         if entry.verdict is not None and result.failure is not None:
             result = ports.JobResult(failure=entry.verdict, exit_code=result.exit_code)
         entry.finish(result)
+        if entry.is_forgotten:
+            self._drop(entry)
+
+    def _drop(self, entry: _Entry) -> None:
+        del self._entries[entry.job.name]
+        self._release(entry)
 
     def _release(self, entry: _Entry) -> None:
         """Free the slots of a job that was forgotten or killed, once."""
@@ -269,7 +292,7 @@ class LocalLauncher:
             if entry.runner is not None and entry.verdict is None:
                 entry.verdict = self._judge(entry.job, entry.runner)
                 if entry.verdict is not None:
-                    entry.runner.process.kill()
+                    entry.runner.kill()
         if running:
             self._watch = asyncio.get_running_loop().call_later(self._settings.watch_interval_s, self._look)
 

@@ -126,6 +126,11 @@ class WarmWorker:
             self._job = (job, on_end)
         return is_sent
 
+    def kill(self) -> None:
+        """End the process; what it still says of its job counts, but it gets no other one."""
+        self.is_doomed = True
+        self.process.kill()
+
     def show_output(self) -> None:
         """Let the running job's directory show what it has written so far."""
         if self._job is not None:
@@ -147,14 +152,12 @@ class WarmWorker:
         self.task_count += 1
         self.resident_bytes = report.resident_bytes
         if report.is_spoiled:
-            self.is_doomed = True
-            self.process.kill()
+            self.kill()
         self._finish(ports.JobResult(outputs=report.outputs, failure=report.failure))
 
     def _break(self, error: Exception) -> None:
-        self.is_doomed = True
         self._breach = f"the task wrote to descriptors that it did not open ({error})"
-        self.process.kill()
+        self.kill()
 
     def _bury(self, process: processes.OwnedProcess) -> None:
         self._pipes.drain()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from elevon import errors
-from tests.integration.workers.benches import LONG, Bench, nothing, run, sentence, until, value
+from tests.integration.workers.benches import LONG, Bench, is_running, nothing, run, sentence, until, value
 
 CODE = """
     @task
@@ -20,6 +20,17 @@ CODE = """
             time.sleep(0.005)
         return os.getpid()
 """
+HANG = (
+    CODE
+    + """
+    @task
+    def hang() -> None:
+        part = Path(os.environ["PIDS"] + ".part")
+        part.write_text(str(os.getpid()))
+        part.rename(os.environ["PIDS"])
+        time.sleep(60)
+"""
+)
 
 
 async def test_a_start_without_grace_returns_at_once_and_wakes_at_the_end(bench: Bench) -> None:
@@ -83,15 +94,65 @@ async def test_a_slot_is_free_only_when_its_job_is_forgotten(bench: Bench) -> No
     assert (await launcher.start(second, nothing, LONG)).result is not None
 
 
-async def test_forgetting_a_job_that_runs_changes_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", ["task", "command"])
+async def test_forgetting_a_job_that_runs_ends_it_and_frees_its_slot(bench: Bench, kind: str) -> None:
+    code = bench.code(HANG)
+    launcher = bench.launcher()
+    pids = bench.folder / "pids"
+    job = bench.task("hang", code, environment={"PIDS": str(pids)})
+    if kind == "command":
+        job = bench.command("sh", "-c", f"echo $$ > {pids}.part; mv {pids}.part {pids}; sleep 60")
+    await launcher.start(job, lambda: pytest.fail("nobody wants to know any more"))
+    await until(pids.exists)
+    launcher.forget(job.name)
+    launcher.forget(job.name)
+    assert not (await launcher.poll(job.name)).is_known
+    assert value(await run(launcher, bench.task("pid", code, 1)))
+    await until(lambda: not is_running(int(pids.read_text())))
+
+
+async def test_a_job_that_was_forgotten_while_it_ran_starts_anew_once_it_is_gone(bench: Bench) -> None:
+    code = bench.code(HANG)
+    launcher = bench.launcher(2)
+    pids = bench.folder / "pids"
+    job = bench.task("hang", code, environment={"PIDS": str(pids)})
+    await launcher.start(job, nothing)
+    await until(pids.exists)
+    first = int(pids.read_text())
+    pids.unlink()
+    launcher.forget(job.name)
+    assert (await launcher.start(job, nothing)).is_started
+    assert not is_running(first)
+    await until(pids.exists)
+    assert (await launcher.poll(job.name)).is_known
+
+
+async def test_a_queued_job_can_be_forgotten(bench: Bench) -> None:
     code = bench.code(CODE)
     launcher = bench.launcher()
-    gate = bench.folder / "gate"
-    job = bench.task("wait", code, environment={"GATE": str(gate)})
-    await launcher.start(job, nothing)
-    launcher.forget(job.name)
-    gate.touch()
-    assert value(await run(launcher, job))
+    first, second = (bench.task("pid", code, number) for number in range(2))
+    await launcher.start(first, nothing, LONG)
+    await launcher.start(second, lambda: pytest.fail("nobody wants to know any more"))
+    launcher.forget(second.name)
+    assert not (await launcher.poll(second.name)).is_known
+    launcher.forget(first.name)
+    assert value(await run(launcher, bench.task("pid", code, 2)))
+
+
+@pytest.mark.parametrize("end", ["kill", "forget"])
+async def test_what_waited_behind_a_big_job_starts_when_that_is_gone(bench: Bench, end: str) -> None:
+    code = bench.code(CODE)
+    launcher = bench.launcher(2)
+    running = bench.task("wait", code, environment={"GATE": os.devnull + "/no"})
+    big = bench.task("pid", code, 1, cpu_slots=2)
+    small = bench.task("pid", code, 2)
+    for job in (running, big, small):
+        await launcher.start(job, nothing)
+    if end == "kill":
+        await launcher.kill(big.name)
+    else:
+        launcher.forget(big.name)
+    assert value(await run(launcher, small))
 
 
 async def test_a_big_job_waits_for_its_slots_and_is_not_overtaken(bench: Bench) -> None:
