@@ -68,7 +68,7 @@ CODE = """
 @pytest.mark.parametrize(
     ("task", "told"),
     [
-        ("leave", "exited with code 3 while it ran the task; its last output on stderr:\nlast words"),
+        ("leave", "exited with code 3 while it ran the task: last words"),
         ("crash", "was ended by SIGSEGV while it ran the task"),
         ("die", "was ended by SIGKILL while it ran the task; the machine may have run out of memory"),
         ("close_everything", "while it ran the task"),
