@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from elevon import errors
-from elevon.admin.executions import Admin
+from elevon.admin.executions import Admin, NewExecution
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin import discovery
 from elevon.plugin.contexts import SetupContext
@@ -142,12 +142,28 @@ class Embedded(msgspec.Struct, frozen=True):
     Attributes:
         admin: Creates, finds and shows executions.
         engine: Drives them.
-        task_types: The types that it serves.
+        executors: Who serves which task type there.
     """
 
     admin: Admin
     engine: Engine
-    task_types: frozenset[str]
+    executors: Executors
+
+    @property
+    def task_types(self) -> frozenset[str]:
+        """The types that it serves."""
+        return self.executors.registry.known_types
+
+    async def ensure_served(self, new: NewExecution) -> None:
+        """Wait until all executors are there that an execution needs which is to be created.
+
+        Raises:
+            UnavailableError: One of them could not be initialized: the execution is to be refused.
+        """
+        needed = {task.template.type for task in new.closure.tasks}
+        await self.executors.ready(needed)
+        for task_type in sorted(needed):
+            self.executors.of_type(task_type)
 
 
 def registry(settings: Settings) -> Registry:
@@ -196,7 +212,6 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         launcher.start_workers(1)
         executors = Executors(known, lambda registration: _setup(home, clock, registration))
         stack.push_async_callback(executors.stop)
-        await executors.start()
         services = Services(
             store=store,
             executors=executors,
@@ -206,7 +221,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             backoff=settings.backoff,
             lease_time=settings.lease_time,
         )
-        yield Embedded(Admin(store, clock), Engine(engine_id, services), known.known_types)
+        yield Embedded(Admin(store, clock), Engine(engine_id, services), executors)
 
 
 @contextlib.asynccontextmanager

@@ -68,10 +68,10 @@ class CountingStore(SqliteStateStore):
         self.commit_count = 0
         self.rows: Counter[str] = Counter()
 
-    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+    def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
         self.commit_count += 1
         self.rows.update(type(change).__name__ for change in changes)
-        await super().commit(lease, changes)
+        return super().commit(lease, changes)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,6 @@ async def run(workload: Workload, sources: Path, folder: Path) -> tuple[Counting
         return SetupContext(config=None, clock=clock, blobs=LocalBlobStore(), state_dir=folder)
 
     executors = Executors(Registry.of([executor]), setup)
-    await executors.start()
     services = Services(
         store=store, executors=executors, launcher=launcher, clock=clock, data_dir=folder / "data"
     )

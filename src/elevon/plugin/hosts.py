@@ -55,11 +55,18 @@ class ExecutorHost(abc.ABC):
         """Since when a call has kept the executor's loop from anything else; None if none does."""
         return None
 
-    async def start(self, time_limit: timedelta = INITIALIZE_TIME_LIMIT) -> None:
-        """Make the loop and initialize the executor; if that fails, `failure` says why and calls are refused."""
-        await self._open()
+    async def start(
+        self, time_limit: timedelta = INITIALIZE_TIME_LIMIT, grace: timedelta = STOP_GRACE
+    ) -> None:
+        """Make the loop and initialize the executor; if that fails, `failure` says why and calls are refused.
+
+        An `initialize` that goes on for longer than `grace` after its cancellation is left behind: unlike a call it
+        has no attempt that would have to wait for its end.
+        """
+        self._grace = grace
         try:
-            await self._run(lambda: self._executor.initialize(self._bridged_setup()), time_limit)
+            await self._open()
+            await self._initialize(time_limit)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's set-up raises is kept as the reason
             self.failure = failures.from_exception(error)
             _log.exception(
@@ -108,6 +115,16 @@ class ExecutorHost(abc.ABC):
             except Exception:  # noqa: BLE001 - nothing that it raises may keep the engine from ending
                 _log.exception("executor %r could not be closed", self._executor.id)
         await self._shut(grace)
+
+    async def _initialize(self, time_limit: timedelta) -> None:
+        limit = asyncio.timeout((time_limit + self._grace).total_seconds())
+        try:
+            async with limit:
+                await self._run(lambda: self._executor.initialize(self._bridged_setup()), time_limit)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise self._timed_out(time_limit) from error
 
     def _bridged_setup(self) -> SetupContext[Any]:
         return self._setup

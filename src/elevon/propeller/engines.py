@@ -7,13 +7,15 @@ numbers say who may write.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from elevon import compiler, errors
 from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
 from elevon.propeller.drivers import Driver
+from elevon.propeller.executors import task_types_of
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.records.changes import Change
@@ -40,7 +42,7 @@ class Engine:
         self._drivers: dict[ExecutionId, Driver] = {}
         self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
         self._graphs: dict[str, Graph] = {}
-        self._is_suspended = False
+        self._suspension = asyncio.Event()
 
     def observe(self, callback: Callable[[ExecutionId, Sequence[Change]], None]) -> None:
         """Have it called with every batch of changes once it is durable; on the engine's loop."""
@@ -69,7 +71,7 @@ class Engine:
 
     async def suspend(self) -> None:
         """Make no more calls; `drive` returns once what has come in is durable."""
-        self._is_suspended = True
+        self._suspension.set()
         for driver in self._drivers.values():
             driver.suspend()
 
@@ -87,7 +89,7 @@ class Engine:
             driver = await self._load(lease)
             self._drivers[execution] = driver
             await self._obey_requests()
-            if self._is_suspended:
+            if self._suspension.is_set():
                 driver.suspend()
             await driver.run(self._publish)
         finally:
@@ -120,7 +122,20 @@ class Engine:
             while len(self._graphs) >= _KEPT_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
             self._graphs[digest] = compiler.index(CompiledWorkflowClosure.FromString(content))
-        return Driver(lease, stored, self._graphs[digest], self._services, self._places)
+        graph = self._graphs[digest]
+        await self._unless_suspended(self._services.executors.ready(task_types_of(graph)))
+        return Driver(lease, stored, graph, self._services, self._places)
+
+    async def _unless_suspended(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for something that may take long, but no longer than the engine goes on."""
+        async with asyncio.TaskGroup() as group:
+            awaited = [group.create_task(one) for one in (work, self._suspended())]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            for one in awaited:
+                one.cancel()
+
+    async def _suspended(self) -> None:
+        await self._suspension.wait()
 
     def _publish(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         for callback in self._observers:

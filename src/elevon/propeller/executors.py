@@ -1,17 +1,24 @@
 """The executors of one engine: who serves which task type, and where the calls run.
 
-A type that nobody serves, or whose executor could not be initialized, makes attempts wait with the reason; it never
-fails them, and it never ends the engine.
+An executor is initialized when the first execution that needs it is loaded, beside all others: a slow one holds up
+nobody else, and one that nobody needs costs nothing. A type that nobody serves, or whose executor could not be
+initialized, makes attempts wait with the reason; it never fails them, and it never ends the engine.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, Final
 
 from elevon import errors
+from elevon.compiler.graphs import Graph
 from elevon.plugin import hosts
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.registry import Registration, Registry
+
+PATIENCE: Final = timedelta(seconds=5)
+_log = logging.getLogger(__name__)
 
 
 class Executors:
@@ -20,20 +27,41 @@ class Executors:
     Args:
         registry: Who serves which type.
         setup_of: What each executor is initialized with.
+        patience: After this, executors whose `initialize` is still waited for are named in the log.
     """
 
-    def __init__(self, registry: Registry, setup_of: Callable[[Registration], SetupContext[Any]]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        setup_of: Callable[[Registration], SetupContext[Any]],
+        patience: timedelta = PATIENCE,
+    ) -> None:
         self.registry = registry
+        self._patience = patience
+        self._starts: dict[str, asyncio.Task[None]] = {}
         self._hosts = {one.id: hosts.host_of(one.executor, setup_of(one)) for one in registry.registrations}
 
-    async def start(self) -> None:
-        """Initialize all of them; one that fails is refused by name and costs its own types only."""
-        async with asyncio.TaskGroup() as group:
-            for host in self._hosts.values():
-                group.create_task(host.start())
+    async def ready(self, task_types: Iterable[str]) -> None:
+        """Wait until the executors of these types are initialized, or could not be: `of_type` then says which.
+
+        To cancel the wait is safe: initialization goes on for the next one who asks.
+        """
+        found = {self.registry.find(task_type) for task_type in task_types}
+        starts = {one.id: self._started(one.id) for one in found if one is not None}
+        waiting = [start for start in starts.values() if not start.done()]
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=self._patience.total_seconds())
+        if late:
+            names = ", ".join(name for name, start in starts.items() if start in late)
+            _log.warning("waiting for executors that are still being initialized: %s", names)
+            await asyncio.wait(late)
 
     async def stop(self) -> None:
-        """End all of them."""
+        """End all of them, those too that are still being initialized."""
+        for start in self._starts.values():
+            start.cancel()
+        await asyncio.gather(*self._starts.values(), return_exceptions=True)
         async with asyncio.TaskGroup() as group:
             for host in self._hosts.values():
                 group.create_task(host.stop())
@@ -58,10 +86,28 @@ class Executors:
         failure = self._hosts[registration.id].failure
         if failure is not None:
             raise errors.UnavailableError(
-                f"executor {registration.id!r} could not be initialized: {failure.message}; mend it and resume"
+                f"executor {registration.id!r} could not be initialized: {failure.message}; "
+                "mend that, then run or resume again"
             )
         return registration
 
     def host(self, registration: Registration) -> hosts.ExecutorHost:
         """Where the calls of an executor run."""
         return self._hosts[registration.id]
+
+    def _started(self, executor_id: str) -> asyncio.Task[None]:
+        """Its start, under way or over; `stop` ends and awaits it."""
+        if executor_id not in self._starts:
+            start = self._hosts[executor_id].start()
+            self._starts[executor_id] = asyncio.get_running_loop().create_task(start)
+        return self._starts[executor_id]
+
+
+def task_types_of(graph: Graph) -> Iterator[str]:
+    """The types of all tasks of a workflow, its subworkflows and branches; one may come several times."""
+    for node in graph.nodes.values():
+        if node.settings is not None:
+            yield node.settings.task_type
+        for inner in (node.subgraph, node.arms):
+            if inner is not None:
+                yield from task_types_of(inner)

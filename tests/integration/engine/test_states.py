@@ -1,8 +1,12 @@
 """Custom states and task types that an engine can't use: refused, or waited for, never guessed at."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pytest
+
+from elevon import errors
 from elevon.plugin import ExecutorProperties, TaskStatus
 from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.integration.engine import flows
@@ -14,6 +18,7 @@ from tests.integration.engine.worlds import (
     State,
     World,
     attempt,
+    compiled,
     driving,
     is_parked,
     until,
@@ -34,6 +39,13 @@ class Late(Scripted):
 
     async def initialize(self, setup: object) -> None:
         raise ConnectionError("the service is not reachable")
+
+
+class Slow(Scripted):
+    """Scripted, and never done with its set-up."""
+
+    async def initialize(self, setup: object) -> None:
+        await asyncio.Event().wait()
 
 
 class Other(Scripted):
@@ -137,6 +149,32 @@ async def test_type_whose_executor_can_not_be_initialized_waits_and_says_why(wor
             await until(embedded, is_parked)
         assert "the service is not reachable" in (await attempt(embedded)).reason
     assert (await world.resume(Scripted(start=[RUNNING]))).phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_new_execution_is_refused_whose_executor_can_not_be_initialized(world: World) -> None:
+    async with world.engine(Late(), Other()) as embedded:
+        with pytest.raises(errors.UnavailableError, match="the service is not reachable"):
+            await embedded.ensure_served(compiled(flows.single))
+        await embedded.ensure_served(compiled(flows.single_other))
+
+
+async def test_execution_that_needs_a_slow_executor_holds_nobody_up_and_can_be_suspended(
+    world: World,
+) -> None:
+    slow = Slow()
+    async with world.engine(slow, Other(start=[DONE])) as embedded:
+        waiting = await world.create(embedded, flows.single, "waiting")
+        free = await world.create(embedded, flows.single_other, "free")
+        async with driving(embedded, waiting, free) as task:
+            await until(embedded, lambda engine: has_succeeded(engine, "free"))
+            assert slow.calls == []
+            await embedded.engine.suspend()
+            await task
+    assert (await world.resume(Scripted(), name="waiting")).phase is ExecutionPhase.SUCCEEDED
+
+
+async def has_succeeded(embedded: Any, name: str) -> bool:
+    return (await embedded.admin.find(name)).phase is ExecutionPhase.SUCCEEDED
 
 
 async def is_over(embedded: Any, node_id: str) -> bool:

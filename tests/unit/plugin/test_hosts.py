@@ -221,6 +221,22 @@ async def test_a_failed_initialize_is_kept_as_the_reason_and_refuses_calls(kind,
     assert "'probe' could not be initialized" in caplog.text
 
 
+async def test_an_initialize_that_can_not_be_cancelled_is_left_behind(setup):
+    release = threading.Event()
+
+    class Stuck(Probe):
+        async def initialize(self, setup):
+            release.wait(20)
+
+    host = host_of(Stuck(), setup)
+    instant = timedelta(milliseconds=10)
+    await host.start(instant, grace=instant)
+    assert host.failure is not None
+    assert "did not answer within 0.01 s" in host.failure.message
+    release.set()
+    await host.stop()
+
+
 @pytest.mark.parametrize("kind", [EngineProbe, Probe])
 async def test_a_panic_in_initialize_or_close_stays_in_the_host(kind, setup, caplog):
     class Panicking(kind):

@@ -37,6 +37,7 @@ async def _run(text: str, execution_id: str, invocation: Invocation) -> int:
     async with app.embedded(invocation.home, invocation.settings) as embedded:
         new = msgspec.structs.replace(program.prepare(embedded.task_types), name=execution_id)
         programs.warn(new)
+        await embedded.ensure_served(new)
         created = await embedded.admin.recover(failed.id, new)
         print(f"execution {created.id.name}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
         (record,) = await drives.drive(embedded, [created.id], invocation)

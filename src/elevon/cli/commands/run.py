@@ -80,7 +80,9 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
         return exits.Exit.SUCCEEDED
     async with app.embedded(invocation.home, invocation.settings) as embedded:
-        created = await embedded.admin.create_execution(order.new_execution(embedded.task_types))
+        new = order.new_execution(embedded.task_types)
+        await embedded.ensure_served(new)
+        created = await embedded.admin.create_execution(new)
         print(f"execution {created.id.name}", file=sys.stderr, flush=True)
         (record,) = await drives.drive(embedded, [created.id], invocation)
     return drives.conclude(record, invocation)
