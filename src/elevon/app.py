@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import sys
@@ -36,6 +37,7 @@ from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from elevon.workers.launcher import LocalLauncher
 
+_log = logging.getLogger(__name__)
 SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor)
 """The executors that come with elevon; they have no privilege over those of strangers."""
 
@@ -169,15 +171,17 @@ class Embedded(msgspec.Struct, frozen=True):
 def registry(settings: Settings) -> Registry:
     """The executors that are there: shipped ones, those of installed packages, those named in the settings.
 
+    An installed package that is broken costs its own types only; a warning says so.
+
     Raises:
-        UserError: One of them can't be had, or two of them claim the same type.
+        UserError: One that is named can't be had, or two of them claim the same type.
     """
     installed, problems = discovery.discover()
-    if problems:
-        raise errors.UserError(problems[0])
+    for problem in problems:
+        _log.warning("%s; its task types are not there", problem.sentence)
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]
-    return Registry.of([*made, *installed, *named, *settings.executors])
+    return Registry.of([*made, *installed, *named, *settings.executors], problems=problems)
 
 
 def task_types(settings: Settings) -> frozenset[str]:

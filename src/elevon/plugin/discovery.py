@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from elevon import errors
 from elevon.plugin import declarations
@@ -17,6 +17,18 @@ from elevon.plugin.executors import Executor
 from elevon.primitives import suggestions
 
 ENTRY_POINT_GROUP = "elevon.tasktypes"
+
+
+class Problem(NamedTuple):
+    """An executor of an installed package that can't be had.
+
+    Attributes:
+        name: Of its entry point; by custom the task type.
+        sentence: Names the entry point, and what is wrong with it.
+    """
+
+    name: str
+    sentence: str
 
 
 def load_executor(reference: str, directory: Path | None = None) -> Executor[Any, Any]:
@@ -68,8 +80,8 @@ def construct(executor: object) -> Executor[Any, Any]:
 
 def discover(
     entry_points: Iterable[metadata.EntryPoint] | None = None,
-) -> tuple[list[Executor[Any, Any]], list[str]]:
-    """The executors that installed packages offer, and one sentence for each that can't be had.
+) -> tuple[list[Executor[Any, Any]], list[Problem]]:
+    """The executors that installed packages offer, and why others can't be had.
 
     A broken package costs its own types only, so this never raises for one.
 
@@ -77,16 +89,18 @@ def discover(
         entry_points: What to look at; by default the group `elevon.tasktypes` of everything installed.
     """
     found: list[Executor[Any, Any]] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     offered = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
     for entry_point in sorted(offered, key=lambda one: (one.name, one.value)):
         origin = f"the entry point {entry_point.name} = {entry_point.value}"
         try:
             found.append(construct(entry_point.load()))
         except errors.UserError as error:
-            problems.append(f"{origin}: {error}")
-        except Exception as error:  # noqa: BLE001 - a stranger's import may raise anything
-            problems.append(f"{origin}: importing it raised {_in_words(error)}")
+            problems.append(Problem(entry_point.name, f"{origin}: {error}"))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a stranger's import may raise anything, and even exit
+            problems.append(Problem(entry_point.name, f"{origin}: importing it raised {_in_words(error)}"))
     return found, problems
 
 
@@ -98,5 +112,5 @@ def _executors_in(module: object) -> list[str]:
     ]
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ import msgspec
 from elevon import errors
 from elevon.idl.messages import Message, TaskTemplate
 from elevon.plugin import declarations
+from elevon.plugin.discovery import Problem
 from elevon.plugin.executors import Executor, ExecutorProperties
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
 from elevon.primitives import suggestions
@@ -70,11 +71,20 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registry:
-    """The executors of one engine, by type and by id."""
+    """The executors of one engine, by type and by id.
 
-    def __init__(self, registrations: Iterable[Registration], default_id: str = "") -> None:
+    Args:
+        registrations: Those that are there.
+        default_id: The executor for types that nobody registered; empty for none.
+        problems: Those of installed packages that can't be had.
+    """
+
+    def __init__(
+        self, registrations: Iterable[Registration], default_id: str = "", problems: Iterable[Problem] = ()
+    ) -> None:
         self._by_id: dict[str, Registration] = {}
         self._by_type: dict[str, Registration] = {}
+        self._problems = {problem.name: problem.sentence for problem in problems}
         for registration in registrations:
             self._add(registration)
         self._default = self.by_id(default_id) if default_id else None
@@ -87,6 +97,7 @@ class Registry:
         configuration: Mapping[str, Mapping[str, Any]] | None = None,
         default_id: str = "",
         state_limit_bytes: int = STATE_LIMIT_BYTES,
+        problems: Iterable[Problem] = (),
     ) -> "Registry":
         """Check executors and bring them together.
 
@@ -95,6 +106,7 @@ class Registry:
             configuration: Settings of each executor, by its id.
             default_id: The executor for types that nobody registered; empty for none, the default.
             state_limit_bytes: Largest encoded custom state.
+            problems: Executors of installed packages that can't be had; named when such a type is asked for.
 
         Raises:
             UserError: An executor can't be served, two claim the same type or id, or a setting is wrong.
@@ -103,7 +115,7 @@ class Registry:
         registrations = [
             _register(one, given.get(one.id, {}), state_limit_bytes) for one in _checked(executors)
         ]
-        registry = cls(registrations, default_id)
+        registry = cls(registrations, default_id, problems)
         for unknown in given.keys() - registry._by_id.keys():
             raise errors.UserError(
                 f"the configuration has settings for the executor {unknown!r}, which is not there: "
@@ -138,6 +150,10 @@ class Registry:
                 f"name it by --tasktype MODULE:CLASS; {suggestions.hint(task_type, self._by_type)}"
             )
         return found
+
+    def problem_of(self, task_type: str) -> str:
+        """Why the executor of an installed package is not there that has the name of a type; empty for no reason."""
+        return self._problems.get(task_type, "")
 
     def by_id(self, executor_id: str) -> Registration:
         """The executor of that id.

@@ -78,6 +78,11 @@ class Executors:
             UnavailableError: Nobody does, or its executor could not be initialized.
         """
         registration = self.registry.find(task_type)
+        if registration is None and (problem := self.registry.problem_of(task_type)):
+            raise errors.UnavailableError(
+                f"no executor is registered for the task type {task_type!r}, because of {problem}; mend that package "
+                "and resume"
+            )
         if registration is None:
             raise errors.UnavailableError(
                 f"no executor is registered for the task type {task_type!r}: resume with the package installed that "

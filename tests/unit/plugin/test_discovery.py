@@ -29,6 +29,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     (tmp_path / "my_naps.py").write_text(SOURCE)
+    (tmp_path / "my_exits.py").write_text("raise SystemExit(3)")
     (tmp_path / "my_ruins.py").write_text("raise OSError('the licence server is down')")
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -68,6 +69,7 @@ def test_installed_packages_offer_executors_and_a_broken_one_costs_only_its_own(
     offered = [
         metadata.EntryPoint(name, value, discovery.ENTRY_POINT_GROUP)
         for name, value in [
+            ("exits", "my_exits:Nap"),
             ("gone", "my_naps:Gone"),
             ("nap", "my_naps:Nap"),
             ("ruins", "my_ruins:Nap"),
@@ -76,12 +78,14 @@ def test_installed_packages_offer_executors_and_a_broken_one_costs_only_its_own(
     ]
     found, problems = discovery.discover(offered)
     assert [one.id for one in found] == ["nap"]
-    assert [problem.split(":")[0] for problem in problems] == [
+    assert [problem.name for problem in problems] == ["exits", "gone", "ruins", "unnamed"]
+    assert [problem.sentence.split(":")[0] for problem in problems] == [
+        "the entry point exits = my_exits",
         "the entry point gone = my_naps",
         "the entry point ruins = my_ruins",
         "the entry point unnamed = my_naps",
     ]
-    assert "the licence server is down" in problems[1]
+    assert "the licence server is down" in problems[2].sentence
 
 
 def test_what_is_installed_here_can_be_looked_at():
