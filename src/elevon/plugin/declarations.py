@@ -129,6 +129,11 @@ def _problems_of_properties(properties: object) -> Iterator[str]:
         yield "has a negative span among call_timeout and check_after, or no call_timeout: use positive ones"
     if properties.max_concurrency < 0:
         yield f"has max_concurrency={properties.max_concurrency}: use 0 for no limit, or a positive number"
+    if properties.max_concurrency and properties.uses_launcher:
+        yield (
+            f"has max_concurrency={properties.max_concurrency} and uses_launcher=True: leave one of them out, because "
+            "the slots of the launcher are the limit already"
+        )
     if properties.generated_name_max_length < _SHORTEST_NAME_LIMIT:
         yield (
             f"has generated_name_max_length={properties.generated_name_max_length}: "

@@ -33,7 +33,8 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
         disable_node_level_caching: Outputs of this type are never served from the cache.
         delete_resource_on_abort: For bases: kill deletes the resource instead of cancelling it.
         generated_name_max_length: Limit on `TaskExecutionId.generated_name`, in characters.
-        max_concurrency: Limit on attempts under way at once in one engine; 0 for none.
+        max_concurrency: Limit on attempts under way at once in one engine; 0 for none. Not together with
+            `uses_launcher`, whose slots are the limit.
         call_timeout: After this, a call is cancelled and counts as a system failure.
         check_after: Time between two checks, unless a status or `wake` says otherwise.
         uses_launcher: An attempt is started only when the launcher has a free slot for it, as many as its template

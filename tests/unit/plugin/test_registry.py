@@ -137,6 +137,10 @@ class TestDeclarations:
                 "'proces': use 'engine' or 'thread'",
             ),
             ({"properties": ExecutorProperties(max_concurrency=-1)}, "max_concurrency=-1"),
+            (
+                {"properties": ExecutorProperties(max_concurrency=2, uses_launcher=True)},
+                "max_concurrency=2 and uses_launcher=True: leave one of them out",
+            ),
             ({"properties": ExecutorProperties(generated_name_max_length=5)}, "generated_name_max_length=5"),
         ],
     )
