@@ -30,8 +30,6 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         requires_finalizer: The execution is not terminal before `finalize_task` has succeeded.
-        disable_node_level_caching: Outputs of this type are never served from the cache.
-        delete_resource_on_abort: For bases: kill deletes the resource instead of cancelling it.
         generated_name_max_length: Limit on `TaskExecutionId.generated_name`, in characters.
         max_concurrency: Limit on attempts under way at once in one engine; 0 for none. Not together with
             `uses_launcher`, whose slots are the limit.
@@ -44,8 +42,6 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     requires_finalizer: bool = False
-    disable_node_level_caching: bool = False
-    delete_resource_on_abort: bool = False
     generated_name_max_length: int = 63
     max_concurrency: int = 0
     call_timeout: timedelta = timedelta(seconds=60)

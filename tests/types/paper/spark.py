@@ -59,7 +59,7 @@ class Cluster(Protocol):
 class SparkResourceExecutor(Executor[Struct, None]):
     id = "spark-operator"
     task_types = ("spark",)
-    properties = ExecutorProperties(requires_finalizer=True, delete_resource_on_abort=True)
+    properties = ExecutorProperties(requires_finalizer=True)
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

@@ -1,11 +1,14 @@
 """What an executor inherits, and what the context in memory promises to whoever tests one."""
 
+from pathlib import Path
+
 import pytest
 
+import elevon
 from elevon import errors
 from elevon.idl import literals
 from elevon.idl.messages import TaskTemplate
-from elevon.plugin import Executor, LauncherExecutor, TaskStatus
+from elevon.plugin import Executor, ExecutorProperties, LauncherExecutor, TaskStatus
 from elevon.testing.contexts import FakeTaskContext
 
 
@@ -128,3 +131,15 @@ def test_a_strangers_type_may_be_a_launcher_executor(tmp_path):
         task_types = ("stranger",)
 
     assert FakeTaskContext(Stranger, tmp_path).task_execution_id.generated_name
+
+
+def test_every_property_that_can_be_declared_is_honoured_by_somebody():
+    rooms = Path(elevon.__file__).parent
+    declaring = {"executors.py", "declarations.py"}
+    code = "".join(
+        path.read_text()
+        for path in rooms.rglob("*.py")
+        if not (path.parent.name == "plugin" and path.name in declaring)
+    )
+    unread = [name for name in ExecutorProperties.__struct_fields__ if f"properties.{name}" not in code]
+    assert unread == []
