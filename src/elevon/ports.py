@@ -218,11 +218,13 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_known: Whether this launcher has the job; False after a restart, or before it was started.
         is_started: Whether it left the launcher's queue.
+        is_restarted: The job was begun anew in this call: what it had run before is lost.
         result: Set once it has ended.
     """
 
     is_known: bool = True
     is_started: bool = False
+    is_restarted: bool = False
     result: JobResult | None = None
 
 

@@ -49,7 +49,8 @@ def status_of_job(job: ports.JobStatus, state: S | None = None) -> TaskStatus[S]
         state: The custom state to go with it.
     """
     if job.result is None:
-        return TaskStatus.running(state) if job.is_started else TaskStatus.queued(state)
+        follow = TaskStatus.running if job.is_started else TaskStatus.queued
+        return follow(state, is_restarted=job.is_restarted)
     if job.result.failure is None:
         return TaskStatus.succeeded(LiteralMap.FromString(job.result.outputs or b"").literals, state)
     if job.result.failure.is_recoverable:

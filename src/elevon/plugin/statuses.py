@@ -29,6 +29,7 @@ class DetailOptions(TypedDict, total=False):
     custom_info: Any
     check_after: timedelta | None
     reason: str
+    is_restarted: bool
 
 
 class Details(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         custom_info: Anything that JSON can hold, for people.
         check_after: When to ask again at the latest; None for the executor's default.
         reason: Why it waits, in words.
+        is_restarted: The work began anew: the execution time-out counts from now.
     """
 
     phase_version: int = 0
@@ -49,6 +51,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     custom_info: Any = None
     check_after: timedelta | None = None
     reason: str = ""
+    is_restarted: bool = False
 
     def __post_init__(self) -> None:
         if self.occurred_at is not None and self.occurred_at.tzinfo is None:

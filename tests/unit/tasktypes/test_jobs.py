@@ -58,6 +58,14 @@ async def test_the_failure_says_whether_a_retry_may_help(executor, tmp_path, is_
     assert (status.phase, status.failure) == (phase, failure)
 
 
+@pytest.mark.parametrize("is_started", [True, False])
+async def test_a_job_that_was_begun_anew_is_told_so(executor, tmp_path, is_started):
+    again = JobStatus(is_started=is_started, is_restarted=True)
+    context = FakeTaskContext(executor, tmp_path, launcher=ScriptedLauncher([WAITING, again]))
+    assert not (await context.start(executor, TaskTemplate())).details.is_restarted
+    assert (await context.check(executor)).details.is_restarted
+
+
 async def test_kill_ends_the_job_also_when_nothing_was_committed(executor, tmp_path):
     context = FakeTaskContext(executor, tmp_path)
     await executor.kill_task(context, "aborted")
