@@ -234,6 +234,9 @@ class Launcher(Protocol):
     A job's processes are owned: they end with the engine, also when it is killed, unless they can be re-adopted.
     A job holds its slots, and its worker, until it is forgotten or killed: the engine forgets it after the commit of
     its end, so that a `kill -9` repeats at most the one finished task of each worker.
+
+    An end that is a fault of the system is told once: with that the slots are free, the job is unknown, and the next
+    start begins it anew. One that has had too many of them is told as a failure that is not recoverable.
     """
 
     @property
@@ -252,7 +255,7 @@ class Launcher(Protocol):
         ...
 
     async def poll(self, name: str) -> JobStatus:
-        """Where it stands; `is_known` False for a job that this launcher never saw or has forgotten."""
+        """Where it stands; `is_known` False for a job that is to be started, for the first time or anew."""
         ...
 
     async def kill(self, name: str) -> None:

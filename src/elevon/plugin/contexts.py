@@ -90,7 +90,9 @@ class TaskLauncher(Protocol):
 
     The engine knows the template and the inputs, so a check needs neither: a job whose process went down with the
     engine is run again by `poll`. What an executor changes of the job it passes to both, so it keeps in its state
-    what it needs to say the same again. A job that finds no free slot waits in the launcher's queue.
+    what it needs to say the same again. A job that finds no free slot waits in the launcher's queue. A job that the
+    system has failed (a process killed from outside, a full disk) is told once and begun anew by the next call:
+    `status_of_job` turns it into an error, so that the engine makes that call.
     """
 
     async def start(self, launch: Launch = AS_DESCRIBED, grace: timedelta = timedelta(0)) -> ports.JobStatus:

@@ -7,7 +7,7 @@ The shipped `python-task` and `container` are this class with names; a stranger'
 from datetime import timedelta
 from typing import ClassVar, Generic, TypeVar
 
-from elevon import ports
+from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin.contexts import TaskContext
 from elevon.plugin.executors import Executor
@@ -47,12 +47,18 @@ def status_of_job(job: ports.JobStatus, state: S | None = None) -> TaskStatus[S]
     Args:
         job: What `ctx.launcher` answered.
         state: The custom state to go with it.
+
+    Raises:
+        RetryableError: The system failed and not the job, which the next start or poll begins anew; the engine calls
+            again after a while, and no retry of the user's is spent.
     """
     if job.result is None:
         follow = TaskStatus.running if job.is_started else TaskStatus.queued
         return follow(state, is_restarted=job.is_restarted)
     if job.result.failure is None:
         return TaskStatus.succeeded(LiteralMap.FromString(job.result.outputs or b"").literals, state)
+    if job.result.failure.is_system_fault:
+        raise errors.RetryableError(job.result.failure.message)
     if job.result.failure.is_recoverable:
         return TaskStatus.retryable_failure(job.result.failure, state)
     return TaskStatus.permanent_failure(job.result.failure, state)

@@ -24,6 +24,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback: str = ""
     is_recoverable: bool = True
 
+    @property
+    def is_system_fault(self) -> bool:
+        """Whether the system failed and another try may help: that costs no retry of the user's."""
+        return self.kind is errors.ErrorKind.SYSTEM and self.is_recoverable
+
 
 def from_exception(error: BaseException, *, is_traceback_wanted: bool = False) -> Failure:
     """The failure that an exception stands for, by the error table.

@@ -49,7 +49,7 @@ def load_task(module: str, name: str) -> RunnableTask[..., Any]:
         )
         raise TaskFailedError(failure) from error
     except errors.UserError as error:
-        raise TaskFailedError(_failure_of(error)) from error
+        raise TaskFailedError(failure_of(error)) from error
 
 
 def run_task(
@@ -68,7 +68,7 @@ def run_task(
     try:
         return runs.run(task.site, task.interface, task.execute, inputs, context)
     except (Exception, SystemExit) as error:
-        raise TaskFailedError(_failure_of(error)) from error
+        raise TaskFailedError(failure_of(error)) from error
 
 
 def to_error_document(failure: Failure) -> messages.ErrorDocument:
@@ -135,7 +135,7 @@ def _context(arguments: argparse.Namespace, scratch_dir: Path) -> ExecutionConte
     )
 
 
-def _failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """What an exception out of user code, or about its values, stands for."""
     if isinstance(error, errors.ElevonError) and not isinstance(error, errors.UserError):
         return from_exception(error)

@@ -89,7 +89,7 @@ def _run_task(run: protocol.Run, scratch: Path) -> tuple[bytes | None, failures.
     except entrypoint.TaskFailedError as error:
         return None, error.failure
     except BaseException as error:  # noqa: BLE001 - what is raised here is the attempt's failure, not the worker's
-        return None, failures.from_exception(error)
+        return None, entrypoint.failure_of(error)
 
 
 def _logger(name: str) -> logging.Logger:

@@ -125,12 +125,11 @@ class CommandRun:
         if not path.exists():
             return None
         error = messages.ErrorDocument.FromString(_read(path)).error
-        is_user = error.origin == messages.ExecutionError.USER
         lines = [line.strip() for line in error.message.splitlines() if line.strip()]
         return Failure(
             code=error.code or "USER:Unknown",
             message=lines[-1] if lines else f"{self._job.id}: the command failed without a message",
-            kind=errors.ErrorKind.USER if is_user else errors.ErrorKind.SYSTEM,
+            kind=errors.ErrorKind(messages.ExecutionError.ErrorKind.Name(error.origin)),
             traceback=error.message if len(lines) > 1 else "",
             is_recoverable=error.kind == messages.ContainerError.RECOVERABLE,
         )

@@ -1,7 +1,7 @@
 """The launcher of this machine: slots, the queue for them, and what is known of each job.
 
 It owns the rules of `ports.Launcher`: idempotent by name, first come first served, a slot is free only when its job
-was forgotten or killed. It must never know how a job runs: `pools` and `commands` do.
+was forgotten or killed, or is to be begun anew. It must never know how a job runs: `pools` and `commands` do.
 """
 
 import asyncio
@@ -11,12 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from elevon import errors, ports
 from elevon.primitives import failpoints
 from elevon.records import failures
 from elevon.records.failures import Failure
 from elevon.workers import captures, codes, commands, pools, processes
 from elevon.workers.settings import WorkerSettings
+
+_KILLED = "SYSTEM:Killed"
 
 
 class _Runner(Protocol):
@@ -34,15 +38,20 @@ class _Runner(Protocol):
 class _Entry:
     """What is known of one job."""
 
-    def __init__(self, job: ports.Job, code: codes.Code | None, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, job: ports.Job, code: codes.Code | None, wake: Callable[[], None], fault_count: int
+    ) -> None:
         self.job = job
         self.code = code
         self.wake = wake
+        self.fault_count = fault_count
         self.runner: _Runner | None = None
         self.holds_slots = False
         self.is_started = False
         self.is_reported = False
         self.is_forgotten = False
+        self.is_faulty = False
+        self.is_spent = False
         self.verdict: Failure | None = None
         self.result: ports.JobResult | None = None
         self.waiters: set[asyncio.Future[None]] = set()
@@ -145,32 +154,23 @@ class LocalLauncher:
     async def start(
         self, job: ports.Job, wake: Callable[[], None], grace: timedelta = timedelta(0)
     ) -> ports.JobStatus:
-        entry = self._entries.get(job.name)
-        while entry is not None and entry.is_forgotten:
-            await self._wait_gone(entry)
-            entry = self._entries.get(job.name)
+        entry = self._find(job.name)
         if entry is None:
             self._check(job)
             code = await self._codes.get(job.code_digest) if job.entrypoint and job.code_digest else None
-            entry = self._entries.get(job.name)  # another call may have come first
-        else:
-            code = entry.code
-        if entry is None:
-            if self._is_closed:
-                raise errors.UnavailableError(f"{job.id}: the engine is closing and starts nothing")
-            entry = self._entries[job.name] = _Entry(job, code, wake)
-            self._queue.append(entry)
-            self._dispatch()
+            while (former := self._entries.get(job.name)) is not None and former.is_forgotten:
+                await self._wait_gone(former)
+            entry = self._find(job.name) or self._add(job, code, wake)  # another call may have come first
         entry.wake = wake
         try:
             await entry.wait_end(grace)
         finally:
             entry.is_reported = True
-        return entry.status
+        return self._tell(entry)
 
     async def poll(self, name: str) -> ports.JobStatus:
-        entry = self._entries.get(name)
-        return ports.JobStatus(is_known=False) if entry is None or entry.is_forgotten else entry.status
+        entry = self._find(name)
+        return ports.JobStatus(is_known=False) if entry is None else self._tell(entry)
 
     async def kill(self, name: str) -> None:
         entry = self._entries.get(name)
@@ -196,12 +196,34 @@ class LocalLauncher:
             await self.kill(self._queue[0].job.name)
         for entry in self._entries.values():
             message = f"{entry.job.id}: the job was ended because the engine closed"
-            entry.verdict = entry.verdict or Failure(code="SYSTEM:Killed", message=message)
+            entry.verdict = entry.verdict or Failure(code=_KILLED, message=message)
         await self._household.close(self._clock)
+
+    def _find(self, name: str) -> _Entry | None:
+        """The job of that name, unless it is to be begun anew."""
+        entry = self._entries.get(name)
+        return None if entry is None or entry.is_forgotten or entry.is_spent else entry
+
+    def _add(self, job: ports.Job, code: codes.Code | None, wake: Callable[[], None]) -> _Entry:
+        if self._is_closed:
+            raise errors.UnavailableError(f"{job.id}: the engine is closing and starts nothing")
+        former = self._entries.get(job.name)
+        entry = _Entry(job, code, wake, former.fault_count if former else 0)
+        self._entries[job.name] = entry
+        self._queue.append(entry)
+        self._dispatch()
+        return entry
+
+    def _tell(self, entry: _Entry) -> ports.JobStatus:
+        """Answer a call; a job that is to be begun anew holds no slots meanwhile."""
+        if entry.is_faulty:
+            entry.is_spent = True
+            self._release(entry)
+        return entry.status
 
     def _end_early(self, entry: _Entry) -> None:
         """End a job that has not ended: at once if it waits, and else as soon as its process is gone."""
-        verdict = Failure(code="SYSTEM:Killed", message=f"{entry.job.id}: the job was killed by the engine")
+        verdict = Failure(code=_KILLED, message=f"{entry.job.id}: the job was killed by the engine")
         if entry.is_running and entry.runner is not None:
             entry.verdict = entry.verdict or verdict
             entry.runner.kill()
@@ -255,7 +277,7 @@ class LocalLauncher:
             else:
                 entry.runner = self._pool.run(job, job.entrypoint, entry.code, on_end)
         except Exception as error:  # noqa: BLE001 - whatever it is, a job that never began must not count as running
-            entry.finish(ports.JobResult(failure=failures.from_exception(error)))
+            self._finish(entry, ports.JobResult(failure=failures.from_exception(error)))
         failpoints.hit("launcher.after_start")
 
     def _end(self, entry: _Entry, result: ports.JobResult) -> None:
@@ -267,9 +289,20 @@ class LocalLauncher:
                 result = ports.JobResult(failure=_unwritable(entry.job, error), exit_code=result.exit_code)
         if entry.verdict is not None and result.failure is not None:
             result = ports.JobResult(failure=entry.verdict, exit_code=result.exit_code)
-        entry.finish(result)
+        self._finish(entry, result)
         if entry.is_forgotten:
             self._drop(entry)
+
+    def _finish(self, entry: _Entry, result: ports.JobResult) -> None:
+        """End a job; one that the system has failed is to be begun anew, unless that was so too often."""
+        failure = result.failure
+        if failure is not None and failure.is_system_fault and failure.code != _KILLED:
+            entry.fault_count += 1
+            entry.is_faulty = entry.fault_count < self._settings.max_fault_count
+            if not entry.is_faulty:
+                failure = msgspec.structs.replace(failure, is_recoverable=False)
+                result = msgspec.structs.replace(result, failure=failure)
+        entry.finish(result)
 
     def _drop(self, entry: _Entry) -> None:
         del self._entries[entry.job.name]

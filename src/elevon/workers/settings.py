@@ -11,6 +11,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_task_count: A worker is replaced after so many tasks.
+        max_fault_count: A job is begun anew after a fault of the system (its worker was killed from outside, its
+            directory can't be written) until it has had so many.
         max_resident_bytes: A worker is replaced after a task that left it larger than that; on systems without /proc
             the largest size it ever had counts.
         output_limit_bytes: How much is kept of each attempt's stdout, and as much of its stderr. It may be exceeded
@@ -21,6 +23,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     max_task_count: int = 10_000
+    max_fault_count: int = 8
     max_resident_bytes: int = 2 << 30
     output_limit_bytes: int = 64 << 20
     watch_interval_s: float = 0.25

@@ -79,6 +79,18 @@ async def test_an_error_file_decides_even_with_exit_code_0(
     assert failure.traceback == error.message
 
 
+@pytest.mark.parametrize("origin", ["USER", "SYSTEM", "UNKNOWN"])
+async def test_an_error_file_says_whose_fault_it_was(bench: Bench, origin: str) -> None:
+    error = messages.ContainerError(
+        code="Failed", message="no", kind=messages.ContainerError.RECOVERABLE, origin=origin
+    )
+    source = bench.folder / "made.pb"
+    source.write_bytes(messages.ErrorDocument(error=error).SerializeToString())
+    failure = (await run(bench.launcher(), bench.command("cp", str(source), "../error.pb"))).failure
+    assert failure is not None
+    assert failure.kind == origin
+
+
 async def test_files_of_an_interrupted_run_do_not_count(bench: Bench) -> None:
     job = bench.command("true")
     job.data_dir.mkdir(parents=True)

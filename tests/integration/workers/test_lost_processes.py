@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from elevon import ports
-from tests.integration.workers.benches import Bench, is_running, nothing, run, sentence, until, value
+from tests.integration.workers.benches import LONG, Bench, is_running, nothing, run, sentence, until, value
 
 CODE = """
     @task
@@ -89,6 +89,50 @@ async def test_a_worker_killed_from_outside_is_a_fault_of_the_system_and_any_oth
     launcher = bench.launcher()
     kinds = [(await run(launcher, bench.task(task, code))).failure.kind for task in ("die", "leave")]  # pyright: ignore[reportOptionalMemberAccess]
     assert kinds == ["SYSTEM", "USER"]
+
+
+async def test_a_fault_of_the_system_is_told_once_and_frees_its_slot_until_the_job_is_begun_anew(
+    bench: Bench,
+) -> None:
+    code = bench.code(CODE)
+    launcher = bench.launcher(max_fault_count=3)
+    job = bench.task("die", code)
+    for _ in range(2):
+        status = await launcher.start(job, nothing, LONG)
+        assert status.result is not None
+        assert "was ended by SIGKILL" in sentence(status.result)
+        assert not (await launcher.poll(job.name)).is_known
+        assert value(await run(launcher, bench.task("pid", code)))
+    for _ in range(2):
+        status = await launcher.start(job, nothing, LONG)
+        assert status.result is not None
+        assert status.result.failure is not None
+        assert not status.result.failure.is_recoverable, "it came too often"
+    launcher.forget(job.name)
+    assert value(await run(launcher, bench.task("pid", code)))
+
+
+async def test_an_end_that_the_user_or_the_engine_brought_about_is_told_until_it_is_forgotten(
+    bench: Bench,
+) -> None:
+    code = bench.code(CODE)
+    launcher = bench.launcher(2)
+    leaving, killed = bench.task("leave", code), bench.task("pid", code)
+    first = await launcher.start(leaving, nothing, LONG)
+    assert await launcher.poll(leaving.name) == await launcher.start(leaving, nothing) == first
+    await launcher.start(bench.task("devour", code), nothing)
+    await launcher.start(killed, nothing)
+    await launcher.kill(killed.name)
+    first = await launcher.poll(killed.name)
+    assert await launcher.poll(killed.name) == await launcher.start(killed, nothing) == first
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit", "SystemExit"])
+async def test_whatever_the_users_code_raises_is_the_users(bench: Bench, raised: str) -> None:
+    code = bench.code(f"@task\ndef give_up() -> None:\n    raise {raised}('enough')")
+    failure = (await run(bench.launcher(), bench.task("give_up", code))).failure
+    assert failure is not None
+    assert (failure.code, failure.kind) == (f"USER:{raised}", "USER")
 
 
 async def test_kill_ends_a_hanging_task_with_its_children(bench: Bench) -> None:

@@ -58,6 +58,21 @@ async def test_the_failure_says_whether_a_retry_may_help(executor, tmp_path, is_
     assert (status.phase, status.failure) == (phase, failure)
 
 
+async def test_a_fault_of_the_system_is_raised_so_that_it_costs_no_retry(executor, tmp_path):
+    fault = Failure("SYSTEM:ProcessKilled", "the worker process was ended by SIGKILL")
+    context = FakeTaskContext(executor, tmp_path, launcher=ScriptedLauncher([RUNNING, failed(fault)]))
+    await context.start(executor, TaskTemplate())
+    with pytest.raises(errors.RetryableError, match="was ended by SIGKILL"):
+        await context.check(executor)
+
+
+async def test_a_fault_of_the_system_that_came_too_often_is_the_end(executor, tmp_path):
+    fault = Failure("SYSTEM:ProcessKilled", "the worker process was ended by SIGKILL", is_recoverable=False)
+    context = FakeTaskContext(executor, tmp_path, launcher=ScriptedLauncher([failed(fault)]))
+    status = await context.start(executor, TaskTemplate())
+    assert (status.phase, status.failure) == (AttemptPhase.FAILED, fault)
+
+
 @pytest.mark.parametrize("is_started", [True, False])
 async def test_a_job_that_was_begun_anew_is_told_so(executor, tmp_path, is_started):
     again = JobStatus(is_started=is_started, is_restarted=True)
