@@ -44,6 +44,11 @@ class Connection:
         """All rows, as tuples."""
         return self.handle.execute(statement, parameters or None).fetchall()
 
+    @property
+    def value_limit(self) -> int:
+        """The largest text or blob that SQLite makes, in bytes."""
+        return self.handle.limit(apsw.SQLITE_LIMIT_LENGTH)
+
     @contextmanager
     def transaction(self, begin: str) -> Generator[None]:
         """Commit what is done inside, or roll it back where it raises.

@@ -1,11 +1,12 @@
 """What is read from the state database, each function from one consistent snapshot.
 
 Rows come back joined, as one value for thousands of them: a step a row would hand the interpreter's lock to and fro.
-It must never write, nor wait for a writer.
+One value for all of them would be too much: SQLite has a limit, decoding keeps the lock, and both take memory. It must
+never write, nor wait for a writer.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -18,19 +19,40 @@ from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows, writes
 from elevon.stores.connections import Connection
 
-# The cast to text is one of bytes: group_concat joins text only, and SQLite looks at no encoding on the way.
-_JOINED: Final = "coalesce(max(version), 0), count(*), cast(group_concat(cast(record AS TEXT), '') AS BLOB)"
+_SLICE_COUNT: Final = 10_000
+_SLICE_BYTES: Final = 64 * 1024 * 1024
+
+
+class _Selection(NamedTuple):
+    """Rows of one execution, in the order of their keys.
+
+    Attributes:
+        table: Where they are.
+        key: The columns that tell them apart.
+        execution: The execution's key.
+        behind: Only those with a greater key.
+        node_id: Only those of this node.
+    """
+
+    table: str
+    key: str
+    execution: int
+    behind: tuple[str | int, ...] = ()
+    node_id: str | None = None
 
 
 def load_execution(connection: Connection, execution: ExecutionId) -> ports.StoredExecution:
     """All current rows; `NotFoundError` if there is none."""
     with connection.transaction("BEGIN"):
         key = writes.existing_key(connection, execution)
+        nodes = _Selection("nodes", "node_id", key)
+        attempts = _Selection("attempts", "node_id, attempt", key)
+        onces = _Selection("onces", "node_id, attempt, key", key)
         return ports.StoredExecution(
             execution=get_execution(connection, execution),
-            nodes=_all(connection, "nodes", "node_id", rows.NODES, (key, execution)),
-            attempts=_all(connection, "attempts", "node_id, attempt", rows.ATTEMPTS, (key, execution)),
-            onces=_all(connection, "onces", "node_id, attempt, key", rows.ONCES, (key, execution)),
+            nodes=_all(connection, nodes, rows.NODES, execution),
+            attempts=_all(connection, attempts, rows.ATTEMPTS, execution),
+            onces=_all(connection, onces, rows.ONCES, execution),
         )
 
 
@@ -71,16 +93,12 @@ def list_transitions(
     """History in order, from behind `after`."""
     with connection.transaction("BEGIN"):
         key = writes.existing_key(connection, execution)
-        sequences, newest, count, joined = connection.value(
-            f"SELECT json_group_array(sequence), {_JOINED} FROM ("  # noqa: S608 - our own words
-            "SELECT sequence, version, record FROM transitions WHERE execution = ?1 AND sequence > ?2 "
-            "AND (?3 IS NULL OR node_id = ?3) ORDER BY sequence)",
-            key,
-            after,
-            node_id,
-        )
-    transitions = rows.TRANSITIONS.many(newest, count, joined or b"", execution)
-    return tuple(zip(msgspec.json.decode(sequences, type=list[int]), transitions, strict=True))
+        selection = _Selection("transitions", "sequence", key, (after,), node_id)
+        found: list[tuple[int, Transition]] = []
+        for newest, count, joined, sequences in _slices(connection, selection, "json_group_array(sequence)"):
+            transitions = rows.TRANSITIONS.many(newest, count, joined, execution)
+            found.extend(zip(msgspec.json.decode(sequences, type=list[int]), transitions, strict=True))
+    return tuple(found)
 
 
 def get_artifact(connection: Connection, digest: str) -> bytes:
@@ -109,16 +127,58 @@ def list_requests(connection: Connection, owner: str) -> Sequence[Request]:
 
 
 def _all(
-    connection: Connection,
-    table: str,
-    order: str,
-    decoder: rows.RowDecoder[rows.R],
-    subject: tuple[int, ExecutionId],
+    connection: Connection, selection: _Selection, decoder: rows.RowDecoder[rows.R], subject: object
 ) -> tuple[rows.R, ...]:
-    key, execution = subject
-    newest, count, joined = connection.value(
-        f"SELECT {_JOINED} FROM ("  # noqa: S608 - our own names
-        f"SELECT version, record FROM {table} WHERE execution = ? ORDER BY {order})",
-        key,
-    )
-    return tuple(decoder.many(newest, count, joined or b"", execution))
+    found: list[rows.R] = []
+    for newest, count, joined, _ in _slices(connection, selection):
+        found.extend(decoder.many(newest, count, joined, subject))
+    return tuple(found)
+
+
+def _slices(
+    connection: Connection, selection: _Selection, more: str = "NULL"
+) -> Iterator[tuple[int, int, bytes, Any]]:
+    """The rows in slices of a bounded number and size: newest version, count, joined, one more aggregate."""
+    key, is_last = selection.key, False
+    while not is_last:
+        source, parameters = _source(selection)
+        wanted, is_last = _slice_count(connection, source, parameters)
+        # The cast to text is one of bytes: group_concat joins text only, and SQLite looks at no encoding on the way.
+        found = connection.value(
+            "SELECT max(version), count(*), cast(group_concat(cast(record AS TEXT), '') AS BLOB), "  # noqa: S608
+            f"{more} FROM (SELECT version, record, {key} {source} LIMIT ?)",
+            *parameters,
+            wanted,
+        )
+        if found[1]:
+            yield found
+        if not is_last:
+            (last_key,) = connection.all(f"SELECT {key} {source} LIMIT 1 OFFSET ?", *parameters, wanted - 1)
+            selection = selection._replace(behind=last_key)
+
+
+def _slice_count(connection: Connection, source: str, parameters: Sequence[str | int]) -> tuple[int, bool]:
+    """How many of the rows make a slice, and whether there is none behind it; a single row may be too large."""
+    limit = min(_SLICE_BYTES, connection.value_limit)
+    wanted = _SLICE_COUNT
+    while True:
+        count, size = connection.value(
+            f"SELECT count(*), total(length(record)) FROM (SELECT record {source} LIMIT ?)",  # noqa: S608
+            *parameters,
+            wanted,
+        )
+        if size < limit or wanted == 1:
+            return wanted, count < wanted
+        wanted = (count + 1) // 2
+
+
+def _source(selection: _Selection) -> tuple[str, list[str | int]]:
+    """The end of a statement that selects from the rows, and its parameters; all names are our own."""
+    conditions = ["execution = ?"]
+    parameters: list[str | int] = [selection.execution, *selection.behind]
+    if selection.behind:
+        conditions.append(f"({selection.key}) > ({', '.join('?' * len(selection.behind))})")
+    if selection.node_id is not None:
+        conditions.append("node_id = ?")
+        parameters.append(selection.node_id)
+    return f"FROM {selection.table} WHERE {' AND '.join(conditions)} ORDER BY {selection.key}", parameters
