@@ -135,6 +135,17 @@ def test_a_signal_suspends_and_the_printed_command_resumes(shell: Shell) -> None
     assert "elevon recover long" in warning
 
 
+def test_a_signal_is_obeyed_although_nobody_reads_any_more(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    assert process.stderr is not None
+    process.stderr.close()  # as `elevon run 2>&1 | tee` does, whose reader the signal ends first
+    process.stderr = None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WAIT_S)
+    assert process.returncode == 130
+    assert shell.json("show", "long")["phase"] == "RUNNING"
+
+
 def test_a_second_signal_ends_at_once(shell: Shell) -> None:
     process = shell.start_resting("long")
     process.send_signal(signal.SIGINT)

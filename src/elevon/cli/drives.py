@@ -52,8 +52,8 @@ async def _drive_or_suspend(
 
     async def suspend() -> None:
         await interrupted.wait()
-        report.say("suspending; what runs is left to be taken up again (once more to end at once)")
         await embedded.engine.suspend()
+        report.say("suspending; what runs is left to be taken up again (once more to end at once)")
 
     with _signals(interrupted, report):
         suspending = asyncio.ensure_future(suspend())
@@ -127,4 +127,5 @@ def tell(record: ExecutionRecord, invocation: Invocation) -> None:
 def say_how_to_go_on(record: ExecutionRecord, invocation: Invocation) -> None:
     """Print the command that resumes a suspended execution, on stderr."""
     if not record.phase.is_terminal:
-        print(f"suspended; go on with: {invocation.command('resume', record.id.name)}", file=sys.stderr)
+        go_on = invocation.command("resume", record.id.name)
+        reports.write(sys.stderr, f"suspended; go on with: {go_on}\n")

@@ -4,6 +4,7 @@ It is the only module that imports rich, and is imported only where there is a t
 height of the screen, however many nodes there are: what is under way and what failed is shown first.
 """
 
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -155,7 +156,8 @@ class LiveTree:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        self._live.stop()
+        with contextlib.suppress(OSError):  # the terminal is gone
+            self._live.stop()
 
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Take the changes in; the next drawing shows them."""
@@ -164,7 +166,8 @@ class LiveTree:
 
     def say(self, text: str) -> None:
         """Tell one line above the tree."""
-        self._console.print(text, markup=False, highlight=False)
+        with contextlib.suppress(OSError):  # the terminal is gone
+            self._console.print(text, markup=False, highlight=False)
 
     def _draw(self) -> RenderableType:
         now = datetime.now(UTC)

@@ -5,8 +5,11 @@ node, and what went wrong or waits in between. The tree on a terminal is in `liv
 stdout is for results.
 """
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -58,19 +61,18 @@ class PlainReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
     ) -> None:
-        self._stream.flush()
+        write(self._stream, "")
 
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Tell of a batch, in one write."""
         prefix = f"{execution.name} " if self._is_several else ""
         lines = [f"{prefix}{line}\n" for change in changes for line in self._lines(execution, change)]
         if lines:
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            write(self._stream, "".join(lines))
 
     def say(self, text: str) -> None:
         """Tell one line."""
-        print(text, file=self._stream, flush=True)
+        write(self._stream, f"{text}\n")
 
     def _lines(self, execution: ExecutionId, change: Change) -> Iterator[str]:
         match change:
@@ -123,7 +125,18 @@ class SilentReport:
 
     def say(self, text: str) -> None:
         """Sentences for people still go to stderr."""
-        print(text, file=sys.stderr, flush=True)
+        write(sys.stderr, f"{text}\n")
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write to people, if somebody still listens: that the other end of a pipe has gone ends no execution."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        # What could not be written stays buffered, and would fail again whenever it is flushed.
+        with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def names_of(view: ExecutionView) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Plain lines tell of each node's beginning and end, and of what goes wrong or waits in between."""
 
+import errno
 import io
 
 import msgspec
@@ -53,6 +54,36 @@ async def test_a_node_that_begins_and_ends_has_two_lines(world: World) -> None:
         f"n0 {DOUBLE} RUNNING",
         f"n0 {DOUBLE} SUCCEEDED in 0.00 s",
     ]
+
+
+class Gone(io.StringIO):
+    """What is left of a pipe or terminal when the other end is closed."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str, /) -> int:
+        raise self.error
+
+    def flush(self) -> None:
+        raise self.error
+
+
+async def test_nobody_to_tell_is_no_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = await world.create()
+    views = [await world.admin.view(execution)]
+    hung_up = OSError(errno.EIO, "Input/output error")
+    monkeypatch.setattr("sys.stderr", Gone(hung_up))
+    for made in (
+        reports.PlainReport(views, Gone(BrokenPipeError())),
+        reports.SilentReport(),
+        livetrees.LiveTree(views),
+    ):
+        report: reports.Report = made
+        report.changed(execution, [node(world, NodePhase.RUNNING)])
+        report.say("suspending")
+        report.__exit__(None, None, None)
 
 
 async def test_nothing_is_told_twice(world: World) -> None:
