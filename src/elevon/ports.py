@@ -4,6 +4,7 @@ Adapters live in `stores`, `blobs`, `workers` and `primitives`; the composition 
 exception crosses a port: an adapter raises classes of `elevon.errors` only.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,12 +78,13 @@ class StateStore(Protocol):
         """
         ...
 
-    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+    def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
         """Write the changes of an execution in one transaction; upserts, except for appended transitions.
 
-        Batches of one lease become durable in the order of the calls. Concurrent batches share one commit. If one
-        fails, later ones may still succeed: whoever builds on a batch waits for it first. Cancelling the wait does
-        not take the batch back.
+        The batch is handed in by the call and durable when the future is done. Batches of one lease become durable in
+        the order of the calls; concurrent batches share one commit. A batch that was handed in before an earlier one
+        of its lease was answered fails with it, so that nothing is built on what was lost. Cancelling the future
+        does not take the batch back.
 
         Raises:
             ConflictError: The lease's fencing number is no longer the newest, or the execution was deleted.

@@ -4,6 +4,7 @@ The executor succeeds in its start, so nothing depends on how fast a process is.
 the new one down. One that rises is a cost that every workflow pays.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

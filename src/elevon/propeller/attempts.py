@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from elevon import errors, ports
@@ -34,6 +35,7 @@ class AttemptIntents:
         self._commit = commit
         self._records: dict[str, OnceRecord] = {}
         self._turns: dict[str, asyncio.Lock] = {}
+        self._keeping: dict[str, asyncio.Future[None]] = {}
 
     def turn(self, key: str) -> asyncio.Lock:
         """Held by whoever deals with a key."""
@@ -53,11 +55,21 @@ class AttemptIntents:
 
     async def commit(self, record: OnceRecord) -> None:
         """Make a record durable, then known; both happen even if the call that waits for it is cancelled."""
-        await asyncio.shield(asyncio.ensure_future(self._keep(record)))
+        keeping = asyncio.ensure_future(self._commit([record]))
+        self._keeping[record.key] = keeping
+        keeping.add_done_callback(functools.partial(self._keep, record))
+        await asyncio.shield(keeping)
 
-    async def _keep(self, record: OnceRecord) -> None:
-        await self._commit([record])
-        self._records[record.key] = record
+    async def settle(self, key: str) -> None:
+        """Wait for a commit of the key that a cancelled call has left under way."""
+        keeping = self._keeping.get(key)
+        if keeping is not None:
+            await asyncio.wait([keeping])
+
+    def _keep(self, record: OnceRecord, keeping: asyncio.Future[None]) -> None:
+        self._keeping.pop(record.key, None)
+        if not keeping.cancelled() and keeping.exception() is None:
+            self._records[record.key] = record
 
 
 class WakeHandle:
@@ -127,7 +139,7 @@ class Attempts:
             raise errors.BugError(f"node {node_id!r} has no task")
         return settings
 
-    def callee(self, command: Call) -> Callee | CallRaised:
+    def callee(self, command: Call, now: datetime) -> Callee | CallRaised:
         """Whom to call and with what, or why nobody can be called.
 
         Raises:
@@ -137,13 +149,16 @@ class Attempts:
         try:
             registration = self._services.executors.of_type(record.task_type)
         except errors.UnavailableError as error:
-            return calls.raised(command, errors.CorruptStateError(str(error)), was_called=False)
+            return calls.parked(command, str(error))
+        lacking = self._lacking_slots(record, registration)
+        if lacking and command.call in (CallKind.START, CallKind.CHECK):
+            return calls.parked(command, lacking)
         host = self._services.executors.host(registration)
         around = self._surroundings(record, registration)
         context: TaskContext[Any] = EngineTaskContext(
             around,
             record,
-            self._services.clock.now(),
+            now,
             start_may_have_happened=command.start_may_have_happened,
         )
         return Callee(
@@ -160,16 +175,34 @@ class Attempts:
         wake = self._wakes.pop(key, None)
         if wake is not None:
             wake.kill()
-        if key in self._intents and not self._intents[key].all():
-            del self._intents[key]
+        if key not in self._view.attempts:
+            self.forget_intents(node_id, attempt)
         around = self._around.pop(key, None)
         if around is not None:
             self._services.launcher.forget(around.name)
 
-    def close(self) -> None:
-        """Kill all wake handles."""
+    def forget_intents(self, node_id: str, attempt: int) -> None:
+        """Drop what `once` has committed for an attempt that nothing more will happen to."""
+        self._intents.pop((node_id, attempt), None)
+
+    async def close(self) -> None:
+        """Kill all wake handles, and the jobs of attempts that are under way: whoever goes on runs them anew."""
         for wake in self._wakes.values():
             wake.kill()
+        for around in self._around.values():
+            await self._services.launcher.kill(around.name)
+            self._services.launcher.forget(around.name)
+
+    def _lacking_slots(self, record: AttemptRecord, registration: Registration) -> str:
+        """Why a job that was started by an engine with more slots can't go on here; empty if it can."""
+        wanted = self.settings(record.node_id).cpu_slots
+        there = self._services.launcher.slot_count
+        if not registration.properties.uses_launcher or wanted <= there:
+            return ""
+        return (
+            f"the task requests {wanted} CPUs, and this engine has {there} slots: "
+            "lower the request, or resume with more --workers"
+        )
 
     def _surroundings(self, record: AttemptRecord, registration: Registration) -> Surroundings:
         """Made once an attempt; for the finalizer of one that was released, once a call."""
@@ -207,16 +240,18 @@ class Attempts:
             codec=registration.codec,
             paths=paths,
             inputs=inputs,
-            intents=self._intents_of((record.node_id, record.attempt)),
+            intents=self._intents_of((record.node_id, record.attempt), is_kept=not record.phase.is_terminal),
             launcher=self._services.launcher,
             job=make_job,
             wake=wake,
         )
 
-    def _intents_of(self, key: AttemptKey) -> AttemptIntents:
-        if key not in self._intents:
-            self._intents[key] = AttemptIntents(self._commit)
-        return self._intents[key]
+    def _intents_of(self, key: AttemptKey, *, is_kept: bool = True) -> AttemptIntents:
+        """What `once` has committed for an attempt; an attempt that is over gets nothing new that is worth keeping."""
+        intents = self._intents.get(key) or AttemptIntents(self._commit)
+        if is_kept:
+            self._intents[key] = intents
+        return intents
 
     def _template(self, node_id: str) -> TaskTemplate:
         template = self._view.place(node_id).node.task

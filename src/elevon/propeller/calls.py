@@ -4,6 +4,7 @@ Whatever an executor does (returns, raises, hangs) leaves here as an event; noth
 """
 
 import logging
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import msgspec
@@ -21,6 +22,8 @@ from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
 
 logger = logging.getLogger(__name__)
+_RESOLVE_AGAIN_AFTER = timedelta(seconds=1)
+_ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 # Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
 # has a limit too, which is only met when the engine can't commit any more (SQLite: 10**9 bytes).
@@ -64,6 +67,14 @@ async def carry_out(command: Call, callee: Callee) -> Event:
         return CallSucceeded(command.node_id, command.attempt, command.call)
     except Exception as error:  # noqa: BLE001 - whatever an executor raises is an event of its attempt
         return raised(command, error, is_required=callee.registration.properties.requires_finalizer)
+
+
+def parked(command: Call, reason: str) -> CallRaised:
+    """The event of a call that can't be made until an operator, or another engine, has mended something."""
+    failure = Failure(code="SYSTEM:Unavailable", message=reason)
+    return CallRaised(
+        command.node_id, command.attempt, command.call, failure, is_parking=True, was_called=False
+    )
 
 
 def raised(
@@ -132,13 +143,25 @@ async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Even
             outputs = await _outputs(callee, status)
         except errors.UserError as error:
             status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
+        except Exception as error:
+            if command.call is not CallKind.START:
+                raise
+            status = _without_outputs(status, error)
     try:
         state = None if _keeps_state(status) else callee.registration.codec.encode(status.state)
+        answer = _encode(callee, status, state, outputs)
+        _ANSWERS.decode(msgspec.msgpack.encode(answer))
     except errors.CorruptStateError as error:
-        return _with_refused_state(command, callee, error)
-    return StatusReturned(
-        command.node_id, command.attempt, command.call, _encode(callee, status, state, outputs)
-    )
+        return _refused(command, callee, f"a state that can't be kept: {error}")
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        return _refused(command, callee, f"a status that can't be kept: {error}")
+    return StatusReturned(command.node_id, command.attempt, command.call, answer)
+
+
+def _without_outputs(status: TaskStatus[Any], error: Exception) -> TaskStatus[Any]:
+    """The status of a start that succeeded and whose outputs can't be had now: the next check resolves them."""
+    reason = f"the outputs can't be resolved yet: {error}"
+    return TaskStatus.running(status.state, check_after=_RESOLVE_AGAIN_AFTER, reason=reason)
 
 
 def _keeps_state(status: TaskStatus[Any]) -> bool:
@@ -146,11 +169,11 @@ def _keeps_state(status: TaskStatus[Any]) -> bool:
     return status.phase is None or (status.state is None and status.phase.is_terminal)
 
 
-def _with_refused_state(command: Call, callee: Callee, error: errors.CorruptStateError) -> Event:
-    """A state that can't be kept is refused now; no repetition mends the executor's code."""
+def _refused(command: Call, callee: Callee, what: str) -> Event:
+    """An answer that can't be stored is refused now; no repetition mends the executor's code."""
     failure = Failure(
         code="SYSTEM:StateRefused",
-        message=f"executor {callee.registration.id!r} returned a state that can't be kept: {error}",
+        message=f"executor {callee.registration.id!r} returned {what}",
         is_recoverable=False,
     )
     return CallRaised(command.node_id, command.attempt, command.call, failure, is_final=True)
@@ -168,8 +191,11 @@ def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, output
         occurred_at=details.occurred_at,
         log_links=details.log_links,
         custom_info=b"" if details.custom_info is None else msgspec.json.encode(details.custom_info),
-        check_after=details.check_after or callee.registration.properties.check_after,
+        check_after=callee.registration.properties.check_after
+        if details.check_after is None
+        else details.check_after,
         reason=details.reason,
+        is_restarted=details.is_restarted,
     )
 
 

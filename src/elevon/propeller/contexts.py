@@ -38,7 +38,11 @@ class Intents(Protocol):
         ...
 
     async def commit(self, record: OnceRecord) -> None:
-        """Make a record durable."""
+        """Make a record durable; it becomes so even if the call that waits for it is cancelled."""
+        ...
+
+    async def settle(self, key: str) -> None:
+        """Wait for a commit of the key that a cancelled call has left under way."""
         ...
 
 
@@ -86,7 +90,9 @@ class AttemptLauncher:
     async def poll(self, launch: Launch = AS_DESCRIBED) -> ports.JobStatus:
         """Where the job stands; one that went down with an engine is started again."""
         status = await self._around.launcher.poll(self._around.name)
-        return status if status.is_known else await self.start(launch)
+        if status.is_known:
+            return status
+        return msgspec.structs.replace(await self.start(launch), is_restarted=True)
 
     async def kill(self) -> None:
         """End the job and everything it started."""
@@ -213,6 +219,7 @@ class EngineTaskContext:
     ) -> R:
         """See `plugin.TaskContext.once`."""
         async with self._around.intents.turn(key):
+            await self._around.intents.settle(key)
             return await self._once(key, submit, find)
 
     async def _once(

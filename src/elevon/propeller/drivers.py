@@ -1,14 +1,18 @@
 """The asyncio shell around the machine, for one execution: step, commit, act, and again.
 
-Events that come while a commit runs are stepped after it, together, so that what belongs together is one
-transaction. No command is carried out before the commit of the step that gave it, and a driver whose commit fails
-carries out nothing more: its memory is worthless, and the store is right.
+All events that have come are stepped together and are one transaction; the next ones are stepped while it commits.
+No command is carried out before the commit of the step that gave it, and before all earlier commits. A driver whose
+commit fails carries out nothing more: its memory is worthless, and the store, which lets nothing become durable that
+was built on a lost batch, is right.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
+
+import msgspec
 
 from elevon import errors, ports
 from elevon.compiler.graphs import Graph
@@ -16,7 +20,7 @@ from elevon.primitives import failpoints
 from elevon.propeller import calls
 from elevon.propeller.attempts import Attempts
 from elevon.propeller.machine import commands, recovery
-from elevon.propeller.machine.events import AbortRequested, Begin, CallRaised, Event
+from elevon.propeller.machine.events import AbortRequested, Begin, CallKind, CallRaised, CallSucceeded, Event
 from elevon.propeller.machine.steps import step
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
@@ -27,6 +31,32 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease
 
 Observer = Callable[[ExecutionId, Sequence[Change]], None]
+
+
+class _Prepared(msgspec.Struct, frozen=True):
+    """A command, and for a call whom it goes to, or the event that it ends with before anybody is reached."""
+
+    command: commands.Command
+    callee: calls.Callee | CallRaised | None = None
+
+
+class _Batch(msgspec.Struct, frozen=True):
+    """Steps that are one transaction, and what is to be done once it is durable.
+
+    Attributes:
+        durable: Done with the commit; None if nothing changed.
+        changes: What is committed.
+        todo: Commands, in order.
+    """
+
+    durable: asyncio.Future[None] | None
+    changes: Sequence[Change]
+    todo: Sequence[_Prepared]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the commit has succeeded or failed."""
+        return self.durable is None or self.durable.done()
 
 
 class Driver:
@@ -52,10 +82,12 @@ class Driver:
         self._is_suspended = False
         self._now = services.clock.now()
         self.post(Begin())
-        self._timers = Timers(services.clock, self.post)
+        self._timers = Timers(self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
         self._calls: set[asyncio.Task[None]] = set()
         self._fault: BaseException | None = None
+        self._batches: deque[_Batch] = deque()
+        self._occupy()
 
     @property
     def execution(self) -> ExecutionRecord:
@@ -98,19 +130,48 @@ class Driver:
         """
         try:
             is_ended = False
-            while not is_ended and not self._is_suspended:
+            while not is_ended:
                 await self._has_news.wait()
                 self._has_news.clear()
                 if self._fault is not None:
                     raise self._fault
-                changes, todo = self._step_all()
-                if changes:
-                    await self._commit(changes)
-                    observe(self._view.execution.id, changes)
-                if not self._is_suspended:
-                    is_ended = self._act_all(todo)
+                is_ended = self._act_on_durable(observe)
+                if self._inbox:
+                    self._begin_batch()
+                if self._is_suspended and not self._batches:
+                    return
         finally:
             await self._close()
+
+    def _begin_batch(self) -> None:
+        """Step through all that has come and hand the changes to the store.
+
+        What the commands need is put together while the commit runs; what carries them out waits for it.
+        """
+        changes, todo = self._step_all()
+        durable = self._commit(changes) if changes else None
+        self._batches.append(_Batch(durable, changes, [self._prepare(command) for command in todo]))
+        if durable is None:
+            self._has_news.set()
+        else:
+            durable.add_done_callback(self._ring)
+
+    def _ring(self, _durable: asyncio.Future[None]) -> None:
+        self._has_news.set()
+
+    def _act_on_durable(self, observe: Observer) -> bool:
+        """Carry out the commands of every batch that is durable, in order; whether the execution has ended."""
+        is_ended = False
+        while self._batches and self._batches[0].is_over:
+            batch = self._batches.popleft()
+            if batch.durable is not None:
+                batch.durable.result()
+                failpoints.hit("driver.after_commit")
+                observe(self._view.execution.id, batch.changes)
+            if not self._is_suspended:
+                for prepared in batch.todo:
+                    is_ended = self._act(prepared) or is_ended
+        return is_ended
 
     def _step_all(self) -> tuple[list[Change], list[commands.Command]]:
         """Step through all that has come; admission is settled on the way, so that it is part of the same batch."""
@@ -131,51 +192,55 @@ class Driver:
                     todo.append(command)
         return changes, todo
 
-    async def _commit(self, changes: Sequence[Change]) -> None:
+    def _commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         failpoints.hit("driver.before_commit")
-        await self._services.store.commit(self.lease, changes)
-        failpoints.hit("driver.after_commit")
+        return self._services.store.commit(self.lease, changes)
 
-    def _act_all(self, todo: list[commands.Command]) -> bool:
-        """Carry commands out, in order; whether the execution has ended."""
-        is_ended = False
-        for command in todo:
-            match command:
-                case commands.Call():
-                    self._begin_call(command)
-                case commands.SetTimer():
-                    self._timers.set(command)
-                case commands.Release():
-                    self._timers.cancel(command.node_id, command.attempt)
-                    self._attempts.release(command.node_id, command.attempt)
-                case commands.End():
-                    is_ended = True
-                case _:
-                    raise errors.BugError(
-                        f"{type(command).__name__} came too late: admission is part of the step"
-                    )
-        return is_ended or self._view.execution.phase.is_terminal
-
-    def _begin_call(self, command: commands.Call) -> None:
-        """Make an executor's call in a task of its own; its event comes back through the inbox."""
+    def _prepare(self, command: commands.Command) -> "_Prepared":
+        """Find out whom a call goes to and with what; what is in the way is the call's event."""
+        if not isinstance(command, commands.Call):
+            return _Prepared(command)
         try:
-            callee = self._attempts.callee(command)
+            return _Prepared(command, self._attempts.callee(command, self._now))
         except errors.UserError as error:
-            self.post(calls.raised(command, error, was_called=False))
-            return
-        if isinstance(callee, CallRaised):
-            self.post(callee)
-            return
-        record = self._attempts.record(command.node_id, command.attempt)
-        if not record.phase.is_terminal:
-            slots = self._attempts.settings(command.node_id).cpu_slots
-            self._places.occupy(self, command.node_id, callee.registration, slots)
-        self._spawn(self._call(command, callee))
+            return _Prepared(command, calls.raised(command, error, was_called=False))
+
+    def _act(self, prepared: "_Prepared") -> bool:
+        """Carry a command out; whether it is the last one."""
+        match prepared.command:
+            case commands.Call() as command:
+                if isinstance(prepared.callee, calls.Callee):
+                    self._spawn(self._call(command, prepared.callee))
+                elif prepared.callee is not None:
+                    self.post(prepared.callee)
+            case commands.SetTimer() as timer:
+                self._timers.set(timer, self._now)
+            case commands.Release() as release:
+                self._timers.cancel(release.node_id, release.attempt)
+                self._attempts.release(release.node_id, release.attempt)
+            case commands.End():
+                return True
+            case command:
+                raise errors.BugError(
+                    f"{type(command).__name__} came too late: admission is part of the step"
+                )
+        return False
+
+    def _occupy(self) -> None:
+        """Take the places of attempts that were under way before this engine, ahead of any that want to begin."""
+        for (node_id, _), record in self._view.attempts.items():
+            if record.started_at is not None and not record.phase.is_terminal:
+                with contextlib.suppress(errors.UnavailableError):
+                    registration = self._services.executors.of_type(record.task_type)
+                    cpu_slots = self._attempts.settings(node_id).cpu_slots
+                    self._places.occupy(self, node_id, registration, cpu_slots)
 
     async def _call(self, command: commands.Call, callee: calls.Callee) -> None:
         failpoints.hit(f"driver.before_{command.call}")
         event = await calls.carry_out(command, callee)
         failpoints.hit(f"driver.after_{command.call}")
+        if isinstance(event, CallSucceeded) and event.call is CallKind.FINALIZE:
+            self._attempts.forget_intents(event.node_id, event.attempt)
         self.post(event)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -194,9 +259,10 @@ class Driver:
         """Leave nothing behind in this process: no calls, timers or places."""
         self._timers.close()
         self._places.drop(self)
-        self._attempts.close()
-        left = list(self._calls)
+        left: list[asyncio.Future[None]] = list(self._calls)
         if not self._view.execution.phase.is_terminal:
             for task in left:
                 task.cancel()
+        left += [batch.durable for batch in self._batches if batch.durable is not None]
         await asyncio.gather(*left, return_exceptions=True)
+        await self._attempts.close()

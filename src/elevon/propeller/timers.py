@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
-from elevon.ports import Clock
 from elevon.propeller.machine.commands import SetTimer
 from elevon.propeller.machine.events import Event, TimerFired, TimerKind
 
@@ -12,22 +12,25 @@ class Timers:
     """Turns `SetTimer` into `TimerFired`.
 
     Args:
-        clock: Says how far an instant is away.
         post: Takes the events.
     """
 
-    def __init__(self, clock: Clock, post: Callable[[Event], None]) -> None:
-        self._clock = clock
+    def __init__(self, post: Callable[[Event], None]) -> None:
         self._post = post
         self._handles: dict[tuple[str, int], dict[TimerKind, asyncio.TimerHandle]] = {}
 
-    def set(self, timer: SetTimer) -> None:
-        """Set it; an earlier one of the same kind for the same attempt is cancelled."""
+    def set(self, timer: SetTimer, now: datetime) -> None:
+        """Set it; an earlier one of the same kind for the same attempt is cancelled.
+
+        Args:
+            timer: What to set.
+            now: The machine's time, which never goes back, even where the clock was set back.
+        """
         handles = self._handles.setdefault((timer.node_id, timer.attempt), {})
         previous = handles.get(timer.timer)
         if previous is not None:
             previous.cancel()
-        wait = (timer.at - self._clock.now()).total_seconds()
+        wait = (timer.at - now).total_seconds()
         fired = TimerFired(timer.node_id, timer.attempt, timer.timer, timer.at)
         handles[timer.timer] = asyncio.get_running_loop().call_later(max(0.0, wait), self._post, fired)
 

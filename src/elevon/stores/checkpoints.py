@@ -12,8 +12,8 @@ import apsw
 
 from elevon.stores import connections
 
-_PAGE_THRESHOLD: Final = 1000
-_PAGE_LIMIT: Final = 16 * _PAGE_THRESHOLD
+PAGE_THRESHOLD: Final = 1000
+PAGE_LIMIT: Final = 16 * PAGE_THRESHOLD
 
 
 class Checkpointer:
@@ -29,6 +29,7 @@ class Checkpointer:
         self._page_count = 0
         self._is_closing = False
         self._is_due = threading.Event()
+        self._turn = threading.Lock()
         self._connection = connections.open_writer(path)
         writer.handle.set_wal_hook(self._on_commit)
         self._thread = threading.Thread(target=self._run, name="elevon-store-checkpoints", daemon=True)
@@ -36,11 +37,13 @@ class Checkpointer:
 
     def after_group(self) -> None:
         """Have the log moved if it has grown; called by the writer's thread between two transactions."""
-        if self._page_count >= _PAGE_LIMIT:
-            # Most of it is moved already, so this is short; it lets the next commit begin the log anew.
-            _checkpoint(self._writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if self._page_count >= PAGE_LIMIT:
+            # Most of it is moved already, so this is short; it lets the next commit begin the log anew. It waits for
+            # the other thread, as SQLite would refuse a second checkpoint and the log would grow on.
+            with self._turn:
+                _checkpoint(self._writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._page_count = 0
-        elif self._page_count >= _PAGE_THRESHOLD:
+        elif self._page_count >= PAGE_THRESHOLD:
             self._is_due.set()
 
     def close(self) -> None:
@@ -61,7 +64,8 @@ class Checkpointer:
             if self._is_closing:
                 return
             self._is_due.clear()
-            _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+            with self._turn:
+                _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _checkpoint(connection: connections.Connection, mode: int) -> None:

@@ -4,6 +4,7 @@ Records are kept encoded, so that nothing that is read is the object that was wr
 that "crashed" is replaced by another one that opens the same store. Never used for what a user wants to keep.
 """
 
+import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -83,7 +84,17 @@ class MemoryStateStore:
         for digest, content in artifacts.items():
             self._artifacts.setdefault(digest, bytes(content))
 
-    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+    def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._write(lease, changes)
+        except errors.ElevonError as error:
+            answer.set_exception(error)
+        else:
+            answer.set_result(None)
+        return answer
+
+    def _write(self, lease: Lease, changes: Sequence[Change]) -> None:
         self._check_open()
         batch = [rows.of_change(change, lease.execution) for change in changes]
         if self._fail_commit(next(self._commit_numbers)):

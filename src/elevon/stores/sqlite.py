@@ -80,9 +80,9 @@ class SqliteStateStore:
         kept = dict(artifacts)
         await self._write(lambda connection: writes.create_execution(connection, record, changed, kept))
 
-    async def commit(self, lease: Lease, changes: Sequence[Change]) -> None:
+    def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
         batch = batches.Batch(lease, [rows.of_change(change, lease.execution) for change in changes])
-        await self._opened().writer.submit(batch)
+        return self._opened().writer.submit(batch)
 
     async def load_execution(self, execution: ExecutionId) -> ports.StoredExecution:
         return await self._read(reads.load_execution, execution)

@@ -1,14 +1,16 @@
 """The one thread that writes the state database, and its group commit.
 
 What is handed in while a commit is under way shares the next one. Whoever waits is answered after the commit, all of
-a group by one call into their event loop. A fault of one piece of work must not harm the others of its group; after a
-failed commit nothing of the group is there, and the next group is tried as if nothing had happened.
+a group by one call into their event loop. A fault of one piece of work must not harm the others of its group, except
+what was built on it; after a failed commit nothing of the group is there, and the next group is tried as if nothing had
+happened.
 """
 
 import asyncio
 import itertools
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -17,11 +19,18 @@ import apsw
 
 from elevon import errors
 from elevon.primitives import failpoints
+from elevon.records.identities import ExecutionId
 from elevon.stores import batches, connections, refusals
 from elevon.stores.connections import Connection
 
 T = TypeVar("T")
 _GROUP_LIMIT: Final = 4096
+
+
+class _Outcome(NamedTuple):
+    result: Any = None
+    error: Exception | None = None
+
 
 # What fails for the group as a whole: to try its pieces one by one would only fail as often.
 _GROUP_FAULTS: Final = (
@@ -29,14 +38,34 @@ _GROUP_FAULTS: Final = (
 )  # fmt: skip
 
 
-class _Work(NamedTuple):
-    content: batches.Batch | Callable[[Connection], Any]
-    future: asyncio.Future[Any]
+class _Work:
+    """One piece of work.
 
+    Attributes:
+        content: A batch, or a function of `writes`.
+        future: Of whoever waits for it.
+        follows: The batch of the same lease that was under way when this one was handed in.
+        outcome: Known once it was carried out.
+    """
 
-class _Outcome(NamedTuple):
-    result: Any = None
-    error: Exception | None = None
+    __slots__ = ("__weakref__", "content", "follows", "future", "outcome")
+
+    def __init__(
+        self,
+        content: batches.Batch | Callable[[Connection], Any],
+        future: asyncio.Future[Any],
+        follows: "_Work | None" = None,
+    ) -> None:
+        self.content = content
+        self.future = future
+        self.follows = follows
+        self.outcome: _Outcome | None = None
+
+    @property
+    def lost_ground(self) -> Exception | None:
+        """Why the batch that this one builds on failed, if it did."""
+        before = None if self.follows is None else self.follows.outcome
+        return None if before is None else before.error
 
 
 class GroupWriter:
@@ -54,6 +83,7 @@ class GroupWriter:
         self._path = path
         self._after_group = after_group
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._latest: weakref.WeakValueDictionary[ExecutionId, _Work] = weakref.WeakValueDictionary()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="elevon-store-writer", daemon=True)
         self._thread.start()
@@ -66,8 +96,20 @@ class GroupWriter:
         if self._is_closed:
             raise refusals.closed(str(self._path))
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Work(content, future))
+        work = _Work(content, future, self._predecessor(content))
+        if isinstance(content, batches.Batch):
+            self._latest[content.lease.execution] = work
+        self._queue.put(work)
         return future
+
+    def _predecessor(self, content: batches.Batch | Callable[[Connection], Any]) -> _Work | None:
+        """The batch under way that this one builds on; what is over has been answered, and needs no link."""
+        if not isinstance(content, batches.Batch):
+            return None
+        before = self._latest.get(content.lease.execution)
+        if before is None or before.outcome is not None or not isinstance(before.content, batches.Batch):
+            return None
+        return before if before.content.lease.fencing == content.lease.fencing else None
 
     def close(self) -> None:
         """Carry out what was handed in, then end; blocks until then."""
@@ -100,6 +142,17 @@ class GroupWriter:
         return group, True
 
     def _carry_out(self, group: Sequence[_Work]) -> list[_Outcome]:
+        """Do the work of a group, and note what became of each."""
+        losses = [work.lost_ground for work in group]
+        standing = [work for work, loss in zip(group, losses, strict=True) if loss is None]
+        carried_out = iter(self._carry_out_standing(standing) if standing else ())
+        outcomes = [next(carried_out) if loss is None else _Outcome(error=loss) for loss in losses]
+        for work, outcome in zip(group, outcomes, strict=True):
+            work.outcome = outcome
+            work.follows = None
+        return outcomes
+
+    def _carry_out_standing(self, group: Sequence[_Work]) -> list[_Outcome]:
         try:
             return self._transact(group)
         except Exception as error:  # noqa: BLE001 - whoever waits for this work is told

@@ -8,7 +8,7 @@ import pytest
 from elevon import errors, ports
 from elevon.records.failures import Failure
 from elevon.records.identities import ExecutionId
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import ExecutionPhase, NodePhase
 from tests.contract.state_store.worlds import (
     MINUTE,
     OTHER,
@@ -45,6 +45,63 @@ async def test_new_execution_has_no_rows_and_no_owner(store: ports.StateStore) -
     assert (loaded.nodes, loaded.attempts, loaded.onces) == ((), (), ())
     assert await store.list_transitions(RUN) == ()
     assert await store.get_lease(RUN) is None
+
+
+async def test_new_execution_has_the_nodes_that_it_takes_over_and_no_history_of_them(
+    store: ports.StateStore,
+) -> None:
+    taken_over = [
+        node("n1", phase=NodePhase.RECOVERED, outputs=b"\x00\xff", ended_at=START),
+        node("n0", phase=NodePhase.RECOVERED, outputs=b"", ended_at=START),
+        node("n1/n0", parent="n1", phase=NodePhase.RECOVERED),
+    ]
+    await store.create_execution(execution(), {"c": b"closure"}, taken_over)
+    loaded = await store.load_execution(RUN)
+    assert loaded.execution == execution()
+    assert loaded.nodes == (taken_over[1], taken_over[0], taken_over[2])
+    assert (loaded.attempts, loaded.onces) == ((), ())
+    assert await phases_of(store) == []
+    assert await store.get_artifact("c") == b"closure"
+
+
+async def test_nodes_that_were_taken_over_belong_to_their_execution_alone(store: ports.StateStore) -> None:
+    await store.create_execution(execution(), {}, [node("n0")])
+    await store.create_execution(execution(OTHER), {}, [node("n1")])
+    assert [one.node_id for one in (await store.load_execution(RUN)).nodes] == ["n0"]
+    assert [one.node_id for one in (await store.load_execution(OTHER)).nodes] == ["n1"]
+
+
+async def test_nodes_that_were_taken_over_change_and_go_like_others(store: ports.StateStore) -> None:
+    await store.create_execution(execution(), {}, [node("n0", phase=NodePhase.RECOVERED), node("n1")])
+    await store.commit(await taken(store), [node("n1", phase=NodePhase.FAILED)])
+    loaded = await store.load_execution(RUN)
+    assert [one.phase for one in loaded.nodes] == [NodePhase.RECOVERED, NodePhase.FAILED]
+    lease = await store.get_lease(RUN)
+    assert lease is not None
+    await store.release_lease(lease)
+    await store.delete_execution(RUN)
+    await store.create_execution(execution(), {})
+    assert (await store.load_execution(RUN)).nodes == ()
+
+
+async def test_execution_of_a_known_id_leaves_no_nodes(store: ports.StateStore) -> None:
+    await store.create_execution(execution(), {}, [node("n0")])
+    with pytest.raises(errors.ConflictError, match="exists already"):
+        await store.create_execution(
+            execution(), {"new": b"content"}, [node("n0", phase=NodePhase.RECOVERED), node("n1")]
+        )
+    assert (await store.load_execution(RUN)).nodes == (node("n0"),)
+
+
+async def test_execution_with_a_node_that_cannot_be_stored_is_not_there_at_all(
+    store: ports.StateStore,
+) -> None:
+    unstorable = node("n1", attempt=object())
+    with pytest.raises(errors.BugError, match="can't be stored"):
+        await store.create_execution(execution(), {"new": b"content"}, [node("n0"), unstorable])
+    assert await store.list_executions() == ()
+    with pytest.raises(errors.NotFoundError):
+        await store.get_artifact("new")
 
 
 async def test_execution_of_a_known_id_is_refused_and_changes_nothing(store: ports.StateStore) -> None:

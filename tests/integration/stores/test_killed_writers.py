@@ -53,7 +53,7 @@ def numbers_in(database: Path, name: str) -> list[int]:
 
 def test_acknowledged_commits_outlive_kills_at_random_moments(tmp_path: Path) -> None:
     database = tmp_path / "state.db"
-    moments = random.Random(7)  # noqa: S311 - a seed, not a secret
+    moments = random.Random(7)
     known: set[int] = set()
     for _ in range(6):
         process = start(database, "a1", 100_000)

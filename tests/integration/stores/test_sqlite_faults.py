@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,9 +16,10 @@ import pytest
 
 from elevon import errors
 from elevon.primitives import failpoints
-from elevon.stores import batches, connections, filesystems, rows, schemas, writers, writes
+from elevon.stores import batches, checkpoints, connections, filesystems, rows, schemas, writers, writes
 from elevon.stores.sqlite import SqliteStateStore
 from tests.contract.state_store.worlds import (
+    OTHER,
     RUN,
     World,
     attempt,
@@ -289,7 +291,10 @@ async def test_fault_before_the_commit_leaves_nothing_and_the_next_one_works(dat
     await store.close()
 
 
-async def test_log_does_not_grow_with_what_is_written(database: Path) -> None:
+async def test_log_does_not_grow_with_what_is_written(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "PAGE_LIMIT", 2 * checkpoints.PAGE_THRESHOLD)
     store = await opened(database)
     lease = await owned(store)
     for _ in range(40):
@@ -335,3 +340,30 @@ def test_store_may_be_used_by_one_loop_after_another(database: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc/self/mountinfo is Linux's")
 def test_local_disk_is_accepted(tmp_path: Path) -> None:
     filesystems.refuse_network(tmp_path / "state.db")
+
+
+def refused_row() -> rows.Row:
+    """A row that the schema refuses, as a bug of ours might make one."""
+    return rows.Row("nodes", (None,), 1, b"")  # pyright: ignore[reportArgumentType]
+
+
+async def test_what_is_built_on_a_lost_batch_is_lost_with_it(database: Path) -> None:
+    """The first group fails while the second waits behind it; another execution's batch goes through."""
+    connection = connections.open_writer(database)
+    schemas.migrate(connection, database)
+    store = await opened(database)
+    mine, theirs = await owned(store), await owned(store, OTHER)
+    release = threading.Event()
+    writer = writers.GroupWriter(connection, database, after_group=lambda: None)
+    held = writer.submit(lambda _connection: release.wait(10))
+    lost = writer.submit(batches.Batch(mine, [refused_row()]))
+    built_on_it = writer.submit(batches.Batch(mine, [rows.of_change(moved("BUILT"), RUN)]))
+    other = writer.submit(batches.Batch(theirs, [rows.of_change(moved("OTHER"), OTHER)]))
+    release.set()
+    results = await asyncio.gather(held, lost, built_on_it, other, return_exceptions=True)
+    assert [isinstance(result, Exception) for result in results] == [False, True, True, False]
+    assert await phases_of(store) == []
+    await writer.submit(batches.Batch(mine, [rows.of_change(moved("AFTER"), RUN)]))
+    assert await phases_of(store) == ["AFTER"]
+    writer.close()
+    await store.close()

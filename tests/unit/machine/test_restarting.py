@@ -101,14 +101,46 @@ def test_neither_the_count_nor_the_wait_of_a_backoff_is_forgotten() -> None:
     assert machine.attempt("a").system_failure_count == 1
 
 
-def test_deadlines_are_set_again() -> None:
+def test_a_time_out_goes_on_counting_for_work_that_went_on() -> None:
     machine = Machine(task("a", timeout_s=30))
     machine.begin()
     machine.started("a")
     due = machine.timer("a", TimerKind.DEADLINE)
     machine.now += seconds(10)
     machine.restart()
+    machine.returned("a", AttemptPhase.RUNNING)
     assert machine.timer("a", TimerKind.DEADLINE) == due
+
+
+def test_a_time_out_that_passed_without_an_engine_waits_for_what_the_executor_says() -> None:
+    machine = Machine(task("a", timeout_s=30))
+    machine.begin()
+    machine.started("a")
+    machine.now += seconds(3600)
+    assert machine.restart() == ["check a#0"]
+    machine.returned("a", AttemptPhase.RUNNING)
+    assert machine.pass_time("a", TimerKind.DEADLINE) == ["kill a#0"]
+
+
+def test_work_that_began_anew_has_its_whole_time() -> None:
+    machine = Machine(task("a", timeout_s=30))
+    machine.begin()
+    machine.started("a")
+    machine.now += seconds(3600)
+    machine.restart()
+    machine.returned("a", AttemptPhase.RUNNING, is_restarted=True)
+    assert machine.attempt("a").running_at == machine.now
+    assert machine.timer("a", TimerKind.DEADLINE) == machine.now + seconds(30)
+
+
+def test_the_time_without_an_engine_is_no_time_in_the_queue() -> None:
+    machine = Machine(task("a", queue_timeout_s=30))
+    machine.begin()
+    machine.admit("a")
+    machine.now += seconds(3600)
+    machine.restart()
+    machine.returned("a", AttemptPhase.QUEUED)
+    assert machine.timer("a", TimerKind.DEADLINE) == machine.now + seconds(30)
 
 
 def test_a_retry_that_waited_for_a_place_asks_again() -> None:

@@ -229,7 +229,7 @@ def test_a_type_that_nobody_serves_is_refused_by_name(ann: Applicant) -> None:
 async def test_an_executor_that_could_not_be_initialized_refuses(
     executors: Executors, ann: Applicant
 ) -> None:
-    await executors.start()
+    await executors.ready(["broken"])
     try:
         ann.wants("a", task_type="broken")
     finally:

@@ -14,7 +14,7 @@ import msgspec
 from elevon import errors
 from elevon.compiler.graphs import TaskSettings
 from elevon.propeller.machine import commands
-from elevon.propeller.machine.drafts import AttemptEnded, Draft
+from elevon.propeller.machine.drafts import AttemptEnded, AttemptHeard, Draft
 from elevon.propeller.machine.events import (
     Admitted,
     Answer,
@@ -87,7 +87,15 @@ def stop(draft: Draft, record: AttemptRecord, failure: Failure) -> None:
 
 
 def resume(draft: Draft, record: AttemptRecord) -> None:
-    """Go on with an attempt of which only the row survived: any call that was in flight is lost."""
+    """Go on with an attempt of which only the row survived: any call that was in flight is lost.
+
+    The time without an engine does not count against an attempt that nobody had accepted, and time-outs are looked
+    at again only once the executor has said whether the work went on meanwhile.
+    """
+    if record.phase in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES):
+        record = replace(record, queued_at=draft.now)
+        draft.put_attempt(record)
+    draft.live(record).is_unheard = True
     if record.is_parked:
         record = replace(record, is_parked=False, reason="", system_failure_count=0, next_call_at=None)
         draft.put_attempt(record, message="tried again after a restart")
@@ -97,8 +105,6 @@ def resume(draft: Draft, record: AttemptRecord) -> None:
         draft.call_after(record, record.next_call_at - draft.now)
     else:
         _call_again(draft, record)
-    if not record.phase.is_terminal:
-        _set_deadline(draft, record)
 
 
 def handle(draft: Draft, event: AttemptEvent) -> None:
@@ -119,6 +125,9 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
                 f"{_story(draft, event)} got the answer to a {event.call} call that is not in flight"
             )
         live.call = None
+        if live.is_unheard:
+            live.is_unheard = False
+            draft.cascades.append(AttemptHeard(event.node_id, event.attempt))
     elif live is None:
         return
     record = view.attempts[key]
@@ -129,6 +138,13 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
     if function is None:
         raise errors.BugError(f"{_story(draft, event)} has no rule for {type(event).__name__}")
     function(draft, record, event)
+
+
+def hear(draft: Draft, heard: AttemptHeard) -> None:
+    """Let time-outs count again, now that the executor has said how the attempt came through the restart."""
+    record = draft.view.attempts.get((heard.node_id, heard.attempt))
+    if record is not None and record.phase in _RANK:
+        _set_deadline(draft, record)
 
 
 def starting_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
@@ -254,22 +270,28 @@ def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
         known = replace(known, phase=answer.phase)
     elif not before.phase.is_followed:
         known = replace(known, phase=AttemptPhase.QUEUED)
-    if known.phase is AttemptPhase.RUNNING and known.running_at is None:
-        known = replace(known, running_at=draft.now)
-    if known.phase is AttemptPhase.WAITING_FOR_RESOURCES:
-        known = replace(known, next_call_at=draft.now + answer.check_after)
-    else:
-        known = replace(known, next_call_at=None)
+    known = _with_times(known, answer, draft.now)
     if known != before:
         draft.put_attempt(
             known, occurred_at=answer.occurred_at, message=note if answer.phase != before.reported else ""
         )
-    if known.running_at is not None and before.running_at is None:
+    if known.running_at is not None and known.running_at != before.running_at:
         _set_deadline(draft, known)
     if was_woken:
         _call_again(draft, known)
     else:
         draft.call_after(known, answer.check_after)
+
+
+def _with_times(record: AttemptRecord, answer: Answer, now: datetime) -> AttemptRecord:
+    """The record with what the answer means for its clocks: since when it runs, when a start is to be repeated."""
+    is_running_anew = answer.is_restarted or record.running_at is None
+    is_start_due = record.phase is AttemptPhase.WAITING_FOR_RESOURCES
+    return replace(
+        record,
+        running_at=now if record.phase is AttemptPhase.RUNNING and is_running_anew else record.running_at,
+        next_call_at=now + answer.check_after if is_start_due else None,
+    )
 
 
 def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
@@ -392,7 +414,7 @@ def _park(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
 def _postpone(draft: Draft, record: AttemptRecord, event: CallRaised, count: int) -> None:
     """Commit how often and until when, so that a restart neither forgets the count nor the wait."""
     name = f"{draft.view.execution.id}/{record.node_id}#{record.attempt}/{event.call}"
-    wait = event.retry_after or draft.view.backoff.after(count, name)
+    wait = draft.view.backoff.after(count, name) if event.retry_after is None else event.retry_after
     waiting = replace(record, system_failure_count=count, next_call_at=draft.now + wait)
     draft.put_attempt(waiting, message=f"{event.call} failed {count} times: {event.failure.message}")
     draft.call_after(waiting, wait)

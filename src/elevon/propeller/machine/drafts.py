@@ -31,13 +31,20 @@ class AttemptEnded(msgspec.Struct, frozen=True):
     outputs: bytes | None
 
 
+class AttemptHeard(msgspec.Struct, frozen=True):
+    """Cascade: the executor has answered for the first time since the engine took the attempt up again."""
+
+    node_id: str
+    attempt: int
+
+
 class ScopeDrained(msgspec.Struct, frozen=True):
     """Cascade: no node of the scope is active any more."""
 
     scope: Scope
 
 
-Cascade = NodeIsReady | AttemptEnded | ScopeDrained
+Cascade = NodeIsReady | AttemptEnded | AttemptHeard | ScopeDrained
 _UNTOLD = frozenset({NodePhase.QUEUED, NodePhase.ABORTED, NodePhase.SKIPPED})
 
 

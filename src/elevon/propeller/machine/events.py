@@ -44,6 +44,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         custom_info: JSON, for people.
         check_after: When to ask again at the latest.
         reason: Why it waits, in words.
+        is_restarted: The work began anew: the execution time-out counts from now.
     """
 
     phase: AttemptPhase | None
@@ -57,6 +58,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     custom_info: bytes = b""
     check_after: timedelta = timedelta(seconds=10)
     reason: str = ""
+    is_restarted: bool = False
 
 
 class Begin(msgspec.Struct, frozen=True):

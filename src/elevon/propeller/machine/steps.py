@@ -5,7 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from elevon.propeller.machine import attempts, executions, nodes
-from elevon.propeller.machine.drafts import AttemptEnded, Cascade, Draft, NodeIsReady, ScopeDrained, Step
+from elevon.propeller.machine.drafts import (
+    AttemptEnded,
+    AttemptHeard,
+    Cascade,
+    Draft,
+    NodeIsReady,
+    ScopeDrained,
+    Step,
+)
 from elevon.propeller.machine.events import (
     AbortRequested,
     Admitted,
@@ -71,6 +79,8 @@ def _cascade(draft: Draft, cascade: Cascade) -> None:
             nodes.make_ready(draft, scope, spec_node_id)
         case AttemptEnded():
             nodes.follow_attempt(draft, cascade)
+        case AttemptHeard():
+            attempts.hear(draft, cascade)
         case ScopeDrained(scope):
             nodes.close_scope(draft, scope)
 
