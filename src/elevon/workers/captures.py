@@ -6,6 +6,7 @@ frequent kind, costs no file at all. This module owns the names, the limit, and 
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -14,6 +15,8 @@ STDERR = "stderr.log"
 NAMES = (STDOUT, STDERR)
 # Appending, so that the next write after a cut goes to the new end.
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+# What file systems answer that know no hard links.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAIL_BYTES = 2000
 _TAIL_LINE_COUNT = 5
 
@@ -41,12 +44,20 @@ def clear(data_dir: Path) -> None:
 
 
 def show(spool: Path, data_dir: Path) -> None:
-    """Let the attempt's directory show what its worker has written so far."""
+    """Let the attempt's directory show what its worker has written so far; without hard links it shows at the end."""
     for name in NAMES:
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             if (spool / name).stat().st_size:
                 data_dir.mkdir(parents=True, exist_ok=True)
-                os.link(spool / name, data_dir / name)
+                _link(spool / name, data_dir / name)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
 
 
 def deliver(spool: Path, name: str, data_dir: Path) -> None:
