@@ -19,6 +19,7 @@ DEFAULT_IMAGE = "elevon:py3.11"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NODE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _NODE_NAME_LIMIT = 63
+_OF_CONTAINERS = ("requests", "limits", "environment", "container_image")
 
 
 class TaskOptions(TypedDict, total=False):
@@ -134,6 +135,22 @@ def of_node(site: definitions.Site, options: Mapping[str, Any]) -> NodeSettings:
             f"node_name={name!r} is no node name: use lower-case letters, digits and dashes, at most 63"
         )
     return settings
+
+
+def check_without_container(site: definitions.Site, settings: TaskSettings | NodeSettings) -> None:
+    """Refuse what would be dropped, because the task has no container to carry it.
+
+    Raises:
+        UserError: One of the settings of containers is set.
+    """
+    defaults = type(settings)()
+    for name in _OF_CONTAINERS:
+        value = getattr(settings, name, None)
+        if value != getattr(defaults, name, None):
+            raise site.error(
+                f"{name}={value!r} has no effect, because the task has no process of its own: leave it out, "
+                "or return a process from container() of its class"
+            )
 
 
 def _check_limits(site: definitions.Site, requests: Resources, limits: Resources) -> None:

@@ -82,6 +82,7 @@ class Task(Generic[P, R_co]):
         self.interface = interfaces.of_annotations(inputs, outputs, self.site)
         self.settings = settings.of_task(self.site, options)
         self._check_type()
+        self._check_container(self.settings)
 
     def message(self) -> messages.Message | None:
         """What the executor must know beyond image, resources and interface; None for nothing."""
@@ -101,7 +102,9 @@ class Task(Generic[P, R_co]):
         Raises:
             UserError: A setting is not supported.
         """
-        return OverriddenCall(self, settings.of_node(self.site, overrides))
+        given = settings.of_node(self.site, overrides)
+        self._check_container(given)
+        return OverriddenCall(self, given)
 
     def invoke(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], overrides: settings.NodeSettings
@@ -133,6 +136,11 @@ class Task(Generic[P, R_co]):
     def _check_type(self) -> None:
         if not self.task_type:
             raise self.site.error(f"has no type: set task_type in {type(self).__name__}")
+
+    def _check_container(self, given: settings.TaskSettings | settings.NodeSettings) -> None:
+        # By the class: the container itself may need what the constructor of a derived class has yet to set.
+        if type(self).container is Task.container:
+            settings.check_without_container(self.site, given)
 
 
 class RunnableTask(Task[P, R_co]):

@@ -70,6 +70,7 @@ def _container(task: Task[..., Any]) -> messages.Container | None:
     given = task.settings
     container = task.container()
     if container is None:
+        settings.check_without_container(task.site, given)
         return None
     container.resources.CopyFrom(resources.to_message(given.requests, given.limits))
     container.image = container.image or given.container_image

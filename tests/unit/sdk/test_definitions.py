@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from elevon import NonRecoverable, Resources, UserError, task, workflow
+from elevon import NonRecoverable, Resources, Task, UserError, task, workflow
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -51,6 +51,30 @@ def test_a_parameter_needs_an_annotation() -> None:
 
     refused(scale, "'factor'", "factor: TYPE")
     refused(scale, "workflow ", kind=workflow)
+
+
+NO_PROCESS: Any = [
+    {"requests": Resources(cpu=2)},
+    {"limits": Resources(mem="1Gi")},
+    {"environment": {"A": "b"}},
+    {"container_image": "alpine:3"},
+]
+
+
+@pytest.mark.parametrize("given", NO_PROCESS)
+def test_a_task_without_a_process_takes_no_setting_of_one(given: Any) -> None:
+    (name,) = given
+    with pytest.raises(UserError, match=rf"task \S+\.nap .*: {name}=.* has no effect, .*: leave it out"):
+        Task("nap", task_type="nap", **given)
+
+
+@pytest.mark.parametrize("given", [one for one in NO_PROCESS if "environment" not in one])
+def test_a_call_of_a_task_without_a_process_takes_no_setting_of_one(given: Any) -> None:
+    nap = Task("nap", task_type="nap", retries=2)
+    (name,) = given
+    with pytest.raises(UserError, match=rf"task \S+\.nap .*: {name}=.* has no effect, .*: leave it out"):
+        nap.with_overrides(**given)
+    nap.with_overrides(retries=3, timeout=timedelta(1))
 
 
 def test_stars_are_refused() -> None:

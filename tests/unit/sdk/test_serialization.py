@@ -102,6 +102,21 @@ def template(name: str, entity: Any = outer) -> messages.TaskTemplate:
     return next(made for made in serialize(entity).tasks if made.id.name == f"{__name__}.{name}")
 
 
+class Hollow(Task[[], None]):
+    task_type = "hollow"
+
+    def container(self) -> messages.Container | None:
+        return None
+
+
+empty = Hollow("empty", requests=Resources(cpu=1))
+
+
+def test_a_setting_of_a_process_that_a_task_turns_out_not_to_have_is_refused() -> None:
+    with pytest.raises(UserError, match=r"empty .*: requests=.* has no effect"):
+        serialize(empty)
+
+
 def test_each_setting_of_a_task_has_its_place() -> None:
     made = template("fit")
     assert made.id == identifier(messages.ResourceType.TASK, "fit")
