@@ -96,7 +96,7 @@ async def test_execution_of_a_known_id_leaves_no_nodes(store: ports.StateStore) 
 async def test_execution_with_a_node_that_cannot_be_stored_is_not_there_at_all(
     store: ports.StateStore,
 ) -> None:
-    unstorable = node("n1", attempt=object())
+    unstorable = node("n1", attempt=2**64)
     with pytest.raises(errors.BugError, match="can't be stored"):
         await store.create_execution(execution(), {"new": b"content"}, [node("n0"), unstorable])
     assert await store.list_executions() == ()
