@@ -4,9 +4,11 @@ Every step of a statement gives up the interpreter's lock, and a busy event loop
 thousand inserts were seen to take seconds that way. So the rows of a whole group travel as one insert into a view,
 JSON arrays of columns and one blob of all records, and a trigger of the connection unpacks them where no lock is
 needed. The same statement looks at the fencing numbers, so that nothing can come between the look and the rows. It
-must never do a row in Python that SQLite can do.
+must never do a row in Python that SQLite can do. Only a group whose records are more than SQLite takes as one blob
+becomes several statements, in one transaction.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -70,6 +72,7 @@ class Batch(NamedTuple):
 
 
 Columns = tuple[str | int, ...]
+_Tables = dict[str, dict[Columns, rows.Row]]
 
 
 def set_up(connection: Connection) -> None:
@@ -84,11 +87,28 @@ def write(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
         Of each batch, whether its lease was the newest; nothing of the others is written.
     """
     tenures: dict[Columns, int] = {}
-    tables: dict[str, dict[Columns, rows.Row]] = {table: {} for table in _TABLES}
-    appended: dict[int, int] = {}
     numbers = [tenures.setdefault(_tenure(batch.lease), len(tenures)) for batch in batches]
+    parts = _parts(numbers, batches, connection.value_limit)
+    needs_transaction = len(parts) > 1 and not connection.is_in_transaction
+    valid: list[int] = []
+    with connection.transaction("BEGIN IMMEDIATE") if needs_transaction else contextlib.nullcontext():
+        for tables in parts:
+            # The same for each part: no lease changes within a transaction.
+            valid = msgspec.json.decode(connection.value(_WRITE, *_packed(tenures, tables)), type=list[int])
+    return [number in valid for number in numbers]
+
+
+def _parts(numbers: Sequence[int], batches: Sequence[Batch], limit: int) -> list[_Tables]:
+    """All rows, one statement's worth in each part: nearly always one, because only its size divides it."""
+    tables = _no_rows()
+    parts, size = [tables], 0
+    appended: dict[int, int] = {}
     for number, batch in zip(numbers, batches, strict=True):
         for row in batch.rows:
+            size += len(row.content)
+            if size >= limit:
+                tables, size, appended = _no_rows(), len(row.content), {}
+                parts.append(tables)
             if row.table == "transitions":
                 appended[number] = appended.get(number, 0) + 1
                 columns: Columns = (number, appended[number], *row.key)
@@ -97,8 +117,11 @@ def write(connection: Connection, batches: Sequence[Batch]) -> list[bool]:
             else:
                 columns = (number, *row.key)
             tables[row.table][columns] = row  # a later state of a record replaces the earlier one
-    valid = msgspec.json.decode(connection.value(_WRITE, *_packed(tenures, tables)), type=list[int])
-    return [number in valid for number in numbers]
+    return parts
+
+
+def _no_rows() -> _Tables:
+    return {table: {} for table in _TABLES}
 
 
 def _tenure(lease: Lease) -> Columns:
@@ -106,9 +129,7 @@ def _tenure(lease: Lease) -> Columns:
     return (execution.project, execution.domain, execution.name, lease.owner, lease.fencing)
 
 
-def _packed(
-    tenures: Iterable[Columns], tables: dict[str, dict[Columns, rows.Row]]
-) -> tuple[str | bytes, ...]:
+def _packed(tenures: Iterable[Columns], tables: _Tables) -> tuple[str | bytes, ...]:
     parameters = [_json(list(tenures))]
     records: list[bytes] = []
     place = 1  # SQL counts from 1

@@ -49,6 +49,11 @@ class Connection:
         """The largest text or blob that SQLite makes, in bytes."""
         return self.handle.limit(apsw.SQLITE_LIMIT_LENGTH)
 
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction is open, so that what is written becomes durable with it."""
+        return self.handle.in_transaction
+
     @contextmanager
     def transaction(self, begin: str) -> Generator[None]:
         """Commit what is done inside, or roll it back where it raises.
