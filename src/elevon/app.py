@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from elevon.plugin import discovery
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import Executor
 from elevon.plugin.registry import Registration, Registry
+from elevon.plugin.states import STATE_LIMIT_BYTES
 from elevon.primitives import ids, locks
 from elevon.primitives.clocks import SystemClock
 from elevon.propeller import layouts
@@ -50,6 +51,11 @@ class Home(msgspec.Struct, frozen=True):
     """
 
     path: Path
+
+    @property
+    def configuration(self) -> Path:
+        """What the commands of this home are told; optional."""
+        return self.path / "elevon.toml"
 
     @property
     def database(self) -> Path:
@@ -127,6 +133,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         workers: Slots for tasks.
         tasktypes: Executors that are being written, as `module:Class`.
         executors: Executors that whoever composes the engine has made.
+        configuration: Settings of executors, by their ids.
+        configuration_origin: Where the configuration was read, for whoever has to mend it.
+        default_executor: Id of the executor for types that nobody registered; empty for none.
+        state_limit_bytes: Largest encoded custom state.
+        max_parallelism: Limit on attempts under way at once of a new execution; 0 for none.
         backoff: Patience with calls that raise.
         lease_time: After this, executions of an engine that has stopped are taken over although it lives.
     """
@@ -134,6 +145,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = max(1, os.cpu_count() or 1)
     tasktypes: tuple[str, ...] = ()
     executors: tuple[Executor[Any, Any], ...] = ()
+    configuration: Mapping[str, Mapping[str, Any]] = {}
+    configuration_origin: str = "the configuration"
+    default_executor: str = ""
+    state_limit_bytes: int = STATE_LIMIT_BYTES
+    max_parallelism: int = 0
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)
 
@@ -152,9 +168,9 @@ class Embedded(msgspec.Struct, frozen=True):
     executors: Executors
 
     @property
-    def task_types(self) -> frozenset[str]:
-        """The types that it serves."""
-        return self.executors.registry.known_types
+    def task_types(self) -> frozenset[str] | None:
+        """The types that it serves; None for all."""
+        return _served_by(self.executors.registry)
 
     async def ensure_served(self, new: NewExecution) -> None:
         """Wait until all executors are there that an execution needs which is to be created.
@@ -174,19 +190,26 @@ def registry(settings: Settings) -> Registry:
     An installed package that is broken costs its own types only; a warning says so.
 
     Raises:
-        UserError: One that is named can't be had, or two of them claim the same type.
+        UserError: One that is named can't be had, two of them claim the same type, or a setting is wrong.
     """
     installed, problems = discovery.discover()
     for problem in problems:
         _log.warning("%s; its task types are not there", problem.sentence)
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]
-    return Registry.of([*made, *installed, *named, *settings.executors], problems=problems)
+    return Registry.of(
+        [*made, *installed, *named, *settings.executors],
+        configuration=settings.configuration,
+        origin=settings.configuration_origin,
+        default_id=settings.default_executor,
+        state_limit_bytes=settings.state_limit_bytes,
+        problems=problems,
+    )
 
 
-def task_types(settings: Settings) -> frozenset[str]:
-    """The task types that an engine with these settings serves."""
-    return registry(settings).known_types
+def task_types(settings: Settings) -> frozenset[str] | None:
+    """The task types that an engine with these settings serves; None for all."""
+    return _served_by(registry(settings))
 
 
 @contextlib.asynccontextmanager
@@ -238,6 +261,10 @@ async def _open_store(home: Home) -> AsyncGenerator[SqliteStateStore]:
         yield store
     finally:
         await store.close()
+
+
+def _served_by(known: Registry) -> frozenset[str] | None:
+    return None if known.has_default else known.known_types
 
 
 def _lock_path(home: Home, engine_id: str) -> Path:

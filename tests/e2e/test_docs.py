@@ -2,7 +2,7 @@
 
 What becomes of a block, by the language of its fence:
 
-- `python`, `proto`: the file that the sentence before it names; with a path below src/, a quotation of that file
+- `python`, `proto`, `toml`: the file that the sentence before it names; with a path below src/, a quotation of that file
   (its lines, in their order; lines may be left out); without a name, a program that runs.
 - `console`: commands behind `$`, run by one shell, and below each what it prints at least, ids and times aside. Behind
   `# exit code N` stands the exit code that is expected.
@@ -114,7 +114,7 @@ def problems_of(block: Block, folder: Path) -> Iterator[str]:
     match block.language:
         case "python" | "proto" if block.file.startswith("src/"):
             yield from problems_of_quotation(block)
-        case "python" | "proto" if block.file:
+        case "python" | "proto" | "toml" if block.file:
             (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.file).write_text(block.content, encoding="utf-8")
         case "python":

@@ -43,7 +43,7 @@ def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 def test_a_broken_package_costs_its_own_types_only_and_is_named_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert {"nap", "sleep"} <= app.task_types(app.Settings())
+    assert {"nap", "sleep"} <= app.registry(app.Settings()).known_types
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "ruins = ruins_of_a_stranger:Ruins: importing it raised OSError" in warning.getMessage()
 

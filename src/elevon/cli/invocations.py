@@ -10,6 +10,7 @@ import shlex
 import msgspec
 
 from elevon import app
+from elevon.cli import configurations
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,12 +19,14 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         home_option: `--home` as it was given; None for the default.
         workers: `--workers`; None for the default.
+        max_parallelism: `--max-parallelism`; None for the default.
         tasktypes: `--tasktype`, each.
         is_json: Whether stdout is for one JSON document.
     """
 
     home_option: str | None = None
     workers: int | None = None
+    max_parallelism: int | None = None
     tasktypes: tuple[str, ...] = ()
     is_json: bool = False
 
@@ -34,10 +37,23 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings(self) -> app.Settings:
-        """What an engine is told."""
-        if self.workers is None:
-            return app.Settings(tasktypes=self.tasktypes)
-        return app.Settings(workers=self.workers, tasktypes=self.tasktypes)
+        """What an engine is told: by options, else by the configuration of the home, else the default.
+
+        Raises:
+            UserError: The configuration is wrong.
+        """
+        path = self.home.configuration
+        configured = configurations.read(path)
+        engine = configured.engine
+        return app.Settings(
+            workers=engine.workers if self.workers is None else self.workers,
+            max_parallelism=engine.max_parallelism if self.max_parallelism is None else self.max_parallelism,
+            tasktypes=tuple(dict.fromkeys((*configured.tasktypes, *self.tasktypes))),
+            configuration=configured.executors,
+            configuration_origin=str(path),
+            default_executor=engine.default_executor,
+            state_limit_bytes=engine.state_limit_bytes,
+        )
 
     def words(self, command: str, *arguments: str) -> list[str]:
         """Another command with the same home and executors, as words behind `elevon`."""
@@ -61,6 +77,7 @@ def of(options: argparse.Namespace) -> Invocation:
     return Invocation(
         home_option=getattr(options, "home", None),
         workers=getattr(options, "workers", None),
+        max_parallelism=getattr(options, "max_parallelism", None),
         tasktypes=tuple(getattr(options, "tasktype", ())),
         is_json=getattr(options, "output", "text") == "json",
     )

@@ -218,6 +218,12 @@ def add_own(parser: argparse.ArgumentParser) -> dict[str, bool]:
     grammar.add_output(parser)
     grammar.add_engine(parser)
     parser.add_argument(
+        "--max-parallelism",
+        metavar="N",
+        type=grammar.count,
+        help="tasks of this execution that are under way at once (default: no limit)",
+    )
+    parser.add_argument(
         "--detach", action="store_true", help="print the id and return; a process in the background drives it"
     )
     return {
@@ -226,6 +232,7 @@ def add_own(parser: argparse.ArgumentParser) -> dict[str, bool]:
         "--inputs": True,
         "--output": True,
         "--workers": True,
+        "--max-parallelism": True,
         "--tasktype": True,
         "--detach": False,
         "--debug": False,

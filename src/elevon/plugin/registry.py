@@ -95,6 +95,7 @@ class Registry:
         executors: Iterable[AnyExecutor],
         *,
         configuration: Mapping[str, Mapping[str, Any]] | None = None,
+        origin: str = "the configuration",
         default_id: str = "",
         state_limit_bytes: int = STATE_LIMIT_BYTES,
         problems: Iterable[Problem] = (),
@@ -104,6 +105,7 @@ class Registry:
         Args:
             executors: The instances.
             configuration: Settings of each executor, by its id.
+            origin: Where the configuration was read, for errors.
             default_id: The executor for types that nobody registered; empty for none, the default.
             state_limit_bytes: Largest encoded custom state.
             problems: Executors of installed packages that can't be had; named when such a type is asked for.
@@ -112,15 +114,19 @@ class Registry:
             UserError: An executor can't be served, two claim the same type or id, or a setting is wrong.
         """
         given = dict(configuration or {})
-        registrations = [
-            _register(one, given.get(one.id, {}), state_limit_bytes) for one in _checked(executors)
-        ]
-        registry = cls(registrations, default_id, problems)
-        for unknown in given.keys() - registry._by_id.keys():
-            raise errors.UserError(
-                f"the configuration has settings for the executor {unknown!r}, which is not there: "
-                f"{suggestions.hint(unknown, registry._by_id)}"
-            )
+        registrations: list[Registration] = []
+        for executor in executors:
+            declarations.check_class(type(executor))
+            try:
+                config = _configure(executor, given.get(executor.id, {}))
+            except errors.UserError as error:
+                raise errors.UserError(f"{origin}: {error}") from error
+            registrations.append(_register(executor, config, state_limit_bytes))
+        try:
+            registry = cls(registrations, default_id, problems)
+        except errors.NotFoundError as error:
+            raise errors.UserError(f"{origin}: the default executor is missing: {error}") from error
+        registry._check_served(given, origin)
         return registry
 
     @property
@@ -132,6 +138,11 @@ class Registry:
     def known_types(self) -> frozenset[str]:
         """The type strings that somebody registered; a default executor adds none."""
         return frozenset(self._by_type)
+
+    @property
+    def has_default(self) -> bool:
+        """Whether there is an executor for types that nobody registered."""
+        return self._default is not None
 
     def find(self, task_type: str) -> Registration | None:
         """Who serves a type: its executor, else the default one, else None."""
@@ -168,6 +179,15 @@ class Registry:
             )
         return found
 
+    def _check_served(self, configured: Iterable[str], origin: str) -> None:
+        """Refuse settings for nobody; where packages are broken, they may be for an executor of theirs."""
+        for executor_id in configured:
+            if executor_id not in self._by_id and not self._problems:
+                raise errors.UserError(
+                    f"{origin} has settings for the executor {executor_id!r}, which is not there: "
+                    f"{suggestions.hint(executor_id, self._by_id)}"
+                )
+
     def _add(self, new: Registration) -> None:
         other = self._by_id.setdefault(new.id, new)
         if other is not new:
@@ -182,20 +202,14 @@ class Registry:
                 )
 
 
-def _checked(executors: Iterable[AnyExecutor]) -> Iterable[AnyExecutor]:
-    for executor in executors:
-        declarations.check_class(type(executor))
-        yield executor
-
-
-def _register(executor: AnyExecutor, settings: Mapping[str, Any], state_limit_bytes: int) -> Registration:
+def _register(executor: AnyExecutor, config: msgspec.Struct | None, state_limit_bytes: int) -> Registration:
     types = declarations.declared_types(type(executor))
     return Registration(
         executor=executor,
         path=declarations.path_of(type(executor)),
         message_type=types.message,
         codec=_codec_of(executor, types.state, state_limit_bytes),
-        config=_configure(executor, settings),
+        config=config,
     )
 
 
@@ -224,6 +238,4 @@ def _configure(executor: AnyExecutor, settings: Mapping[str, Any]) -> msgspec.St
     try:
         return msgspec.convert(dict(settings), executor.config_type, strict=False)
     except msgspec.ValidationError as error:
-        raise errors.UserError(
-            f"the configuration of the executor {executor.id!r} is wrong: {error}"
-        ) from error
+        raise errors.UserError(f"a setting of the executor {executor.id!r} is wrong: {error}") from error

@@ -7,6 +7,7 @@ from elevon import errors
 from elevon.idl.messages import TaskTemplate
 from elevon.plugin import CONTRACT_VERSION, Executor, ExecutorProperties, LauncherExecutor, TaskStatus
 from elevon.plugin.declarations import check_class, declared_types
+from elevon.plugin.discovery import Problem
 from elevon.plugin.registry import Registry
 from elevon.tasktypes.sleep.sleep_pb2 import SleepJob
 
@@ -84,7 +85,7 @@ class TestLookup:
         assert "spark" not in registry.known_types
 
     def test_a_default_executor_must_be_there(self):
-        with pytest.raises(errors.NotFoundError, match="no executor 'gone'"):
+        with pytest.raises(errors.UserError, match="no executor 'gone'"):
             Registry.of([Sketch()], default_id="gone")
 
 
@@ -119,6 +120,13 @@ class TestConfiguration:
     def test_a_wrong_setting_is_refused_by_name(self, configuration, complaint):
         with pytest.raises(errors.UserError, match=complaint):
             Registry.of([Sketch(), Other()], configuration=configuration)
+        with pytest.raises(errors.UserError, match=r"^/home/ada/elevon.toml"):
+            Registry.of([Sketch(), Other()], configuration=configuration, origin="/home/ada/elevon.toml")
+
+    def test_settings_may_be_for_an_executor_of_a_broken_package(self):
+        problem = Problem("spark", "its import raised OSError")
+        registry = Registry.of([Sketch()], configuration={"spark": {"image": "x"}}, problems=[problem])
+        assert registry.known_types == {"sketch"}
 
 
 class TestDeclarations:

@@ -22,11 +22,17 @@ class _Order(NamedTuple):
     execution_id: str
     is_detached: bool
 
-    def new_execution(self, known_task_types: Container[str]) -> NewExecution:
+    def new_execution(self, known_task_types: Container[str] | None, max_parallelism: int) -> NewExecution:
         prepared = self.program.prepare(known_task_types)
         programs.warn(prepared)
         given, unreadable = self.values
-        return msgspec.structs.replace(prepared, given=given, unreadable=unreadable, name=self.execution_id)
+        return msgspec.structs.replace(
+            prepared,
+            given=given,
+            unreadable=unreadable,
+            name=self.execution_id,
+            max_parallelism=max_parallelism,
+        )
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -71,16 +77,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(order: _Order, invocation: Invocation) -> int:
+    settings = invocation.settings
     if order.is_detached:
-        new = order.new_execution(app.task_types(invocation.settings))
+        new = order.new_execution(app.task_types(settings), settings.max_parallelism)
         async with app.reading(invocation.home) as admin:
             created = await admin.create_execution(new)
         log = detaching.start(created.id.name, invocation)
         print(created.id.name)
         print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
         return exits.Exit.SUCCEEDED
-    async with app.embedded(invocation.home, invocation.settings) as embedded:
-        new = order.new_execution(embedded.task_types)
+    async with app.embedded(invocation.home, settings) as embedded:
+        new = order.new_execution(embedded.task_types, settings.max_parallelism)
         await embedded.ensure_served(new)
         created = await embedded.admin.create_execution(new)
         print(f"execution {created.id.name}", file=sys.stderr, flush=True)
