@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,14 @@ def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:
     assert "wake_at" in document["nodes"][0]["attempts"][0]["custom_state"]
     assert any(row["custom_state"] for row in document["history"])
     assert "state at" in shell.run("show", "nap").stdout
+
+
+def test_show_tells_for_how_long_something_has_been_running(shell: Shell) -> None:
+    shell.start_resting("long")
+    text = shell.run("show", "long").stdout
+    assert re.search(r"^execution long .* RUNNING for \d", text)
+    assert re.search(r"^  n0 .* RUNNING for \d", text, re.MULTILINE)
+    assert re.search(r"^ +attempt 0  [A-Z]+ for \d.* s, started ", text, re.MULTILINE)
 
 
 def test_logs_are_those_of_the_named_node(shell: Shell) -> None:

@@ -36,6 +36,13 @@ def between(started_at: datetime | None, ended_at: datetime | None) -> str:
     return duration(ended_at - started_at) if started_at and ended_at else ""
 
 
+def taken(started_at: datetime | None, ended_at: datetime | None, now: datetime) -> str:
+    """How long something took, `` in 3 s``, or has taken up to now, `` for 3 s``; empty if it has not started."""
+    if started_at is None:
+        return ""
+    return f" in {duration(ended_at - started_at)}" if ended_at else f" for {duration(now - started_at)}"
+
+
 def instant(moment: datetime | None) -> str:
     """An instant in the local time zone, to the second; empty for none."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -1,6 +1,6 @@
 """Durations, values and tables are spelled one way everywhere."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,6 +22,14 @@ from elevon.records.failures import Failure
 )
 def test_a_duration_has_the_units_that_matter(seconds: float, text: str) -> None:
     assert spellings.duration(timedelta(seconds=seconds)) == text
+
+
+def test_what_goes_on_has_taken_the_time_until_now() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    now = began + timedelta(seconds=61)
+    assert spellings.taken(None, None, now) == ""
+    assert spellings.taken(began, began + timedelta(seconds=12), now) == " in 12 s"
+    assert spellings.taken(began, None, now) == " for 1 min 1 s"
 
 
 def test_long_values_take_several_lines() -> None:

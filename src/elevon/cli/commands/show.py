@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from elevon import app
 from elevon.admin.views import ExecutionView, NodeView
@@ -30,14 +31,14 @@ async def _run(text: str, invocation: Invocation) -> int:
     if invocation.is_json:
         documents.write(documents.details(view))
     else:
-        print("\n".join(_lines(view)))
+        print("\n".join(_lines(view, datetime.now(UTC))))
     return exits.Exit.SUCCEEDED
 
 
-def _lines(view: ExecutionView) -> Iterator[str]:
+def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
     record = view.record
-    span = spellings.between(record.started_at, record.ended_at)
-    yield f"execution {record.id.name}  {record.workflow}  {record.phase}{f' in {span}' if span else ''}"
+    span = spellings.taken(record.started_at, record.ended_at, now)
+    yield f"execution {record.id.name}  {record.workflow}  {record.phase}{span}"
     yield f"  created {spellings.instant(record.created_at)}"
     if record.started_at:
         yield f"  started {spellings.instant(record.started_at)}"
@@ -56,7 +57,7 @@ def _lines(view: ExecutionView) -> Iterator[str]:
     yield "nodes:"
     states = _states(view.history)
     for node in view.nodes:
-        yield from _node(node, "  ", states)
+        yield from _node(node, "  ", states, now)
 
 
 def _values(heading: str, content: bytes | None) -> Iterator[str]:
@@ -75,7 +76,9 @@ def _states(history: tuple[Transition, ...]) -> dict[tuple[str, int], list[Trans
     return found
 
 
-def _node(view: NodeView, margin: str, states: dict[tuple[str, int], list[Transition]]) -> Iterator[str]:
+def _node(
+    view: NodeView, margin: str, states: dict[tuple[str, int], list[Transition]], now: datetime
+) -> Iterator[str]:
     record = view.record
     name = view.id.rpartition("/")[2]
     label = name if view.name == name else f"{name}  {view.name}"
@@ -83,22 +86,21 @@ def _node(view: NodeView, margin: str, states: dict[tuple[str, int], list[Transi
     if record is None:
         yield f"{margin}{label}{kind}  not started"
     else:
-        span = spellings.between(record.started_at, record.ended_at)
-        yield f"{margin}{label}{kind}  {record.phase}{f' in {span}' if span else ''}"
+        span = spellings.taken(record.started_at, record.ended_at, now)
+        yield f"{margin}{label}{kind}  {record.phase}{span}"
         if record.failure and not view.attempts:
             yield from (f"{margin}    {line}" for line in spellings.failure(record.failure))
     for attempt in view.attempts:
-        yield from (
-            f"{margin}    {line}" for line in _attempt(attempt, states.get((view.id, attempt.attempt), []))
-        )
+        lines = _attempt(attempt, states.get((view.id, attempt.attempt), []), now)
+        yield from (f"{margin}    {line}" for line in lines)
     for child in view.children:
-        yield from _node(child, f"{margin}  ", states)
+        yield from _node(child, f"{margin}  ", states, now)
 
 
-def _attempt(record: AttemptRecord, states: list[Transition]) -> Iterator[str]:
-    span = spellings.between(record.started_at, record.ended_at)
+def _attempt(record: AttemptRecord, states: list[Transition], now: datetime) -> Iterator[str]:
+    span = spellings.taken(record.started_at, record.ended_at, now)
     began = f", started {spellings.instant(record.started_at)}" if record.started_at else ""
-    yield f"attempt {record.attempt}  {record.phase}{f' in {span}' if span else ''}{began}"
+    yield f"attempt {record.attempt}  {record.phase}{span}{began}"
     if record.reason and not record.phase.is_terminal:
         yield f"  waits: {record.reason}"
     if record.failure:
