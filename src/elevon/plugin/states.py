@@ -101,7 +101,9 @@ class StateCodec(Generic[S]):
             return self._encoder.encode(self._migrate(version, msgspec.json.decode(raw)))
         except errors.CorruptStateError:
             raise
-        except Exception as error:
+        except (
+            BaseException
+        ) as error:  # a stranger's code, here and below: not even its panic may end the engine
             raise errors.CorruptStateError(
                 f"the migration of a custom state from version {version} to {self.version} raised "
                 f"{type(error).__name__}: {error}"
@@ -112,7 +114,7 @@ class StateCodec(Generic[S]):
             if self._model and isinstance(state, self._model):
                 return cast("Any", state).model_dump_json().encode()
             return self._encoder.encode(state)
-        except Exception as error:
+        except BaseException as error:
             raise errors.CorruptStateError(
                 f"a custom state of type {type(state).__name__} is not JSON: {error}"
             ) from error
@@ -122,7 +124,7 @@ class StateCodec(Generic[S]):
             if self._decoder is None:
                 return self._model.model_validate_json(raw)
             return self._decoder.decode(raw)
-        except Exception as error:
+        except BaseException as error:
             name = getattr(self._type, "__name__", str(self._type))
             raise errors.CorruptStateError(f"the custom state is not a {name}: {error}") from error
 

@@ -104,6 +104,15 @@ def test_damaged_bytes_are_no_state(raw):
         StateCodec(State).decode(raw)
 
 
+def test_a_state_class_that_panics_can_not_end_the_engine():
+    class Panicking(msgspec.Struct):
+        def __post_init__(self):
+            raise SystemExit(3)
+
+    with pytest.raises(errors.CorruptStateError, match="not a Panicking"):
+        StateCodec(Panicking).decode(b"{}")
+
+
 class TestMigration:
     @staticmethod
     def migrate(old_version: int, raw: Any) -> Any:
@@ -134,6 +143,13 @@ class TestMigration:
     def test_a_migration_that_raises_is_named(self, codec):
         with pytest.raises(errors.CorruptStateError, match="from version 3 to 4 raised KeyError"):
             codec.decode(b"{}", 3)
+
+    def test_a_migration_can_not_end_the_engine(self):
+        def leave(old_version: int, raw: Any) -> Any:
+            raise SystemExit(old_version)
+
+        with pytest.raises(errors.CorruptStateError, match="from version 1 to 2 raised SystemExit"):
+            StateCodec(State, version=2, migrate=leave).decode(b"{}", 1)
 
     def test_without_a_migration_an_older_state_waits_for_one(self):
         with pytest.raises(errors.CorruptStateError, match="has no migration"):
