@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from elevon import errors
 from elevon.plugin import declarations
 from elevon.plugin.executors import Executor
+from elevon.plugin.states import StateCodec
 from elevon.primitives import suggestions
 
 ENTRY_POINT_GROUP = "elevon.tasktypes"
@@ -67,9 +68,13 @@ def construct(executor: object) -> Executor[Any, Any]:
     """An instance of an executor class.
 
     Raises:
-        UserError: It is no executor class, or its construction raises.
+        UserError: It is no executor class, JSON can't hold its state, or its construction raises.
     """
     cls = declarations.check_class(executor)
+    try:
+        StateCodec(declarations.declared_types(cls).state)
+    except errors.UserError as error:
+        raise errors.UserError(f"{declarations.path_of(cls)}: {error}") from error
     try:
         return cls()
     except Exception as error:

@@ -7,7 +7,7 @@ from elevon import errors
 from elevon.plugin import discovery
 
 SOURCE = """
-from elevon.plugin import LauncherExecutor
+from elevon.plugin import Executor, LauncherExecutor
 
 class Nap(LauncherExecutor[None]):
     id = "nap"
@@ -16,6 +16,11 @@ class Nap(LauncherExecutor[None]):
 class Demanding(Nap):
     def __init__(self, service):
         self.service = service
+
+class Opaque(Executor[None, complex]):
+    id = "opaque"
+    task_types = ("opaque",)
+    start_task = check_task_status = kill_task = None
 
 class Unnamed(LauncherExecutor[None]):
     task_types = ("unnamed",)
@@ -72,20 +77,22 @@ def test_installed_packages_offer_executors_and_a_broken_one_costs_only_its_own(
             ("exits", "my_exits:Nap"),
             ("gone", "my_naps:Gone"),
             ("nap", "my_naps:Nap"),
+            ("opaque", "my_naps:Opaque"),
             ("ruins", "my_ruins:Nap"),
             ("unnamed", "my_naps:Unnamed"),
         ]
     ]
     found, problems = discovery.discover(offered)
     assert [one.id for one in found] == ["nap"]
-    assert [problem.name for problem in problems] == ["exits", "gone", "ruins", "unnamed"]
+    assert [problem.name for problem in problems] == ["exits", "gone", "opaque", "ruins", "unnamed"]
     assert [problem.sentence.split(":")[0] for problem in problems] == [
         "the entry point exits = my_exits",
         "the entry point gone = my_naps",
+        "the entry point opaque = my_naps",
         "the entry point ruins = my_ruins",
         "the entry point unnamed = my_naps",
     ]
-    assert "the licence server is down" in problems[2].sentence
+    assert "the licence server is down" in problems[3].sentence
 
 
 def test_what_is_installed_here_can_be_looked_at():
