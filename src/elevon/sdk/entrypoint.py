@@ -136,15 +136,20 @@ def _context(arguments: argparse.Namespace, scratch_dir: Path) -> ExecutionConte
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What an exception out of user code, or about its values, stands for."""
-    if isinstance(error, errors.ElevonError) and not isinstance(error, errors.UserError):
-        return from_exception(error)
-    if isinstance(error, errors.UserError):
+    """What an exception out of user code, or about its values, stands for.
+
+    Whatever user code raises may go away with the next attempt, elevon's own classes included, but for
+    `NonRecoverable`. What is wrong with its values stays wrong.
+    """
+    frames = tracebacks.trimmed(error)
+    if isinstance(error, errors.NonRecoverable) or (isinstance(error, errors.UserError) and not frames):
         policy = errors.policy_of(error)
-        return Failure(policy.code, str(error), policy.kind, tracebacks.trimmed(error), is_recoverable=False)
+        return Failure(policy.code, str(error), policy.kind, frames, is_recoverable=False)
+    if isinstance(error, errors.ElevonError) and not frames:
+        return from_exception(error)
     name = type(error).__name__
     text = f"{name}: {error}".removesuffix(": ")
-    return Failure(f"USER:{name}", text, errors.ErrorKind.USER, tracebacks.trimmed(error))
+    return Failure(f"USER:{name}", text, errors.ErrorKind.USER, frames)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -216,3 +216,27 @@ def test_the_command_knows_the_execution_from_its_environment(
     assert execute(tmp_path, "identity", inputs=messages.LiteralMap()) == 0
     outputs = messages.LiteralMap.FromString((tmp_path / "out" / "outputs.pb").read_bytes())
     assert outputs.literals["o0"].scalar.primitive.string_value == "p:d:e7  1"
+
+
+@pytest.mark.parametrize("cls", [errors.UserError, errors.RetryableError, errors.BugError, ValueError])
+def test_whatever_user_code_raises_may_go_away_with_a_retry(cls: type[Exception]) -> None:
+    def broken() -> None:
+        raise cls("not today")
+
+    with pytest.raises(cls) as caught:
+        broken()
+    failure = entrypoint.failure_of(caught.value)
+    assert (failure.is_recoverable, failure.kind, failure.code) == (
+        True,
+        errors.ErrorKind.USER,
+        f"USER:{cls.__name__}",
+    )
+
+
+def test_non_recoverable_is_the_exception() -> None:
+    def broken() -> None:
+        raise errors.NonRecoverable("never")
+
+    with pytest.raises(errors.NonRecoverable) as caught:
+        broken()
+    assert not entrypoint.failure_of(caught.value).is_recoverable
