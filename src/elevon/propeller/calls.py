@@ -4,13 +4,14 @@ Whatever an executor does (returns, raises, hangs) leaves here as an event; noth
 """
 
 import logging
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import msgspec
 
 from elevon import errors
-from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
 from elevon.plugin.contexts import TaskContext
 from elevon.plugin.hosts import ExecutorHost
 from elevon.plugin.registry import Registration
@@ -23,6 +24,7 @@ from elevon.records.phases import AttemptPhase
 
 logger = logging.getLogger(__name__)
 _RESOLVE_AGAIN_AFTER = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(days=365)  # instants have an end: the year 9999
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 # Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
@@ -105,10 +107,16 @@ def raised(
         failure,
         is_final=policy.retry is errors.Retry.NEVER,
         is_parking=policy.retry is errors.Retry.PARK,
-        retry_after=error.after if isinstance(error, errors.RetryableError) else None,
+        retry_after=_retry_after(error),
         is_required=is_required,
         was_called=was_called,
     )
+
+
+def _retry_after(error: BaseException) -> timedelta | None:
+    """When an error wants the call repeated; None where it does not say."""
+    after = error.after if isinstance(error, errors.RetryableError) else None
+    return None if after is None else min(max(after, timedelta(0)), _LONGEST_WAIT)
 
 
 async def _start(command: Call, callee: Callee) -> Event:
@@ -138,19 +146,20 @@ async def _answered(command: Call, callee: Callee, status: Any) -> Event:
 async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Event:
     """The event of a status: its state encoded, a success only together with its outputs."""
     outputs = None
+    keeps_state = _keeps_state(status)
     if status.phase is AttemptPhase.SUCCEEDED:
         try:
             outputs = await _outputs(callee, status)
         except errors.UserError as error:
             status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
         except Exception as error:
-            if command.call is not CallKind.START:
+            if command.call is not CallKind.START or status.outputs is not None:
                 raise
             status = _without_outputs(status, error)
     try:
-        state = None if _keeps_state(status) else callee.registration.codec.encode(status.state)
+        state = None if keeps_state else callee.registration.codec.encode(status.state)
         answer = _encode(callee, status, state, outputs)
-        _ANSWERS.decode(msgspec.msgpack.encode(answer))
+        _ensure_storable(answer)
     except errors.CorruptStateError as error:
         return _refused(command, callee, f"a state that can't be kept: {error}")
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
@@ -160,8 +169,21 @@ async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Even
 
 def _without_outputs(status: TaskStatus[Any], error: Exception) -> TaskStatus[Any]:
     """The status of a start that succeeded and whose outputs can't be had now: the next check resolves them."""
-    reason = f"the outputs can't be resolved yet: {error}"
-    return TaskStatus.running(status.state, check_after=_RESOLVE_AGAIN_AFTER, reason=reason)
+    details = msgspec.structs.replace(
+        status.details,
+        check_after=_retry_after(error) or _RESOLVE_AGAIN_AFTER,
+        reason=f"the outputs can't be resolved yet: {failures.from_exception(error).message}",
+    )
+    return TaskStatus(phase=AttemptPhase.RUNNING, state=status.state, details=details)
+
+
+def _ensure_storable(answer: Answer) -> None:
+    """Raise what keeps it from being stored; text that is no Unicode does not: the store keeps it as escapes."""
+    try:
+        _ANSWERS.decode(msgspec.msgpack.encode(answer))
+    except UnicodeEncodeError:
+        kept = (bytes, datetime, timedelta)
+        msgspec.convert(msgspec.to_builtins(answer, builtin_types=kept), Answer, builtin_types=kept)
 
 
 def _keeps_state(status: TaskStatus[Any]) -> bool:
@@ -181,6 +203,9 @@ def _refused(command: Call, callee: Callee, what: str) -> Event:
 
 def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, outputs: bytes | None) -> Answer:
     details = status.details
+    check_after = (
+        callee.registration.properties.check_after if details.check_after is None else details.check_after
+    )
     return Answer(
         phase=status.phase,
         phase_version=details.phase_version,
@@ -191,9 +216,7 @@ def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, output
         occurred_at=details.occurred_at,
         log_links=details.log_links,
         custom_info=b"" if details.custom_info is None else msgspec.json.encode(details.custom_info),
-        check_after=callee.registration.properties.check_after
-        if details.check_after is None
-        else details.check_after,
+        check_after=min(check_after, _LONGEST_WAIT),
         reason=details.reason,
         is_restarted=details.is_restarted,
     )
@@ -202,7 +225,7 @@ def _encode(callee: Callee, status: TaskStatus[Any], state: bytes | None, output
 async def _outputs(callee: Callee, status: TaskStatus[Any]) -> bytes:
     """Serialized outputs of a success, exactly those that the interface declares, and no more than a row may hold."""
     names = tuple(callee.template.interface.outputs.variables)
-    found = status.outputs
+    found: Mapping[str, Any] | None = status.outputs
     if found is None:
         executor = callee.registration.executor
         found = await callee.host.call(lambda: executor.resolve_outputs(callee.context, *names))
@@ -211,6 +234,12 @@ async def _outputs(callee: Callee, status: TaskStatus[Any]) -> bytes:
         raise errors.UserError(
             f"executor {callee.registration.id!r} reported success without the outputs {', '.join(missing)}"
         )
+    for name in names:
+        if not isinstance(found[name], Literal):
+            raise errors.UserError(
+                f"executor {callee.registration.id!r} returned {type(found[name]).__name__} as output {name!r}: "
+                "return a Literal"
+            )
     outputs = LiteralMap(literals={name: found[name] for name in names})
     if outputs.ByteSize() > OUTPUTS_LIMIT_BYTES:
         node_id = callee.context.task_execution_id.attempt.node_id

@@ -39,7 +39,7 @@ def from_exception(error: BaseException, *, is_traceback_wanted: bool = False) -
     """
     policy = errors.policy_of(error)
     is_foreign = not isinstance(error, errors.ElevonError)
-    text = _storable(str(error)) or type(error).__name__
+    text = _text_of(error) or type(error).__name__
     return Failure(
         code=policy.code,
         message=f"{type(error).__name__}: {text}" if is_foreign else text,
@@ -49,6 +49,13 @@ def from_exception(error: BaseException, *, is_traceback_wanted: bool = False) -
         else "",
         is_recoverable=policy.retry is not errors.Retry.NEVER,
     )
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return _storable(str(error))
+    except Exception:  # noqa: BLE001 - a stranger's class, which may not even be able to say what is wrong
+        return ""
 
 
 def _storable(text: str) -> str:

@@ -295,10 +295,10 @@ def _with_times(record: AttemptRecord, answer: Answer, now: datetime) -> Attempt
 
 
 def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
-    """The record with everything of the answer but the phase itself; an end without a state keeps the last one."""
+    """The record with everything of the answer but the phase itself; one without a state keeps the last one."""
     if answer.phase is None:
         return record
-    is_state_new = answer.custom_state is not None or not answer.phase.is_terminal
+    is_state_new = answer.custom_state is not None
     return replace(
         record,
         reported=answer.phase,
