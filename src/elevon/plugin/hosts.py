@@ -7,6 +7,7 @@ not overlap is the engine's part, and the host helps by returning only when a ca
 
 import abc
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
@@ -237,7 +238,9 @@ class ThreadHost(ExecutorHost):
         return msgspec.structs.replace(self._setup, blobs=self._running().bridge.blobs(self._setup.blobs))
 
     async def _open(self) -> None:
-        self._thread = await _LoopThread.started(f"elevon-{self._executor.id}")
+        made = _LoopThread(f"elevon-{self._executor.id}")
+        self._thread = made  # before anything is awaited: whatever cancels this, `stop` ends the thread
+        await made.until_open()
 
     async def _run(self, make: Callable[[], Coroutine[Any, Any, T]], time_limit: timedelta) -> T:
         thread = self._running()
@@ -296,18 +299,23 @@ class _LoopThread:
         self._ended: asyncio.Future[None] = self.engine.loop.create_future()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+        self._thread.start()
 
-    @classmethod
-    async def started(cls, name: str) -> "_LoopThread":
-        """A thread whose loop runs."""
-        made = cls(name)
-        made._thread.start()
-        await made._opened
-        return made
+    async def until_open(self) -> None:
+        """Return when its loop runs.
+
+        Raises:
+            UnavailableError: It never will, because the system gives it nothing to make a loop of.
+        """
+        await asyncio.wait([self._opened, self._ended], return_when=asyncio.FIRST_COMPLETED)
+        if not self._opened.done():
+            raise errors.UnavailableError(f"the thread {self._thread.name} could not open an event loop")
 
     async def stop(self, grace: timedelta) -> bool:
         """End it; False if it did not within the time."""
-        self.executor.post(self._stopping.set)
+        with contextlib.suppress(errors.UnavailableError):
+            await self.until_open()
+            self.executor.post(self._stopping.set)
         ended, _ = await asyncio.wait([self._ended], timeout=grace.total_seconds())
         if ended:
             self._thread.join()
@@ -324,7 +332,8 @@ class _LoopThread:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner() as runner:
+                runner.run(self._serve())
         finally:
             self.engine.post(lambda: self._ended.set_result(None))
 

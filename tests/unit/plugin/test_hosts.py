@@ -280,6 +280,31 @@ async def test_a_stopped_host_leaves_no_thread(setup):
     assert set(threading.enumerate()) == before
 
 
+async def test_a_host_that_is_stopped_while_it_starts_leaves_no_thread(setup):
+    before = set(threading.enumerate())
+    host = host_of(Probe(), setup)
+    starting = asyncio.ensure_future(host.start())
+    await asyncio.sleep(0)
+    assert set(threading.enumerate()) != before
+    starting.cancel()
+    await asyncio.wait([starting])
+    await host.stop()
+    assert set(threading.enumerate()) == before
+
+
+async def test_a_thread_without_a_loop_is_a_failed_initialize(setup, monkeypatch):
+    def exhausted():
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", exhausted)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    host = host_of(Probe(), setup)
+    await host.start()
+    assert host.failure is not None
+    assert "elevon-probe could not open an event loop" in host.failure.message
+    await host.stop()
+
+
 async def test_what_the_engine_gives_runs_on_the_engines_loop(setup, tmp_path):
     submitting = []
 
