@@ -20,7 +20,15 @@ from elevon.primitives import failpoints
 from elevon.propeller import calls
 from elevon.propeller.attempts import Attempts
 from elevon.propeller.machine import commands, recovery
-from elevon.propeller.machine.events import AbortRequested, Begin, CallKind, CallRaised, CallSucceeded, Event
+from elevon.propeller.machine.events import (
+    AbortRequested,
+    Begin,
+    CallKind,
+    CallRaised,
+    CallSucceeded,
+    Event,
+    TimerFired,
+)
 from elevon.propeller.machine.steps import step
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
@@ -179,7 +187,10 @@ class Driver:
         todo: list[commands.Command] = []
         self._now = max(self._now, self._services.clock.now())  # a clock that was set back stands still
         while self._inbox:
-            made = step(self._view, self._inbox.popleft(), self._now)
+            event = self._inbox.popleft()
+            if isinstance(event, TimerFired):
+                self._now = max(self._now, event.at)  # so long has really passed, whatever the clock says
+            made = step(self._view, event, self._now)
             changes.extend(made.changes)
             for command in made.commands:
                 if isinstance(command, commands.Enqueue):
