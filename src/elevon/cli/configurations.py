@@ -56,7 +56,7 @@ def read(path: Path) -> Configuration:
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a home that is no directory is refused by who opens it
         return Configuration()
     except OSError as error:
         raise errors.UserError(f"{path} can't be read: {error.strerror}") from error
