@@ -102,10 +102,14 @@ class Places:
             del queue.wishes[id(applicant), node_id]
 
     def occupy(self, applicant: Applicant, node_id: str, registration: Registration, cpu_slots: int) -> None:
-        """Take a place without asking: an attempt that was under way before this engine began."""
-        own = self._own_of(applicant)
-        if node_id not in own.held:
-            _take(own, node_id, self._queue_of(registration), _cost(registration, cpu_slots))
+        """Take a place without asking: an attempt that was under way before this engine began.
+
+        What is too big to go on here takes none: it waits for another engine, and the others need not.
+        """
+        own, queue = self._own_of(applicant), self._queue_of(registration)
+        cost = _cost(registration, cpu_slots)
+        if node_id not in own.held and not 0 < queue.limit < cost:
+            _take(own, node_id, queue, cost)
 
     def release(self, applicant: Applicant, node_id: str) -> None:
         """Give the place back, if there is one, and let the next ones in."""

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from elevon.plugin import TaskContext, TaskStatus
+from elevon import app
+from elevon.plugin import ExecutorProperties, TaskContext, TaskStatus
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
 from tests.integration.engine.memories import Memory, Noted
@@ -22,6 +23,7 @@ from tests.integration.engine.worlds import (
     driving,
     identity,
     outputs_of,
+    until,
 )
 
 HOUR = timedelta(hours=1)
@@ -31,6 +33,16 @@ QUEUED: TaskStatus[Any] = TaskStatus.queued(State(), check_after=SOON)
 @pytest.fixture
 def memory(tmp_path: Path) -> Memory:
     return Memory(tmp_path)
+
+
+class Narrow(Noted):
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, max_concurrency=1
+    )
+
+
+async def has_failed(embedded: app.Embedded) -> bool:
+    return (await embedded.admin.get(identity())).phase is ExecutionPhase.FAILED
 
 
 def set_back(memory: Memory, status: TaskStatus[Any]) -> Any:
@@ -75,12 +87,15 @@ async def test_time_outs_come(memory: Memory, flow: Any, status: TaskStatus[Any]
 
 
 async def test_a_time_out_comes_for_what_was_never_started(memory: Memory) -> None:
-    """Its type is missing, so that it waits."""
-    async with memory.engine() as embedded:
-        await embedded.admin.create_execution(msgspec.structs.replace(compiled(flows.waiting), name="x1"))
-        embedded.engine.observe(lambda *_: setattr(memory.clock, "shift", -HOUR))
-        await drive(embedded, identity())
+    """Another execution has the only place."""
+    executor = Narrow(memory.ledger, start=[set_back(memory, RUNNING)], check=[RUNNING])
+    async with memory.engine(executor) as embedded:
+        for name, flow in (("x0", flows.single), ("x1", flows.waiting)):
+            await embedded.admin.create_execution(msgspec.structs.replace(compiled(flow), name=name))
+        async with driving(embedded, identity("x0"), identity("x1")):
+            await until(embedded, has_failed)
         record = await embedded.admin.get(identity())
+    assert executor.kinds().count("start") == 1
     assert record.failure is not None
     assert record.failure.code == "USER:QueueTimeout"
 

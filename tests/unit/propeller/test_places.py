@@ -252,6 +252,17 @@ def test_what_was_under_way_before_counts_even_beyond_the_limit(
     assert ann.admitted == ["d"]
 
 
+def test_what_is_too_big_to_go_on_here_holds_up_nobody(
+    places: Places, executors: Executors, ann: Applicant
+) -> None:
+    places.occupy(ann, "big", executors.of_type("launching"), 5)
+    ann.wants("a", task_type="launching", slots=4)
+    assert ann.admitted == ["a"]
+    places.release(ann, "big")
+    ann.wants("b", task_type="launching")
+    assert ann.admitted == ["a"]
+
+
 def test_who_has_a_place_takes_no_second_one(places: Places, executors: Executors, ann: Applicant) -> None:
     ann.wants("a")
     places.occupy(ann, "a", executors.of_type("narrow"), 1)
