@@ -12,7 +12,6 @@ from typing import Protocol
 
 import msgspec
 
-from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
@@ -20,6 +19,7 @@ from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 
 
@@ -37,15 +37,6 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Return after that many seconds of this clock."""
         ...
-
-
-class StoredExecution(msgspec.Struct, frozen=True, kw_only=True):
-    """All current rows of one execution, as one consistent read."""
-
-    execution: ExecutionRecord
-    nodes: tuple[NodeRecord, ...]
-    attempts: tuple[AttemptRecord, ...]
-    onces: tuple[OnceRecord, ...]
 
 
 class StateStore(Protocol):

@@ -3,12 +3,12 @@
 import msgspec
 
 from elevon.compiler.graphs import Graph, TaskSettings
-from elevon.ports import StoredExecution
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, NodePhase
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 from tests.simulation.worlds import BrokenPromise, Key
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elevon import app, errors
-from elevon.ports import StoredExecution
 from elevon.primitives import failpoints
 from elevon.primitives.clocks import SystemClock
 from elevon.records.identities import ExecutionId
+from elevon.records.snapshots import StoredExecution
 from elevon.stores.sqlite import SqliteStateStore
 from tests.storm import ledgers
 from tests.storm.plans import Plan, Strike

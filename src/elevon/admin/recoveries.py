@@ -21,9 +21,9 @@ import msgspec
 
 from elevon.compiler.graphs import Graph, GraphNode
 from elevon.idl.messages import TaskTemplate, TypedInterface
-from elevon.ports import StoredExecution
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import NodePhase
+from elevon.records.snapshots import StoredExecution
 
 
 def reusable(stored: StoredExecution, before: Graph, after: Graph) -> tuple[NodeRecord, ...]:

@@ -10,11 +10,11 @@ import msgspec
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import CompiledWorkflowClosure, LiteralType, VariableMap
-from elevon.ports import StoredExecution
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.leases import Lease
 from elevon.records.nodes import NodeRecord
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 
 

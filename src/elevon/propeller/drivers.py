@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from elevon import errors, ports
+from elevon import errors
 from elevon.compiler.graphs import Graph
 from elevon.primitives import failpoints
 from elevon.propeller import calls
@@ -37,6 +37,7 @@ from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease
+from elevon.records.snapshots import StoredExecution
 
 Observer = Callable[[ExecutionId, Sequence[Change]], None]
 
@@ -79,7 +80,7 @@ class Driver:
     """
 
     def __init__(
-        self, lease: Lease, stored: ports.StoredExecution, graph: Graph, services: Services, places: Places
+        self, lease: Lease, stored: StoredExecution, graph: Graph, services: Services, places: Places
     ) -> None:
         self.lease = lease
         self._services = services

@@ -18,6 +18,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows
 
@@ -110,9 +111,9 @@ class MemoryStateStore:
             else:
                 kept.current[row.table][row.key] = row
 
-    async def load_execution(self, execution: ExecutionId) -> ports.StoredExecution:
+    async def load_execution(self, execution: ExecutionId) -> StoredExecution:
         kept = self._find(execution)
-        return ports.StoredExecution(
+        return StoredExecution(
             execution=_execution_of(kept.record, execution),
             nodes=_all_of(rows.NODES, kept.current["nodes"], execution),
             attempts=_all_of(rows.ATTEMPTS, kept.current["attempts"], execution),

@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from elevon import ports
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows, writes
 from elevon.stores.connections import Connection
@@ -41,14 +41,14 @@ class _Selection(NamedTuple):
     node_id: str | None = None
 
 
-def load_execution(connection: Connection, execution: ExecutionId) -> ports.StoredExecution:
+def load_execution(connection: Connection, execution: ExecutionId) -> StoredExecution:
     """All current rows; `NotFoundError` if there is none."""
     with connection.transaction("BEGIN"):
         key = writes.existing_key(connection, execution)
         nodes = _Selection("nodes", "node_id", key)
         attempts = _Selection("attempts", "node_id, attempt", key)
         onces = _Selection("onces", "node_id, attempt, key", key)
-        return ports.StoredExecution(
+        return StoredExecution(
             execution=get_execution(connection, execution),
             nodes=_all(connection, nodes, rows.NODES, execution),
             attempts=_all(connection, attempts, rows.ATTEMPTS, execution),

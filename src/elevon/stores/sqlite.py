@@ -22,6 +22,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 from elevon.stores import (
     batches,
@@ -84,7 +85,7 @@ class SqliteStateStore:
         batch = batches.Batch(lease, [rows.of_change(change, lease.execution) for change in changes])
         return self._opened().writer.submit(batch)
 
-    async def load_execution(self, execution: ExecutionId) -> ports.StoredExecution:
+    async def load_execution(self, execution: ExecutionId) -> StoredExecution:
         return await self._read(reads.load_execution, execution)
 
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:

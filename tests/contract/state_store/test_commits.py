@@ -13,6 +13,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from elevon.records.snapshots import StoredExecution
 from tests.contract.state_store.worlds import (
     MINUTE,
     OTHER,
@@ -44,7 +45,7 @@ async def test_all_kinds_of_rows_are_read_back_equal(store: ports.StateStore) ->
     child = node("n1/n0", parent="n1", taken="n3")
     await store.commit(lease, [record, parent, child, rich, once("submit", b"1"), moved("RUNNING")])
     loaded = await store.load_execution(RUN)
-    assert loaded == ports.StoredExecution(
+    assert loaded == StoredExecution(
         execution=record, nodes=(parent, child), attempts=(rich,), onces=(once("submit", b"1"),)
     )
     assert [transition for _, transition in await store.list_transitions(RUN)] == [moved("RUNNING")]

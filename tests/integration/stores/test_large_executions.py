@@ -10,6 +10,7 @@ import pytest
 from elevon import ports
 from elevon.records.changes import Change
 from elevon.records.leases import Lease
+from elevon.records.snapshots import StoredExecution
 from elevon.stores import batches, connections, reads, rows
 from elevon.stores.connections import Connection
 from elevon.stores.sqlite import SqliteStateStore
@@ -36,7 +37,7 @@ def narrow(store: SqliteStateStore, tmp_path: Path) -> Iterator[Connection]:
     connection.close()
 
 
-async def filled(store: ports.StateStore) -> ports.StoredExecution:
+async def filled(store: ports.StateStore) -> StoredExecution:
     """An execution each of whose tables adds up to more than `LIMIT`; some of its rows come close to it alone."""
     lease = await owned(store)
     changes: list[Change] = []

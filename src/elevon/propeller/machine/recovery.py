@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
-from elevon.ports import StoredExecution
 from elevon.propeller.machine import bindings, nodes
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.views import Live, Place, Scope, View
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase, Finalization, NodePhase
+from elevon.records.snapshots import StoredExecution
 
 
 def rebuild(stored: StoredExecution, graph: Graph, backoff: Backoff | None = None) -> View:

@@ -1,0 +1,16 @@
+"""All rows of one execution together, as a store hands them out."""
+
+import msgspec
+
+from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.executions import ExecutionRecord
+from elevon.records.nodes import NodeRecord
+
+
+class StoredExecution(msgspec.Struct, frozen=True, kw_only=True):
+    """All current rows of one execution, as one consistent read."""
+
+    execution: ExecutionRecord
+    nodes: tuple[NodeRecord, ...]
+    attempts: tuple[AttemptRecord, ...]
+    onces: tuple[OnceRecord, ...]
