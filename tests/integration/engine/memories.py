@@ -51,6 +51,14 @@ class SlowStore(MemoryStateStore):
         self._ledger = ledger
         self._turn_count = turn_count
         self._latest: asyncio.Task[None] | None = None
+        self._is_held: Callable[[Change], bool] = lambda _change: False
+        self._release = asyncio.Event()
+
+    def hold(self, is_meant: Callable[[Change], bool]) -> asyncio.Event:
+        """Let the commit of a change take until the event is set that this returns."""
+        self._is_held = is_meant
+        self._release = asyncio.Event()
+        return self._release
 
     def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
         before = self._latest if self._latest is not None and not self._latest.done() else None
@@ -66,6 +74,8 @@ class SlowStore(MemoryStateStore):
                 raise error
         for _ in range(self._turn_count):
             await asyncio.sleep(0)
+        if any(self._is_held(change) for change in changes):
+            await self._release.wait()
         await super().commit(lease, changes)
         for change in changes:
             if isinstance(change, AttemptRecord):

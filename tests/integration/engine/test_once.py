@@ -2,25 +2,42 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
 
-from elevon.plugin import TaskContext, TaskStatus
+import msgspec
+import pytest
+
+from elevon.plugin import ExecutorProperties, TaskContext, TaskStatus
+from elevon.records.attempts import OnceRecord
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
+from tests.integration.engine.memories import Memory, Noted
 from tests.integration.engine.worlds import (
     DONE,
     RUNNING,
+    SOON,
     Flag,
     Scripted,
     State,
     World,
     attempt,
+    compiled,
+    drive,
     driving,
+    identity,
     is_parked,
     until,
 )
 
 Step = Callable[[TaskContext[State]], Awaitable[TaskStatus[Any]]]
+
+
+class Hurried(Noted):
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=100)
+    )
 
 
 class Service:
@@ -131,6 +148,37 @@ async def test_ten_keys_run_beside_each_other(world: World) -> None:
 
     assert (await world.run(flows.single, Scripted(check=[ten]))).phase is ExecutionPhase.SUCCEEDED
     assert len(set(service.submitted)) == 10
+
+
+@pytest.mark.parametrize("with_find", [True, False], ids=["with find", "without find"])
+async def test_effect_whose_call_ran_out_of_time_while_its_result_was_committed_is_known(
+    tmp_path: Path, with_find: bool
+) -> None:
+    """The store takes longer for it than the call may."""
+    service = Service()
+    memory = Memory(tmp_path)
+    find = service.find if with_find else None
+    release = memory.store.hold(lambda change: isinstance(change, OnceRecord) and change.result is not None)
+
+    async def check(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        try:
+            await ctx.once("submit", service.submit, find)
+        finally:
+            release.set()
+        raise AssertionError("the call was not cancelled")
+
+    async def check_again(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        assert await ctx.once("submit", service.submit, find) == f"job of {service.submitted[0]}"
+        return DONE
+
+    executor = Hurried(memory.ledger, check=[check, check_again])
+    async with memory.engine(executor) as embedded:
+        await embedded.admin.create_execution(msgspec.structs.replace(compiled(flows.single), name="x1"))
+        await drive(embedded, identity())
+        assert (await embedded.admin.get(identity())).phase is ExecutionPhase.SUCCEEDED
+    assert executor.kinds() == ["start", "check", "check", "finalize"]
+    assert len(service.submitted) == 1
+    assert service.sought == []
 
 
 async def test_each_attempt_has_tokens_of_its_own(world: World) -> None:
