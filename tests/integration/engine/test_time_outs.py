@@ -1,5 +1,6 @@
 """Time-outs across the death of an engine: what began anew has its whole time, what went on has what was left."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from elevon import app, workflow
+from elevon.plugin import TaskStatus
 from elevon.primitives.clocks import SystemClock
 from elevon.records.phases import ExecutionPhase
 from elevon.stores.sqlite import SqliteStateStore
@@ -16,8 +18,10 @@ from tests.integration.engine import flows
 from tests.integration.engine.worlds import (
     DONE,
     RUNNING,
+    SOON,
     Flag,
     Scripted,
+    State,
     World,
     attempt,
     driving,
@@ -99,3 +103,17 @@ async def test_work_that_went_on_elsewhere_beyond_its_time_is_asked_for_first(
     assert executor.kinds() == kinds
     if record.failure is not None:
         assert record.failure.code == "USER:Timeout"
+
+
+async def test_no_time_out_comes_before_the_executor_has_said_that_the_work_began_anew(world: World) -> None:
+    async def restarted(_ctx: object) -> TaskStatus[Any]:
+        for _ in range(50):  # turns of the loop, in which a timer that is due would fire
+            await asyncio.sleep(0)
+        return TaskStatus.running(State(), check_after=SOON, is_restarted=True)
+
+    flag = Flag()
+    await world.crash(flows.limited, Scripted(check=[flag.hang]), flag.reached())
+    await let_pass(world, HOUR)
+    executor = Scripted(check=[restarted, DONE])
+    assert (await world.resume(executor)).phase is ExecutionPhase.SUCCEEDED
+    assert executor.kinds() == ["check", "check", "finalize"]
