@@ -10,7 +10,7 @@ import shlex
 import msgspec
 
 from elevon import app
-from elevon.cli import configurations
+from elevon.app import configurations
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from elevon import app, errors
+from elevon import errors
+from elevon.app.settings import Settings
 from elevon.primitives import suggestions
 
-_DEFAULTS: Final = app.Settings()
+_DEFAULTS: Final = Settings()
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
 

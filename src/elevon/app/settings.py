@@ -1,0 +1,40 @@
+"""What an embedded engine can be told."""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from elevon.plugin.executors import Executor
+from elevon.plugin.states import STATE_LIMIT_BYTES
+from elevon.propeller.machine.backoffs import Backoff
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an embedded engine can be told.
+
+    Attributes:
+        workers: Slots for tasks.
+        tasktypes: Executors that are being written, as `module:Class`.
+        executors: Executors that whoever composes the engine has made.
+        configuration: Settings of executors, by their ids.
+        configuration_origin: Where the configuration was read, for whoever has to mend it.
+        default_executor: Id of the executor for types that nobody registered; empty for none.
+        state_limit_bytes: Largest encoded custom state.
+        max_parallelism: Limit on attempts under way at once of a new execution; 0 for none.
+        backoff: Patience with calls that raise.
+        lease_time: After this, executions of an engine that has stopped are taken over although it lives.
+    """
+
+    workers: int = max(1, os.cpu_count() or 1)
+    tasktypes: tuple[str, ...] = ()
+    executors: tuple[Executor[Any, Any], ...] = ()
+    configuration: Mapping[str, Mapping[str, Any]] = {}
+    configuration_origin: str = "the configuration"
+    default_executor: str = ""
+    state_limit_bytes: int = STATE_LIMIT_BYTES
+    max_parallelism: int = 0
+    backoff: Backoff = Backoff()
+    lease_time: timedelta = timedelta(seconds=30)
