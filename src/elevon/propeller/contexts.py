@@ -218,6 +218,7 @@ class EngineTaskContext:
         find: Callable[[str], Awaitable[R | None]] | None = None,
     ) -> R:
         """See `plugin.TaskContext.once`."""
+        _refuse_key(key)
         async with self._around.intents.turn(key):
             await self._around.intents.settle(key)
             return await self._once(key, submit, find)
@@ -255,10 +256,16 @@ class EngineTaskContext:
         return self.inputs_file
 
 
+def _refuse_key(key: object) -> None:
+    """Raise if no row can have that key, before anything is done for it."""
+    if not isinstance(key, str) or key != key.encode(errors="replace").decode():
+        raise errors.UserError(f"once({key!r}) has a key that can't be kept: use a text of Unicode")
+
+
 def _encode_result(key: str, result: Any) -> bytes:
     try:
         return msgspec.json.encode(result)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise errors.CorruptStateError(
             f"the result of once({key!r}) is not JSON: {error}; return what names it outside"
         ) from error

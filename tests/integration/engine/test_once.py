@@ -181,6 +181,20 @@ async def test_effect_whose_call_ran_out_of_time_while_its_result_was_committed_
     assert service.sought == []
 
 
+@pytest.mark.parametrize("key", [5, "a\udcff"])
+async def test_key_that_no_row_can_have_is_refused_before_anything_is_done(world: World, key: Any) -> None:
+    service = Service()
+
+    async def start(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        await ctx.once(key, service.submit)
+        return DONE
+
+    record = await world.run(flows.single, Scripted(start=[start]))
+    assert record.failure is not None
+    assert f"once({key!r}) has a key that can't be kept" in record.failure.message
+    assert service.submitted == []
+
+
 async def test_each_attempt_has_tokens_of_its_own(world: World) -> None:
     service = Service()
     failing = once(service.submit, then=TaskStatus.retryable_failure("the job failed"))
