@@ -28,6 +28,7 @@ from elevon.primitives import quantities
 START_NODE_ID = "start-node"
 END_NODE_ID = "end-node"
 QUEUE_TIMEOUT_KEY = "queue_timeout"
+_LONGEST_TIMEOUT = timedelta(days=36_500)  # longer ones are never waited for, and instants end with the year 9999
 
 
 def index(closure: CompiledWorkflowClosure) -> Graph:
@@ -215,7 +216,7 @@ def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
     return TaskSettings(
         task_type=task.type,
         retries=retries.retries,
-        timeout=timeout or None,
+        timeout=min(timeout, _LONGEST_TIMEOUT) or None,
         queue_timeout=queue_timeout_of(task),
         cpu_slots=cpu_slots_of(task.container.resources),
     )
@@ -236,7 +237,7 @@ def queue_timeout_of(task: TaskTemplate) -> timedelta | None:
         span = timedelta(0)
     if span <= timedelta(0):
         raise errors.UserError(f"queue_timeout {text!r} is no number of seconds above zero")
-    return span
+    return min(span, _LONGEST_TIMEOUT)
 
 
 def cpu_slots_of(resources: Resources) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from elevon import app, workflow
+from elevon import Task, app, workflow
 from elevon.plugin import TaskStatus
 from elevon.primitives.clocks import SystemClock
 from elevon.records.phases import ExecutionPhase
@@ -117,3 +117,19 @@ async def test_no_time_out_comes_before_the_executor_has_said_that_the_work_bega
     executor = Scripted(check=[restarted, DONE])
     assert (await world.resume(executor)).phase is ExecutionPhase.SUCCEEDED
     assert executor.kinds() == ["check", "check", "finalize"]
+
+
+async def test_a_time_out_beyond_the_end_of_time_never_comes(world: World) -> None:
+    endless: Any = Task(
+        "endless",
+        task_type="scripted",
+        outputs={"o0": int},
+        timeout=timedelta.max,
+        queue_timeout=timedelta(days=4_000_000),
+    )
+
+    @workflow
+    def flow() -> int:
+        return endless()
+
+    assert (await world.run(flow, Scripted())).phase is ExecutionPhase.SUCCEEDED
