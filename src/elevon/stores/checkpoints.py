@@ -2,6 +2,7 @@
 
 A checkpoint in the thread that commits would let every thousandth page wait for two more syncs. It must never delay a
 commit, but where readers or steady writing keep the log from ever being reset, it must cap its growth all the same.
+How long the file of the log is, apart from that, is the matter of `logs`.
 """
 
 import threading
@@ -10,10 +11,12 @@ from typing import Final
 
 import apsw
 
-from elevon.stores import connections
+from elevon.stores import connections, logs
 
-PAGE_THRESHOLD: Final = 1000
-PAGE_LIMIT: Final = 16 * PAGE_THRESHOLD
+THRESHOLD_BYTES: Final = 4 * 1024 * 1024
+LIMIT_BYTES: Final = 16 * THRESHOLD_BYTES
+_HEADER_BYTES: Final = 32
+_FRAME_HEADER_BYTES: Final = 24
 
 
 class Checkpointer:
@@ -26,7 +29,9 @@ class Checkpointer:
 
     def __init__(self, path: Path, writer: connections.Connection) -> None:
         self._writer = writer
-        self._page_count = 0
+        self._log = logs.Log(path, writer, LIMIT_BYTES)
+        self._frame_bytes: int = _FRAME_HEADER_BYTES + writer.value("PRAGMA page_size")
+        self._used_bytes = 0
         self._is_closing = False
         self._is_due = threading.Event()
         self._turn = threading.Lock()
@@ -36,15 +41,16 @@ class Checkpointer:
         self._thread.start()
 
     def after_group(self) -> None:
-        """Have the log moved if it has grown; called by the writer's thread between two transactions."""
-        if self._page_count >= PAGE_LIMIT:
+        """Have the log moved if much is in it; called by the writer's thread between two transactions."""
+        if self._used_bytes >= LIMIT_BYTES:
             # Most of it is moved already, so this is short; it lets the next commit begin the log anew. It waits for
             # the other thread, as SQLite would refuse a second checkpoint and the log would grow on.
             with self._turn:
                 _checkpoint(self._writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._page_count = 0
-        elif self._page_count >= PAGE_THRESHOLD:
+            self._used_bytes = 0
+        elif self._used_bytes >= THRESHOLD_BYTES:
             self._is_due.set()
+        self._log.make_room(self._used_bytes)
 
     def close(self) -> None:
         """Move everything, empty the log, and end; call it when the writer is closed."""
@@ -55,7 +61,7 @@ class Checkpointer:
         self._connection.close()
 
     def _on_commit(self, _connection: object, _database: str, page_count: int) -> int:
-        self._page_count = page_count
+        self._used_bytes = _HEADER_BYTES + page_count * self._frame_bytes
         return apsw.SQLITE_OK
 
     def _run(self) -> None:

@@ -294,7 +294,7 @@ async def test_fault_before_the_commit_leaves_nothing_and_the_next_one_works(dat
 async def test_log_does_not_grow_with_what_is_written(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoints, "PAGE_LIMIT", 2 * checkpoints.PAGE_THRESHOLD)
+    monkeypatch.setattr(checkpoints, "LIMIT_BYTES", 2 * checkpoints.THRESHOLD_BYTES)
     store = await opened(database)
     lease = await owned(store)
     for _ in range(40):
