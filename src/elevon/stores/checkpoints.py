@@ -46,18 +46,19 @@ class Checkpointer:
             # Most of it is moved already, so this is short; it lets the next commit begin the log anew. It waits for
             # the other thread, as SQLite would refuse a second checkpoint and the log would grow on.
             with self._turn:
-                _checkpoint(self._writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
+                _checkpoint(self._writer)
             self._used_bytes = 0
         elif self._used_bytes >= THRESHOLD_BYTES:
             self._is_due.set()
         self._log.make_room(self._used_bytes)
 
     def close(self) -> None:
-        """Move everything, empty the log, and end; call it when the writer is closed."""
+        """End; call it when the writer is closed."""
         self._is_closing = True
         self._is_due.set()
         self._thread.join()
-        _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        # The last of all processes to close moves everything and removes the log, as SQLite does by itself. Where
+        # others go on, emptying it would wait for their readers, and take from them the log that they have grown.
         self._connection.close()
 
     def _on_commit(self, _connection: object, _database: str, page_count: int) -> int:
@@ -71,12 +72,12 @@ class Checkpointer:
                 return
             self._is_due.clear()
             with self._turn:
-                _checkpoint(self._connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+                _checkpoint(self._connection)
 
 
-def _checkpoint(connection: connections.Connection, mode: int) -> None:
+def _checkpoint(connection: connections.Connection) -> None:
     try:
-        connection.handle.wal_checkpoint(mode=mode)
+        connection.handle.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
     except apsw.Error:
         # The log keeps what could not be moved, so nothing is lost: a later checkpoint moves it. A full disk or a
         # fault of it is told by the commits themselves.

@@ -118,4 +118,17 @@ async def test_store_makes_room_and_a_crash_with_it_loses_nothing(tmp_path: Path
     await store.open()
     assert await phases_of(store) == ["A"]
     await store.close()
-    assert [path.name for path in crashed.iterdir()] == ["state.db"]
+    assert not (crashed / "state.db-wal").exists()
+
+
+async def test_store_that_closes_leaves_the_log_to_those_that_go_on(tmp_path: Path) -> None:
+    first, second = (SqliteStateStore(tmp_path / "state.db", World()) for _ in range(2))
+    await first.open()
+    await second.open()
+    await first.commit(await owned(first), [moved("A")])
+    size = (tmp_path / "state.db-wal").stat().st_size
+    await second.close()
+    assert (tmp_path / "state.db-wal").stat().st_size >= size
+    assert await phases_of(first) == ["A"]
+    await first.close()
+    assert not (tmp_path / "state.db-wal").exists()

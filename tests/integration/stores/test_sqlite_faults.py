@@ -202,7 +202,7 @@ async def test_locked_database_is_told_after_the_wait_and_works_later(database: 
     store = await opened(database, busy_timeout=timedelta(milliseconds=20))
     lease = await owned(store)
     other = apsw.Connection(str(database))
-    other.set_busy_timeout(10_000)  # the store holds the lock for a moment after a commit, to make room for others
+    other.set_busy_timeout(10_000)  # after a commit, the store may be at making room in the log
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(errors.UnavailableError, match="locked by another process"):
         await store.commit(lease, [node()])
