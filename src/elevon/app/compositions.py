@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -129,6 +130,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             backoff=settings.backoff,
             lease_time=settings.lease_time,
         )
+        # What has been imported stays: the collector need not walk through it over and over while executions run.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         yield Embedded(Admin(store, clock), Engine(engine_id, services), executors)
 
 

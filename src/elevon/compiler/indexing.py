@@ -28,7 +28,9 @@ from elevon.primitives import quantities
 START_NODE_ID = "start-node"
 END_NODE_ID = "end-node"
 QUEUE_TIMEOUT_KEY = "queue_timeout"
-_LONGEST_TIMEOUT = timedelta(days=36_500)  # longer ones are never waited for, and instants end with the year 9999
+_LONGEST_TIMEOUT = timedelta(
+    days=36_500
+)  # longer ones are never waited for, and instants end with the year 9999
 
 
 def index(closure: CompiledWorkflowClosure) -> Graph:

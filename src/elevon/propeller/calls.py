@@ -15,7 +15,7 @@ from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
 from elevon.plugin.contexts import TaskContext
 from elevon.plugin.hosts import ExecutorHost
 from elevon.plugin.registry import Registration
-from elevon.plugin.statuses import TaskStatus
+from elevon.plugin.statuses import Details, TaskStatus
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import Answer, CallKind, CallRaised, CallSucceeded, Event, StatusReturned
 from elevon.records import failures
@@ -25,6 +25,7 @@ from elevon.records.phases import AttemptPhase
 logger = logging.getLogger(__name__)
 _RESOLVE_AGAIN_AFTER = timedelta(seconds=1)
 _LONGEST_WAIT = timedelta(days=365)  # instants have an end: the year 9999
+_PLAIN = Details()
 _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 # Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
@@ -159,7 +160,8 @@ async def _known(command: Call, callee: Callee, status: TaskStatus[Any]) -> Even
     try:
         state = None if keeps_state else callee.registration.codec.encode(status.state)
         answer = _encode(callee, status, state, outputs)
-        _ensure_storable(answer)
+        if status.failure is not None or status.details != _PLAIN:
+            _ensure_storable(answer)
     except errors.CorruptStateError as error:
         return _refused(command, callee, f"a state that can't be kept: {error}")
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:

@@ -8,14 +8,14 @@ from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase, Finalization
 
 
-class LogLink(msgspec.Struct, frozen=True):
+class LogLink(msgspec.Struct, frozen=True, gc=False):
     """A place to look at, `core.TaskLog` of flyteidl."""
 
     name: str
     uri: str
 
 
-class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class AttemptRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What is known of an attempt whose start was intended.
 
     Attributes:
@@ -72,7 +72,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     ended_at: datetime | None = None
 
 
-class OnceRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class OnceRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One intent of `TaskContext.once`.
 
     Attributes:

@@ -9,7 +9,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
 
 
-class ExecutionRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ExecutionRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What is known of an execution; changes with its phase only, never with each node.
 
     Attributes:

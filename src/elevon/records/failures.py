@@ -7,7 +7,7 @@ import msgspec
 from elevon import errors
 
 
-class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+class Failure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One failure.
 
     Attributes:

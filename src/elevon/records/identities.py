@@ -3,7 +3,7 @@
 import msgspec
 
 
-class ExecutionId(msgspec.Struct, frozen=True, order=True):
+class ExecutionId(msgspec.Struct, frozen=True, gc=False, order=True):
     """`WorkflowExecutionIdentifier` of flyteidl.
 
     Attributes:
@@ -20,7 +20,7 @@ class ExecutionId(msgspec.Struct, frozen=True, order=True):
         return f"{self.project}:{self.domain}:{self.name}"
 
 
-class AttemptId(msgspec.Struct, frozen=True, order=True):
+class AttemptId(msgspec.Struct, frozen=True, gc=False, order=True):
     """`TaskExecutionIdentifier` of flyteidl, without the task's own id.
 
     Attributes:

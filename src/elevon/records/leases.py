@@ -8,7 +8,7 @@ import msgspec
 from elevon.records.identities import ExecutionId
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
+class Lease(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The right to write an execution's records.
 
     Attributes:
@@ -30,7 +30,7 @@ class RequestKind(enum.StrEnum):
     ABORT = "ABORT"
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A durable wish that the owner of an execution obeys.
 
     Attributes:

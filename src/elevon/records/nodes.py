@@ -8,7 +8,7 @@ from elevon.records.failures import Failure
 from elevon.records.phases import NodePhase
 
 
-class NodeRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What is known of a node that has started.
 
     Attributes:

@@ -7,7 +7,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.nodes import NodeRecord
 
 
-class StoredExecution(msgspec.Struct, frozen=True, kw_only=True):
+class StoredExecution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """All current rows of one execution, as one consistent read."""
 
     execution: ExecutionRecord

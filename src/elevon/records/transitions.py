@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 
-class Transition(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Transition(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One row of history.
 
     Attributes:

@@ -7,7 +7,7 @@ import msgspec
 from elevon.propeller.machine.events import CallKind, TimerKind
 
 
-class Enqueue(msgspec.Struct, frozen=True):
+class Enqueue(msgspec.Struct, frozen=True, gc=False):
     """Send `Admitted` when the executor of the type has room, or `Refused` if there is none."""
 
     node_id: str
@@ -15,13 +15,13 @@ class Enqueue(msgspec.Struct, frozen=True):
     cpu_slots: int
 
 
-class Dequeue(msgspec.Struct, frozen=True):
+class Dequeue(msgspec.Struct, frozen=True, gc=False):
     """Forget an `Enqueue` that was not answered."""
 
     node_id: str
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """Call the executor for the attempt, and send the event of its answer.
 
     Attributes:
@@ -39,7 +39,7 @@ class Call(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class SetTimer(msgspec.Struct, frozen=True):
+class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """Send `TimerFired` with these values at that instant."""
 
     node_id: str
@@ -48,14 +48,14 @@ class SetTimer(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Release(msgspec.Struct, frozen=True):
+class Release(msgspec.Struct, frozen=True, gc=False):
     """The attempt is over: give its place at the executor back and drop its job and its wake handle."""
 
     node_id: str
     attempt: int
 
 
-class End(msgspec.Struct, frozen=True):
+class End(msgspec.Struct, frozen=True, gc=False):
     """The execution is terminal: nothing will follow."""
 
 

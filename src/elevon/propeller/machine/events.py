@@ -29,7 +29,7 @@ class TimerKind(enum.StrEnum):
     DEADLINE = "deadline"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A status of an executor, encoded: what `plugin.TaskStatus` says, in bytes that can be stored.
 
     Attributes:
@@ -61,18 +61,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     is_restarted: bool = False
 
 
-class Begin(msgspec.Struct, frozen=True):
+class Begin(msgspec.Struct, frozen=True, gc=False):
     """An engine takes the execution up, for the first time or again."""
 
 
-class AbortRequested(msgspec.Struct, frozen=True):
+class AbortRequested(msgspec.Struct, frozen=True, gc=False):
     """Somebody wants it ended."""
 
     by: str
     reason: str
 
 
-class Admitted(msgspec.Struct, frozen=True):
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """There is room for the next attempt of a node at its executor."""
 
     node_id: str
@@ -80,34 +80,34 @@ class Admitted(msgspec.Struct, frozen=True):
     has_finalizer: bool = False
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """No executor can take the node's attempt now; it waits for another release or configuration."""
 
     node_id: str
     reason: str
 
 
-class AttemptEvent(msgspec.Struct, frozen=True):
+class AttemptEvent(msgspec.Struct, frozen=True, gc=False):
     """Anything that concerns one attempt."""
 
     node_id: str
     attempt: int
 
 
-class StatusReturned(AttemptEvent, frozen=True):
+class StatusReturned(AttemptEvent, frozen=True, gc=False):
     """`start_task` or `check_task_status` returned."""
 
     call: CallKind
     answer: Answer
 
 
-class CallSucceeded(AttemptEvent, frozen=True):
+class CallSucceeded(AttemptEvent, frozen=True, gc=False):
     """`kill_task` or `finalize_task` returned."""
 
     call: CallKind
 
 
-class CallRaised(AttemptEvent, frozen=True):
+class CallRaised(AttemptEvent, frozen=True, gc=False):
     """A call raised, timed out or was lost.
 
     Attributes:
@@ -129,18 +129,18 @@ class CallRaised(AttemptEvent, frozen=True):
     was_called: bool = True
 
 
-class Woken(AttemptEvent, frozen=True):
+class Woken(AttemptEvent, frozen=True, gc=False):
     """There is news of the attempt."""
 
 
-class TimerFired(AttemptEvent, frozen=True):
+class TimerFired(AttemptEvent, frozen=True, gc=False):
     """A timer that a command had set has come; a stale one is ignored."""
 
     timer: TimerKind
     at: datetime
 
 
-class Unparked(AttemptEvent, frozen=True):
+class Unparked(AttemptEvent, frozen=True, gc=False):
     """What the attempt was parked for may be mended: try again."""
 
 
