@@ -6,6 +6,7 @@ everything is set afresh.
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import sys
@@ -15,6 +16,10 @@ from pathlib import Path
 from typing import cast
 
 from elevon.workers import captures
+
+_encoded = functools.lru_cache(1024)(
+    os.fsencode
+)  # from one attempt to the next, most names and values are the same
 
 
 class Surroundings:
@@ -55,7 +60,7 @@ class Surroundings:
 
     def _set_environment(self, extra: dict[str, str]) -> None:
         """Change what differs from the worker's own environment and this attempt's; mostly that is little."""
-        wanted = self._environment | {os.fsencode(name): os.fsencode(text) for name, text in extra.items()}
+        wanted = self._environment | {_encoded(name): _encoded(text) for name, text in extra.items()}
         for name in self._present.keys() - wanted.keys():
             del os.environb[name]
         for name, text in wanted.items():
