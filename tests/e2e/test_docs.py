@@ -2,8 +2,8 @@
 
 What becomes of a block, by the language of its fence:
 
-- `python`, `proto`, `toml`: the file that the sentence before it names; with a path below src/, a quotation of that file
-  (its lines, in their order; lines may be left out); without a name, a program that runs.
+- `python`, `proto`, `toml`: the file that the sentence before it names; with a path below src/, a quotation of that
+  file (its lines, in their order; lines may be left out); without a name, a program that runs.
 - `console`: commands behind `$`, run by one shell, and below each what it prints at least, ids and times aside. Behind
   `# exit code N` stands the exit code that is expected.
 - `sh`: commands alone.
