@@ -47,7 +47,10 @@ def numbers_in(database: Path, name: str) -> list[int]:
         assert sorted(nodes) == sorted(history)
         return [int(node_id[1:]) for node_id in history]
 
-    assert apsw.Connection(str(database)).execute("PRAGMA integrity_check").get == "ok"
+    connection = apsw.Connection(str(database))
+    connection.set_busy_timeout(10_000)  # another process may be closing it just now
+    assert connection.execute("PRAGMA integrity_check").get == "ok"
+    connection.close()
     return asyncio.run(read())
 
 
