@@ -35,7 +35,9 @@ def complaints(one: Round) -> Iterator[str]:
     yield from _overlapping(one)
     yield from _ended_outside(one) if is_doomed else _done_outside(one)
     yield from _left_over(one)
-    integrity = apsw.Connection(str(one.home.database)).execute("PRAGMA integrity_check").get
+    database = apsw.Connection(str(one.home.database))
+    database.set_busy_timeout(10_000)  # another process may be closing it just now
+    integrity = database.execute("PRAGMA integrity_check").get
     if integrity != "ok":
         yield f"the database is damaged: {integrity}"
 

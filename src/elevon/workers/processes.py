@@ -9,14 +9,13 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from elevon import errors, ports
-from elevon.primitives import failpoints
+from elevon.primitives import failpoints, ids
 from elevon.workers import exits, reaper
 
 _POLL_S = 0.005
@@ -95,9 +94,9 @@ class Household:
             scratch_dir: Where to make a folder for what processes leave behind; the reaper removes that folder.
             lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
         """
-        self._scratch_dir = scratch_dir
         self._lock_fd = lock_fd
-        self._folder: Path | None = None
+        self._folder = scratch_dir / ids.new("engine-", 19)
+        self._is_folder_made = False
         self._folder_count = 0
         self._processes: dict[int, OwnedProcess] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
@@ -158,21 +157,24 @@ class Household:
         return folder
 
     def _open(self) -> Path:
-        """Start what is needed before the first process; returns the folder of this engine."""
-        if self._folder is None:
+        """Start what is needed before the first process; returns the folder of this engine.
+
+        The folder is made once somebody is there who removes it, whenever the engine is killed.
+        """
+        if self._reaper is None and self._reaper_start is None:
+            self._start_reaper()
+        if not self._is_folder_made:
             try:
-                self._scratch_dir.mkdir(parents=True, exist_ok=True)
-                self._folder = Path(tempfile.mkdtemp(prefix="engine-", dir=self._scratch_dir))
+                self._folder.mkdir(parents=True)
             except OSError as error:
                 raise errors.UnavailableError(
-                    f"no directory can be made in {self._scratch_dir}: {error}"
+                    f"no directory can be made in {self._folder.parent}: {error}"
                 ) from error
-        if self._reaper is None and self._reaper_start is None:
-            self._start_reaper(self._folder)
+            self._is_folder_made = True
         return self._folder
 
-    def _start_reaper(self, folder: Path) -> None:
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(folder)]
+    def _start_reaper(self) -> None:
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._folder)]
         passed = () if self._lock_fd is None else (self._lock_fd,)
         try:
             self._reaper = subprocess.Popen(  # noqa: S603
@@ -188,11 +190,11 @@ class Household:
         except OSError as error:
             raise errors.UnavailableError(f"no process can be started: {error}") from error
         self._reaper_start = None
-        self._reaper_watch = exits.ExitWatch(self._reaper.pid, lambda: self._replace_reaper(folder))
+        self._reaper_watch = exits.ExitWatch(self._reaper.pid, self._replace_reaper)
         for process in self._processes.values():
             self._tell(f"+{process.pid} {process.start}")
 
-    def _replace_reaper(self, folder: Path) -> None:
+    def _replace_reaper(self) -> None:
         """Start another one soon after somebody killed it; it gets the whole list."""
         if self._reaper is not None:
             _close_stdin(self._reaper)
@@ -202,9 +204,9 @@ class Household:
 
         def start() -> None:
             try:
-                self._start_reaper(folder)
+                self._start_reaper()
             except errors.UnavailableError:
-                self._replace_reaper(folder)
+                self._replace_reaper()
 
         self._reaper_start = asyncio.get_running_loop().call_later(self._reaper_delay_s, start)
 
