@@ -130,15 +130,15 @@ def test_a_value_survives_the_wire(typed: tuple[Any, Any]):
 @given(typed_values())
 def test_equal_values_have_equal_literals_and_hashes(typed: tuple[Any, Any]):
     annotation, value = typed
-    literal = types.to_literal(value, annotation, None, NO_FILES)
-    again = types.to_literal(types.to_python(literal, annotation, NO_FILES), annotation, None, NO_FILES)
+    literal = types.to_literal(value, annotation, NO_FILES)
+    again = types.to_literal(types.to_python(literal, annotation, NO_FILES), annotation, NO_FILES)
     assert hashes.digest_of(literal) == hashes.digest_of(again)
 
 
 @given(typed_values())
 def test_every_literal_can_be_written_as_strict_json(typed: tuple[Any, Any]):
     annotation, value = typed
-    json.dumps(json_values.to_json(types.to_literal(value, annotation, None, NO_FILES)), allow_nan=False)
+    json.dumps(json_values.to_json(types.to_literal(value, annotation, NO_FILES)), allow_nan=False)
 
 
 @given(TYPES)
@@ -153,7 +153,7 @@ def test_every_type_is_assignable_to_itself_and_to_its_optional(typed: Typed):
 @given(st.tuples(INTEGERS | TEXT, st.booleans()))
 def test_a_union_keeps_the_variant_of_its_value(drawn: tuple[int | str, bool]):
     for value in drawn:
-        literal = types.to_literal(value, int | str | bool, None, NO_FILES)
+        literal = types.to_literal(value, int | str | bool, NO_FILES)
         read = types.to_python(literal, int | str | bool, NO_FILES)
         assert (type(read), read) == (type(value), value)
 
@@ -165,7 +165,7 @@ SIMPLE_JSON = st.sampled_from([entry for entry in LEAVES if entry[0] in (int, fl
 def test_json_of_a_literal_gives_the_value_back(data: st.DataObject):
     annotation, values = data.draw(SIMPLE_JSON.filter(lambda entry: entry[0] is not dict).map(lists_of))
     value = data.draw(values)
-    literal = types.to_literal(value, annotation, None, NO_FILES)
+    literal = types.to_literal(value, annotation, NO_FILES)
     through_text = json.loads(json.dumps(types.literal_to_json(literal), allow_nan=False))
-    assert types.json_to_literal(through_text, types.literal_type_of(annotation)) == literal
+    assert json_values.from_json(through_text, types.literal_type_of(annotation)) == literal
     assert types.from_json(through_text, annotation) == value

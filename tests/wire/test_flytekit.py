@@ -52,7 +52,7 @@ def golden_type(name: str) -> messages.LiteralType:
 
 
 def made(name: str, store: Store) -> messages.Literal:
-    return types.to_literal(SAMPLES[name].value, SAMPLES[name].annotation, None, store)
+    return types.to_literal(SAMPLES[name].value, SAMPLES[name].annotation, store)
 
 
 def blobs_of(literal: messages.Literal) -> list[messages.Blob]:

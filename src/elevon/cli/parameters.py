@@ -122,7 +122,7 @@ def read(
                 if name in texts
                 else types.from_json(document[name], annotation)
             )
-            given[name] = types.to_literal(value, annotation, None, IN_PLACE)
+            given[name] = types.to_literal(value, annotation, IN_PLACE)
         except errors.UserError as error:
             unreadable[name] = str(error)
     return Values(given, unreadable)

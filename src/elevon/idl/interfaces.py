@@ -4,9 +4,8 @@ It owns the order of outputs. A protobuf map has no order, so the position of an
 position stands in its description, as flytekit writes it for inputs without a description.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from elevon.idl import literal_types
 from elevon.idl.messages import LiteralType, Parameter, ParameterMap, TypedInterface, Variable
 
 
@@ -33,14 +32,3 @@ def parameters(items: Mapping[str, Parameter]) -> ParameterMap:
     for name, item in items.items():
         made.parameters[name].CopyFrom(item)
     return made
-
-
-def describe(interface: TypedInterface) -> str:
-    """The interface as a signature, for example ``(a: int, b: str) -> (o0: float)``."""
-    taken, given = (", ".join(_spelled(side.variables)) for side in (interface.inputs, interface.outputs))
-    return f"({taken}) -> ({given})"
-
-
-def _spelled(variables: Mapping[str, Variable]) -> Iterator[str]:
-    for name in sorted(variables):
-        yield f"{name}: {literal_types.describe(variables[name].type)}"

@@ -30,7 +30,7 @@ def to_binding(value: object, annotation: Any, literal_type: messages.LiteralTyp
     if isinstance(value, promises.Condition):
         raise errors.UserError(f"the condition {value} can't be passed on: only if_ takes one")
     if not _holds_promise(value):
-        literal = types.to_literal(value, annotation, None, files.IN_PLACE)
+        literal = types.to_literal(value, annotation, files.IN_PLACE)
         return _of_literal(literal)
     annotation, literal_type = _without_none(annotation, literal_type)
     if isinstance(value, list) and literal_type.HasField("collection_type"):

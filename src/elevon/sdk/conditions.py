@@ -73,7 +73,7 @@ def _operand(
     annotation = type(value)
     if not issubclass(annotation, (*_COMPARABLE, enum.Enum)):
         raise _incomparable(condition, annotation)
-    literal = types.to_literal(value, annotation, None, files.IN_PLACE)
+    literal = types.to_literal(value, annotation, files.IN_PLACE)
     return messages.Operand(primitive=literal.scalar.primitive)
 
 

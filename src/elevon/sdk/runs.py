@@ -136,6 +136,6 @@ def _write(
     site: definitions.Site, role: str, parameter: interfaces.Parameter, value: object, store: types.FileSink
 ) -> messages.Literal:
     try:
-        return types.to_literal(value, parameter.annotation, None, store)
+        return types.to_literal(value, parameter.annotation, store)
     except errors.UserError as error:
         raise site.error(f"{role} {parameter.name!r}: {error}") from error

@@ -196,7 +196,7 @@ def _parameter(entity: graphs.Entity, parameter: interfaces.Parameter) -> messag
     if parameter.default is interfaces.ABSENT:
         return messages.Parameter(var=variable, required=True)
     try:
-        default = types.to_literal(parameter.default, parameter.annotation, None, files.IN_PLACE)
+        default = types.to_literal(parameter.default, parameter.annotation, files.IN_PLACE)
     except errors.UserError as error:
         raise entity.site.error(f"default of parameter {parameter.name!r}: {error}") from error
     return messages.Parameter(var=variable, default=default)

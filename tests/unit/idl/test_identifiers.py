@@ -36,14 +36,6 @@ def test_an_attempt_is_identified_by_execution_node_and_number():
     assert (attempt.task_id.resource_type, attempt.retry_attempt) == (ResourceType.TASK, 2)
 
 
-def test_an_interface_reads_as_a_signature():
-    integer = interfaces.variable(literal_types.simple(SimpleType.INTEGER))
-    text = interfaces.variable(literal_types.simple(SimpleType.STRING), "how it is called")
-    interface = interfaces.typed_interface({"n": integer, "name": text}, {"o0": integer})
-    assert interfaces.describe(interface) == "(n: int, name: str) -> (o0: int)"
-    assert interfaces.describe(interfaces.typed_interface({}, {})) == "() -> ()"
-
-
 def test_parameters_keep_their_defaults():
     integer = interfaces.variable(literal_types.simple(SimpleType.INTEGER))
     made = interfaces.parameters({"n": Parameter(var=integer, required=True)})

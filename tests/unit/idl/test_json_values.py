@@ -55,7 +55,7 @@ NO_FILES = Untouched()
     ],
 )
 def test_a_literal_becomes_json_and_the_same_literal_again(annotation: Any, value: Any, shown: Any):
-    literal = types.to_literal(value, annotation, None, NO_FILES)
+    literal = types.to_literal(value, annotation, NO_FILES)
     through_text = json.loads(json.dumps(json_values.to_json(literal), allow_nan=False))
     assert through_text == shown
     assert json_values.from_json(through_text, types.literal_type_of(annotation)) == literal

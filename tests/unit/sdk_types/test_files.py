@@ -21,8 +21,8 @@ def test_a_local_file_is_stored_once_and_read_by_its_uri(tmp_path: Path):
     path.write_text("häß", encoding="utf-8")
     files = InPlace()
     file = types.File(path)
-    first = types.to_literal(file, types.File, None, files)
-    assert types.to_literal(file, types.File, None, files) == first
+    first = types.to_literal(file, types.File, files)
+    assert types.to_literal(file, types.File, files) == first
     assert files.stored == [path]
     assert first.scalar.blob.uri == file.uri == path.as_uri()
 
@@ -31,7 +31,7 @@ def test_a_file_is_fetched_when_it_is_first_read(tmp_path: Path):
     path = tmp_path / "a.txt"
     path.write_text("content", encoding="utf-8")
     files = InPlace()
-    literal = types.to_literal(types.File(path), types.File, None, files)
+    literal = types.to_literal(types.File(path), types.File, files)
     read = types.to_python(literal, types.File, files)
     assert files.fetched == []
     with read.open() as stream:
@@ -43,9 +43,9 @@ def test_a_file_is_fetched_when_it_is_first_read(tmp_path: Path):
 
 def test_a_file_that_came_in_goes_out_without_a_copy():
     files = Untouched()
-    literal = types.to_literal(types.File("s3://bucket/key"), types.File, None, files)
+    literal = types.to_literal(types.File("s3://bucket/key"), types.File, files)
     read = types.to_python(literal, types.File, files)
-    assert types.to_literal(read, types.File, None, files) == literal
+    assert types.to_literal(read, types.File, files) == literal
 
 
 def test_a_path_is_accepted_for_a_file(tmp_path: Path):
@@ -53,7 +53,7 @@ def test_a_path_is_accepted_for_a_file(tmp_path: Path):
     path.touch()
     for value in (path, str(path), path.as_uri()):
         files = InPlace()
-        types.to_literal(value, types.File, None, files)
+        types.to_literal(value, types.File, files)
         assert files.stored == [path]
 
 
@@ -62,7 +62,7 @@ def test_files_inside_a_struct_are_stored_and_fetched_too(tmp_path: Path):
     data.touch()
     parts.mkdir()
     files = InPlace()
-    literal = types.to_literal(Report(types.File(data), types.Directory(parts)), Report, None, files)
+    literal = types.to_literal(Report(types.File(data), types.Directory(parts)), Report, files)
     assert files.stored == [data, parts]
     read = types.to_python(literal, Report, files)
     assert (read.data.path, read.parts.path) == (data, parts)
@@ -77,10 +77,10 @@ def test_what_is_not_there_or_is_of_the_other_kind_is_refused(tmp_path: Path):
         (types.Directory(tmp_path / "none"), types.Directory, "there is no directory at"),
     ):
         with pytest.raises(NotFoundError) as caught:
-            types.to_literal(value, annotation, None, InPlace())
+            types.to_literal(value, annotation, InPlace())
         assert told in str(caught.value)
     with pytest.raises(UserError, match="expected File or a path, got 3"):
-        types.to_literal(3, types.File, None, InPlace())
+        types.to_literal(3, types.File, InPlace())
 
 
 def test_a_remote_file_that_no_task_handed_in_has_no_local_path():

@@ -102,22 +102,3 @@ def test_json_data_is_read_strictly():
         types.from_json("1", int)
     with pytest.raises(UserError, match="expected bytes as base64"):
         types.from_json("%%", bytes)
-
-
-@pytest.mark.parametrize(
-    ("annotation", "guess"),
-    [
-        (int, int),
-        (list[dict[str, float]], list[dict[str, float]]),
-        (int | None, int | None),
-        (dt.date, dt.datetime),
-        (Color, Literal["red", "green"]),
-        (Literal[1, 2], Literal[1, 2]),
-        (Point, dict),
-        (types.File, types.File),
-        (types.Directory, types.Directory),
-        (bytes, types.File),
-    ],
-)
-def test_a_literal_type_alone_gives_a_type_to_show_values_with(annotation: Any, guess: Any):
-    assert types.python_type_of(types.literal_type_of(annotation)) == guess

@@ -79,7 +79,7 @@ class Model(pydantic.BaseModel):
 
 
 def encoded(value: Any, annotation: Any) -> WireLiteral:
-    return types.to_literal(value, annotation, None, NO_FILES)
+    return types.to_literal(value, annotation, NO_FILES)
 
 
 def decoded(literal: WireLiteral, annotation: Any) -> Any:
@@ -310,12 +310,6 @@ def test_the_older_bare_generics_are_the_builtins():
     assert types.literal_type_of(typing.Dict) == types.literal_type_of(dict)  # noqa: UP006
 
 
-def test_the_declared_type_of_the_receiver_is_checked():
-    assert types.to_literal(1, int, types.literal_type_of(int | None), NO_FILES) == literals.integer(1)
-    with pytest.raises(UserError, match="int can't stand where str is expected"):
-        types.to_literal(1, int, types.literal_type_of(str), NO_FILES)
-
-
 def test_a_literal_type_is_the_callers_own():
     types.literal_type_of(int).simple = SimpleType.STRING
     assert types.literal_type_of(int).simple == SimpleType.INTEGER
@@ -331,7 +325,7 @@ def test_a_pickle_is_the_last_resort_and_is_told_once(caplog: pytest.LogCaptureF
         types.literal_type_of(bytes)
     assert [record.getMessage().partition(" travels")[0] for record in caplog.records] == [str(Handle)]
     files = Kept(tmp_path)
-    literal = types.to_literal({1, 2}, set[int], None, files)
+    literal = types.to_literal({1, 2}, set[int], files)
     assert types.to_python(literal, set[int], files) == {1, 2}
 
 

@@ -9,14 +9,10 @@ room must never import flyteidl, a serialisation framework beside msgspec, or py
 
 from typing import Any
 
-from elevon.errors import UserError
-from elevon.idl import literal_types
-from elevon.idl.json_values import from_json as json_to_literal
 from elevon.idl.json_values import to_json as literal_to_json
 from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.pickles import warn_of_pickles
-from elevon.sdk.types.python_types import python_type_of
 from elevon.sdk.types.resolution import transformer_for
 from elevon.sdk.types.texts import from_json, from_text
 from elevon.sdk.types.transformers import FileSink, FileSource
@@ -28,10 +24,8 @@ __all__ = [
     "FileSource",
     "from_json",
     "from_text",
-    "json_to_literal",
     "literal_to_json",
     "literal_type_of",
-    "python_type_of",
     "to_literal",
     "to_python",
 ]
@@ -52,28 +46,18 @@ def literal_type_of(annotation: Any) -> LiteralType:
     return made
 
 
-def to_literal(value: Any, annotation: Any, literal_type: LiteralType | None, files: FileSink) -> Literal:
+def to_literal(value: Any, annotation: Any, files: FileSink) -> Literal:
     """A value as a literal.
 
     Args:
         value: What user code handed out.
         annotation: What it is declared as.
-        literal_type: The type that the receiver declares, when it may differ from the annotation's; else None.
         files: Where local files go.
 
     Raises:
         UserError: The value is not of its type; the text names both, and the place inside a container.
     """
-    transformer = transformer_for(annotation)
-    own = transformer.literal_type
-    if (
-        literal_type is not None
-        and literal_type != own
-        and not literal_types.is_assignable(own, literal_type)
-    ):
-        declared, wanted = literal_types.describe(own), literal_types.describe(literal_type)
-        raise UserError(f"{declared} can't stand where {wanted} is expected")
-    return transformer.encode(value, files)
+    return transformer_for(annotation).encode(value, files)
 
 
 def to_python(literal: Literal, annotation: Any, files: FileSource) -> Any:
