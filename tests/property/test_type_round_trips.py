@@ -120,7 +120,7 @@ def typed_values(draw: st.DrawFn) -> tuple[Any, Any]:
 @given(typed_values())
 def test_a_value_survives_the_wire(typed: tuple[Any, Any]):
     annotation, value = typed
-    literal = types.to_literal(value, annotation, types.literal_type_of(annotation), NO_FILES)
+    literal = types.to_literal(value, annotation, NO_FILES)
     carried = messages.Literal.FromString(literal.SerializeToString())
     read = types.to_python(carried, annotation, NO_FILES)
     assert read == value
