@@ -66,16 +66,18 @@ class Embedded(msgspec.Struct, frozen=True):
             self.executors.of_type(task_type)
 
 
-def registry(settings: Settings) -> Registry:
+def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:
     """The executors that are there: shipped ones, those of installed packages, those named in the settings.
 
-    An installed package that is broken costs its own types only; a warning says so.
+    Args:
+        settings: What names and configures them.
+        are_problems_told: An installed package that is broken costs its own types only; whether a warning says so.
 
     Raises:
         UserError: One that is named can't be had, two of them claim the same type, or a setting is wrong.
     """
     installed, problems = discovery.discover()
-    for problem in problems:
+    for problem in problems if are_problems_told else ():
         _log.warning("%s; its task types are not there", problem.sentence)
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]

@@ -1,18 +1,34 @@
 """What can be typed after `elevon`: the commands, the options that they share, and how both are parsed.
 
+A command is one word, or two if it belongs to a group: `elevon plugin list`. The module of a command has its name, in
+`cli/commands/` or in the group's package there.
+
 argparse does the parsing, because it starts in a fraction of the time of what is nicer
 (docs/adr/0004-argparse.md). This module must import nothing that is slow: it is all that `elevon --help` loads.
 """
 
 import argparse
 import importlib
-from collections.abc import Sequence
-from typing import Any, NoReturn, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import elevon
 from elevon import errors
 
-COMMANDS = {
+
+class Group(NamedTuple):
+    """Commands that share their first word.
+
+    Attributes:
+        summary: What they are about.
+        commands: Their second words, with what each does.
+    """
+
+    summary: str
+    commands: Mapping[str, str]
+
+
+COMMANDS: Mapping[str, str | Group] = {
     "run": "run a workflow of a Python file",
     "resume": "go on with executions that are not finished",
     "recover": "run a failed execution again, without the nodes that succeeded",
@@ -24,6 +40,12 @@ COMMANDS = {
     "prune": "remove all executions that finished long ago",
     "compile": "show what a workflow compiles to",
     "check": "check all workflows of a Python file",
+    "plugin": Group(
+        "look at the executors of task types",
+        {
+            "list": "list executors and the task types that they serve",
+        },
+    ),
 }
 
 
@@ -64,16 +86,27 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"elevon {elevon.__version__}")
     add_debug(parser, default=False)
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    _declare(parser, COMMANDS, words, "elevon.cli.commands")
+    return parser.parse_args(arguments)
+
+
+def _declare(
+    parser: argparse.ArgumentParser, table: Mapping[str, str | Group], words: Sequence[str], package: str
+) -> None:
+    """Declare the commands of a table; only the one that the words name is imported."""
     choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    chosen = next((argument for argument in arguments if not argument.startswith("-")), "")
-    for name, summary in COMMANDS.items():
+    chosen, *behind = words or [""]
+    for name, entry in table.items():
+        summary = entry.summary if isinstance(entry, Group) else entry
         child = choices.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
-        if name == chosen:
-            command = cast("Command", importlib.import_module(f"elevon.cli.commands.{name}"))
+        if isinstance(entry, Group):
+            _declare(child, entry.commands, behind if name == chosen else (), f"{package}.{name}")
+        elif name == chosen:
+            command = cast("Command", importlib.import_module(f"{package}.{name}"))
             command.declare(child)
             add_debug(child, default=argparse.SUPPRESS)
             child.set_defaults(run=command.run)
-    return parser.parse_args(arguments)
 
 
 def add_debug(parser: argparse.ArgumentParser, *, default: Any) -> None:

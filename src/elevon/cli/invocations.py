@@ -56,8 +56,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def words(self, command: str, *arguments: str) -> list[str]:
-        """Another command with the same home and executors, as words behind `elevon`."""
-        words = [command, *arguments]
+        """Another command, one word or two, with the same home and executors, as words behind `elevon`."""
+        words = [*command.split(), *arguments]
         if self.home_option:
             words += ["--home", self.home_option]
         if command in ("run", "resume", "recover", "abort"):

@@ -109,6 +109,15 @@ def discover(
     return found, problems
 
 
+def package_of(executor: type) -> str:
+    """Name and version of the installed package that offers a class by an entry point; empty if none does."""
+    path = declarations.path_of(executor)
+    for entry_point in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if entry_point.value == path and entry_point.dist is not None:
+            return f"{entry_point.dist.name} {entry_point.dist.version}"
+    return ""
+
+
 def _executors_in(module: object) -> list[str]:
     return [
         name

@@ -84,7 +84,7 @@ class Registry:
     ) -> None:
         self._by_id: dict[str, Registration] = {}
         self._by_type: dict[str, Registration] = {}
-        self._problems = {problem.name: problem.sentence for problem in problems}
+        self._problems = {problem.name: problem for problem in problems}
         for registration in registrations:
             self._add(registration)
         self._default = self.by_id(default_id) if default_id else None
@@ -135,6 +135,11 @@ class Registry:
         return tuple(self._by_id.values())
 
     @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Those of installed packages that can't be had."""
+        return tuple(self._problems.values())
+
+    @property
     def known_types(self) -> frozenset[str]:
         """The type strings that somebody registered; a default executor adds none."""
         return frozenset(self._by_type)
@@ -164,7 +169,8 @@ class Registry:
 
     def problem_of(self, task_type: str) -> str:
         """Why the executor of an installed package is not there that has the name of a type; empty for no reason."""
-        return self._problems.get(task_type, "")
+        problem = self._problems.get(task_type)
+        return problem.sentence if problem else ""
 
     def by_id(self, executor_id: str) -> Registration:
         """The executor of that id.

@@ -10,6 +10,11 @@ from elevon.cli.exits import EngineStoppedError, Exit, of_phase
 from elevon.errors import BugError, CorruptStateError, UnavailableError, UserError
 from elevon.records.phases import ExecutionPhase
 
+COMMANDS = [
+    f"{name} {second}".strip()
+    for name, entry in grammar.COMMANDS.items()
+    for second in (entry.commands if isinstance(entry, grammar.Group) else [""])
+]
 HEAVY = ("apsw", "asyncio", "cyclopts", "flyteidl", "google.protobuf", "msgspec", "rich")
 
 
@@ -23,9 +28,9 @@ def test_help_loads_nothing_heavy() -> None:
     assert all(command in done.stdout for command in grammar.COMMANDS)
 
 
-@pytest.mark.parametrize("command", grammar.COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main([command, "--help"]) == Exit.SUCCEEDED
+    assert main.main([*command.split(), "--help"]) == Exit.SUCCEEDED
     assert "usage: elevon " + command in capsys.readouterr().out
 
 
@@ -34,6 +39,8 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     [
         ([], "the following arguments are required: COMMAND (see elevon --help)"),
         (["sing"], "argument COMMAND: invalid choice: 'sing'"),
+        (["plugin"], "the following arguments are required: COMMAND (see elevon plugin --help)"),
+        (["plugin", "sing"], "argument COMMAND: invalid choice: 'sing'"),
         (["show"], "the following arguments are required: ID (see elevon show --help)"),
         (
             ["run", "--workers", "0", "f.py", "flow"],

@@ -1,0 +1,1 @@
+"""The commands of `elevon plugin`, one module each."""
