@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from elevon.records.changes import Change
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.identities import AttemptId, ExecutionId
@@ -137,11 +138,30 @@ class StateStore(Protocol):
         ...
 
     async def put_request(self, request: Request) -> None:
-        """Ask something of the owner; repeating it is free. `NotFoundError` if there is no such execution."""
+        """Ask something of the owner; repeating it is free. `NotFoundError` if there is no such execution.
+
+        The first request of a kind for an attempt (or for the execution itself) stands until it is removed.
+        """
         ...
 
     async def list_requests(self, owner: str) -> Sequence[Request]:
-        """Requests for the executions that this owner holds now."""
+        """Requests for the executions that this owner holds now, in order of kind, node and attempt for each."""
+        ...
+
+    async def remove_request(self, request: Request) -> None:
+        """Drop what has been obeyed durably, so that the same can be asked again; what is gone already is fine."""
+        ...
+
+    async def put_drain(self, drain: Drain) -> None:
+        """Have no more attempts of a type started; replaces what was asked of that type before."""
+        ...
+
+    async def remove_drain(self, task_type: str) -> bool:
+        """Have a type started again; False if it was not drained."""
+        ...
+
+    async def list_drains(self) -> Sequence[Drain]:
+        """The types of which nothing is started, in order."""
         ...
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from elevon import errors, ports
 from elevon.records.changes import Change
 from elevon.records.identities import ExecutionId
-from elevon.records.leases import Lease
+from elevon.records.leases import Lease, RequestKind
 from elevon.records.phases import ExecutionPhase, NodePhase
 from elevon.stores.memory import MemoryStateStore
 from elevon.stores.sqlite import SqliteStateStore
@@ -20,6 +20,7 @@ from tests.contract.state_store.worlds import (
     START,
     World,
     attempt,
+    drain,
     execution,
     moved,
     node,
@@ -35,6 +36,8 @@ runs = st.sampled_from(range(len(RUNS)))
 owners = st.sampled_from(["e1", "e2", "e3"])
 node_ids = st.sampled_from(["n0", "n1", "n1/n0"])
 digests = st.sampled_from(["c", "d", "e"])
+kinds = st.sampled_from(RequestKind)
+task_types = st.sampled_from(["sleep", "echo"])
 changes: st.SearchStrategy[list[Change]] = st.lists(
     st.one_of(
         st.builds(lambda name, phase: node(name, phase=phase), node_ids, st.sampled_from(NodePhase)),
@@ -104,9 +107,30 @@ def deleting(run: int) -> Step:
     return step
 
 
-def asking(run: int, by: str) -> Step:
+def asking(run: int, by: str, kind: RequestKind, node_id: str) -> Step:
     async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
-        return await store.put_request(wish(RUNS[run], by))
+        return await store.put_request(wish(RUNS[run], by, kind=kind, node_id=node_id))
+
+    return step
+
+
+def obeying(run: int, kind: RequestKind, node_id: str) -> Step:
+    async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
+        return await store.remove_request(wish(RUNS[run], kind=kind, node_id=node_id))
+
+    return step
+
+
+def draining(task_type: str, by: str) -> Step:
+    async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
+        return await store.put_drain(drain(task_type, by))
+
+    return step
+
+
+def resuming(task_type: str) -> Step:
+    async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
+        return await store.remove_drain(task_type)
 
     return step
 
@@ -136,7 +160,10 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(releasing, runs, ages),
     st.builds(renewing, owners),
     st.builds(deleting, runs),
-    st.builds(asking, runs, owners),
+    st.builds(asking, runs, owners, kinds, node_ids),
+    st.builds(obeying, runs, kinds, node_ids),
+    st.builds(draining, task_types, owners),
+    st.builds(resuming, task_types),
     st.builds(letting_time_pass),
     st.builds(dying, owners),
 )
@@ -161,6 +188,7 @@ async def everything(store: ports.StateStore) -> list[object]:
         seen.append(await answer(store.list_transitions(run, 1, "n0")))
     seen.extend([await answer(store.get_artifact(digest)) for digest in ("c", "d", "e")])
     seen.extend([await store.list_requests(owner) for owner in ("e1", "e2", "e3")])
+    seen.append(await store.list_drains())
     return seen
 
 

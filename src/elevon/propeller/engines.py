@@ -20,7 +20,7 @@ from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.records.changes import Change
 from elevon.records.identities import ExecutionId
-from elevon.records.leases import Lease
+from elevon.records.leases import Lease, RequestKind
 
 logger = logging.getLogger(__name__)
 _KEPT_GRAPHS = 64
@@ -161,7 +161,7 @@ class Engine:
     async def _obey_requests(self) -> None:
         for request in await self._services.store.list_requests(self.id):
             driver = self._drivers.get(request.execution)
-            if driver is not None:
+            if driver is not None and request.kind is RequestKind.ABORT:
                 driver.abort(request.by, request.reason)
 
     async def _watch(self) -> None:

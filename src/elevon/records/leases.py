@@ -25,9 +25,16 @@ class Lease(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class RequestKind(enum.StrEnum):
-    """What can be asked of the owner of an execution."""
+    """What can be asked of the owner of an execution: ABORT of the whole of it, the others of one attempt.
+
+    FAIL ends an attempt as failed, whatever its executor says. ABANDON gives up on a kill or a finalize that never
+    succeeds. UNPARK calls the executor of a parked attempt again.
+    """
 
     ABORT = "ABORT"
+    FAIL = "FAIL"
+    ABANDON = "ABANDON"
+    UNPARK = "UNPARK"
 
 
 class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -37,14 +44,18 @@ class Request(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         version: Version of this record's layout.
         execution: The execution concerned.
         kind: What is asked.
+        node_id: Node of the attempt that is concerned; empty for the execution as a whole.
+        attempt: Index of that attempt.
         by: Who asks.
         reason: Why, in words.
         at: When it was asked.
     """
 
-    version: int = 1
+    version: int = 2
     execution: ExecutionId
     kind: RequestKind
+    node_id: str = ""
+    attempt: int = 0
     by: str
     reason: str
     at: datetime

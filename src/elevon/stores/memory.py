@@ -13,6 +13,7 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.records.changes import Change
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
@@ -36,7 +37,7 @@ class _Kept:
             "onces": {},
         }
         self.transitions: list[rows.Row] = []
-        self.requests: dict[str, rows.Row] = {}
+        self.requests: dict[tuple[str | int, ...], rows.Row] = {}
         self.lease: Lease | None = None
 
 
@@ -64,6 +65,7 @@ class MemoryStateStore:
         self._is_open = False
         self._executions: dict[ExecutionId, _Kept] = {}
         self._artifacts: dict[str, bytes] = {}
+        self._drains: dict[str, rows.Row] = {}
 
     async def open(self) -> None:
         self._is_open = True
@@ -198,8 +200,9 @@ class MemoryStateStore:
 
     async def put_request(self, request: Request) -> None:
         content = rows.encode(request, request.execution)
-        row = rows.Row("requests", (request.kind,), request.version, content)
-        self._find(request.execution).requests.setdefault(request.kind, row)
+        key = _request_key(request)
+        row = rows.Row("requests", key, request.version, content)
+        self._find(request.execution).requests.setdefault(key, row)
 
     async def list_requests(self, owner: str) -> Sequence[Request]:
         self._check_open()
@@ -207,7 +210,29 @@ class MemoryStateStore:
             rows.REQUESTS.one(row.version, row.content, execution)
             for execution, kept in self._executions.items()
             if kept.lease is not None and kept.lease.owner == owner
-            for row in kept.requests.values()
+            for _, row in sorted(kept.requests.items())
+        )
+
+    async def remove_request(self, request: Request) -> None:
+        self._check_open()
+        kept = self._executions.get(request.execution)
+        if kept is not None:
+            kept.requests.pop(_request_key(request), None)
+
+    async def put_drain(self, drain: Drain) -> None:
+        self._check_open()
+        content = rows.encode(drain, drain.task_type)
+        self._drains[drain.task_type] = rows.Row("drains", (drain.task_type,), drain.version, content)
+
+    async def remove_drain(self, task_type: str) -> bool:
+        self._check_open()
+        return self._drains.pop(task_type, None) is not None
+
+    async def list_drains(self) -> Sequence[Drain]:
+        self._check_open()
+        return tuple(
+            rows.DRAINS.one(row.version, row.content, task_type)
+            for task_type, row in sorted(self._drains.items())
         )
 
     def _check_open(self) -> None:
@@ -227,6 +252,10 @@ class MemoryStateStore:
 
 def _is_same_tenure(current: Lease | None, lease: Lease) -> bool:
     return current is not None and (current.owner, current.fencing) == (lease.owner, lease.fencing)
+
+
+def _request_key(request: Request) -> tuple[str | int, ...]:
+    return (request.kind, request.node_id, request.attempt)
 
 
 def _execution_of(row: rows.Row, execution: ExecutionId) -> ExecutionRecord:

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
@@ -120,10 +121,17 @@ def list_requests(connection: Connection, owner: str) -> Sequence[Request]:
     found = connection.all(
         "SELECT name, requests.version, requests.record FROM leases "
         "JOIN requests ON requests.execution = leases.execution "
-        "JOIN executions ON executions.key = leases.execution WHERE owner = ? ORDER BY requests.execution, kind",
+        "JOIN executions ON executions.key = leases.execution WHERE owner = ? "
+        "ORDER BY requests.execution, kind, node_id, attempt",
         owner,
     )
     return tuple(rows.REQUESTS.one(version, record, name) for name, version, record in found)
+
+
+def list_drains(connection: Connection) -> Sequence[Drain]:
+    """Of all task types."""
+    found = connection.all("SELECT task_type, version, record FROM drains ORDER BY task_type")
+    return tuple(rows.DRAINS.one(version, record, task_type) for task_type, version, record in found)
 
 
 def _all(

@@ -14,6 +14,7 @@ import msgspec
 from elevon import errors
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.changes import Change
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Request
@@ -24,7 +25,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _KEY_FIELDS: Final = frozenset(
-    {"id", "execution", "node_id", "key"}
+    {"id", "execution", "node_id", "key", "task_type"}
 )  # what others look a row up by stays as it is
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -104,6 +105,7 @@ ATTEMPTS: Final = RowDecoder(AttemptRecord)
 ONCES: Final = RowDecoder(OnceRecord)
 TRANSITIONS: Final = RowDecoder(Transition)
 REQUESTS: Final = RowDecoder(Request)
+DRAINS: Final = RowDecoder(Drain)
 
 
 def of_change(change: Change, execution: ExecutionId) -> Row:

@@ -17,6 +17,7 @@ import apsw
 
 from elevon import errors, ports
 from elevon.records.changes import Change
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
@@ -137,6 +138,19 @@ class SqliteStateStore:
 
     async def list_requests(self, owner: str) -> Sequence[Request]:
         return await self._read(reads.list_requests, owner)
+
+    async def remove_request(self, request: Request) -> None:
+        await self._write(lambda connection: writes.remove_request(connection, request))
+
+    async def put_drain(self, drain: Drain) -> None:
+        content = rows.encode(drain, drain.task_type)
+        await self._write(lambda connection: writes.put_drain(connection, drain, content))
+
+    async def remove_drain(self, task_type: str) -> bool:
+        return await self._write(lambda connection: writes.remove_drain(connection, task_type))
+
+    async def list_drains(self) -> Sequence[Drain]:
+        return await self._read(reads.list_drains)
 
     def _opened(self) -> "_Parts":
         if self._parts is None:

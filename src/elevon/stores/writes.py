@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
@@ -137,14 +138,44 @@ def release_lease(connection: Connection, lease: Lease) -> None:
 
 
 def put_request(connection: Connection, request: Request, content: bytes) -> None:
-    """Keep the first request of its kind; `NotFoundError` if there is no such execution."""
+    """Keep the first request of its kind and attempt; `NotFoundError` if there is no such execution."""
     connection.execute(
-        "INSERT OR IGNORE INTO requests (execution, kind, version, record) VALUES (?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO requests (execution, kind, node_id, attempt, version, record) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
         existing_key(connection, request.execution),
         request.kind,
+        request.node_id,
+        request.attempt,
         request.version,
         content,
     )
+
+
+def remove_request(connection: Connection, request: Request) -> None:
+    """Drop the request of its kind and attempt, if there is one."""
+    connection.execute(
+        "DELETE FROM requests WHERE execution = ? AND kind = ? AND node_id = ? AND attempt = ?",
+        key_of(connection, request.execution),
+        request.kind,
+        request.node_id,
+        request.attempt,
+    )
+
+
+def put_drain(connection: Connection, drain: Drain, content: bytes) -> None:
+    """Keep it in place of an earlier one of its type."""
+    connection.execute(
+        "INSERT OR REPLACE INTO drains (task_type, version, record) VALUES (?, ?, ?)",
+        drain.task_type,
+        drain.version,
+        content,
+    )
+
+
+def remove_drain(connection: Connection, task_type: str) -> bool:
+    """Drop it; False if there is none."""
+    dropped = connection.all("DELETE FROM drains WHERE task_type = ? RETURNING task_type", task_type)
+    return bool(dropped)
 
 
 def existing_key(connection: Connection, execution: ExecutionId) -> int:

@@ -1,4 +1,4 @@
-"""Who may write an execution, and what others ask of that engine."""
+"""Who may write an execution."""
 
 import asyncio
 
@@ -20,7 +20,6 @@ from tests.contract.state_store.worlds import (
     owned,
     phases_of,
     taken,
-    wish,
 )
 
 
@@ -165,31 +164,3 @@ async def test_release_of_a_deleted_execution_is_fine(store: ports.StateStore, w
     world.at = START + MINUTE
     await store.delete_execution(RUN)
     await store.release_lease(lease)
-
-
-async def test_request_reaches_the_owner(store: ports.StateStore) -> None:
-    await owned(store)
-    await owned(store, OTHER, "e2")
-    await store.put_request(wish())
-    assert await store.list_requests("e1") == (wish(),)
-    assert await store.list_requests("e2") == ()
-
-
-async def test_first_of_equal_requests_stands(store: ports.StateStore) -> None:
-    await owned(store)
-    await store.put_request(wish(by="ann"))
-    await store.put_request(wish(by="bob"))
-    assert [request.by for request in await store.list_requests("e1")] == ["ann"]
-
-
-async def test_request_waits_for_an_owner_and_follows_the_lease(
-    store: ports.StateStore, world: World
-) -> None:
-    await store.create_execution(execution(), {})
-    await store.put_request(wish())
-    assert await store.list_requests("e1") == ()
-    await taken(store)
-    assert await store.list_requests("e1") == (wish(),)
-    world.dead.add("e1")
-    await taken(store, owner="e2")
-    assert (await store.list_requests("e1"), await store.list_requests("e2")) == ((), (wish(),))

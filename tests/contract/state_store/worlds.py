@@ -7,6 +7,7 @@ import msgspec
 
 from elevon import ports
 from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request, RequestKind
@@ -70,8 +71,13 @@ def moved(phase: str, node_id: str = "n0") -> Transition:
     return Transition(node_id=node_id, attempt=0, phase=phase, at=START, event="status")
 
 
-def wish(run: ExecutionId = RUN, by: str = "ann") -> Request:
-    return Request(execution=run, kind=RequestKind.ABORT, by=by, reason="enough", at=START)
+def wish(run: ExecutionId = RUN, by: str = "ann", **changes: object) -> Request:
+    request = Request(execution=run, kind=RequestKind.ABORT, by=by, reason="enough", at=START)
+    return msgspec.structs.replace(request, **changes)
+
+
+def drain(task_type: str = "sleep", by: str = "ann") -> Drain:
+    return Drain(task_type=task_type, by=by, reason="upgrade", at=START)
 
 
 async def owned(store: ports.StateStore, run: ExecutionId = RUN, owner: str = "e1") -> Lease:

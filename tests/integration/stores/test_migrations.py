@@ -1,0 +1,85 @@
+"""A home that an older elevon wrote is opened, brought up to date and loses nothing."""
+
+from pathlib import Path
+
+import apsw
+import msgspec
+import pytest
+
+from elevon.records.leases import Request, RequestKind
+from elevon.stores import rows, schemas
+from elevon.stores.sqlite import SqliteStateStore
+from tests.contract.state_store.worlds import RUN, START, World, drain, execution, taken, wish
+
+
+class FirstRequest(msgspec.Struct, kw_only=True):
+    """What schema 1 kept of a request."""
+
+    version: int = 1
+    execution: object = RUN
+    kind: str = "ABORT"
+    by: str = "ann"
+    reason: str = "enough"
+    at: object = START
+
+
+def write_first_home(database: Path) -> None:
+    """A database at schema 1, with an execution and the wish to abort it."""
+    file = apsw.Connection(str(database))
+    file.execute(schemas.migrations()[0].read_text(encoding="utf-8"))
+    file.execute(f"PRAGMA user_version = 1; PRAGMA application_id = {schemas.APPLICATION_ID}")
+    row = rows.of_change(execution(), RUN)
+    file.execute(
+        "INSERT INTO executions (key, project, domain, name, phase, created_us, version, record) "
+        "VALUES (7, ?, ?, ?, ?, ?, ?, ?)",
+        (RUN.project, RUN.domain, RUN.name, *row.key, row.version, row.content),
+    )
+    file.execute(
+        "INSERT INTO requests (execution, kind, version, record) VALUES (7, 'ABORT', 1, ?)",
+        (msgspec.msgpack.encode(FirstRequest()),),
+    )
+    file.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+async def test_requests_of_schema_1_are_obeyed(database: Path) -> None:
+    write_first_home(database)
+    store = SqliteStateStore(database, World())
+    await store.open()
+    await taken(store)
+    (request,) = await store.list_requests("e1")
+    assert request == msgspec.structs.replace(wish(), version=1)
+    await store.put_request(wish(by="bob"))
+    assert [one.by for one in await store.list_requests("e1")] == ["ann"], "it is still the first of its kind"
+    await store.close()
+
+
+async def test_home_of_schema_1_takes_what_came_later(database: Path) -> None:
+    write_first_home(database)
+    store = SqliteStateStore(database, World())
+    await store.open()
+    await taken(store)
+    later: Request = wish(kind=RequestKind.UNPARK, node_id="n0")
+    await store.put_request(later)
+    await store.put_drain(drain())
+    assert later in await store.list_requests("e1")
+    assert await store.list_drains() == (drain(),)
+    await store.close()
+
+
+async def test_migrated_home_is_at_the_newest_schema(database: Path) -> None:
+    write_first_home(database)
+    store = SqliteStateStore(database, World())
+    await store.open()
+    await store.close()
+    migrated, new = apsw.Connection(str(database)), database.with_name("new.db")
+    fresh = SqliteStateStore(new, World())
+    await fresh.open()
+    await fresh.close()
+    schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+    assert migrated.execute(schema).fetchall() == apsw.Connection(str(new)).execute(schema).fetchall()
+    assert migrated.execute("PRAGMA user_version").get == len(schemas.migrations())
