@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from elevon.sdk.contexts import ExecutionContext, current_context
     from elevon.sdk.promises import not_
     from elevon.sdk.resources import Resources
+    from elevon.sdk.secrets import Secret
     from elevon.sdk.settings import NodeOptions, TaskOptions
     from elevon.sdk.tasks import RunnableTask, Task, TaskDeclaration, task, task_decorator
     from elevon.sdk.types import Directory, File
@@ -29,6 +30,7 @@ __all__ = [
     "OnFailure",
     "Resources",
     "RunnableTask",
+    "Secret",
     "Task",
     "TaskDeclaration",
     "TaskOptions",
@@ -49,6 +51,7 @@ _ROOMS = {
     "sdk.contexts": ("ExecutionContext", "current_context"),
     "sdk.promises": ("not_",),
     "sdk.resources": ("Resources",),
+    "sdk.secrets": ("Secret",),
     "sdk.settings": ("NodeOptions", "TaskOptions"),
     "sdk.tasks": ("RunnableTask", "Task", "TaskDeclaration", "task", "task_decorator"),
     "sdk.types": ("Directory", "File"),

@@ -181,6 +181,42 @@ class BlobStore(Protocol):
         ...
 
 
+class SecretStore(Protocol):
+    """Secrets by group and key, from wherever an operator keeps them; may be used from any loop."""
+
+    async def get(self, group: str, key: str, version: str = "") -> str:
+        """The value, without white space around it; read anew at each call.
+
+        Raises:
+            NotFoundError: There is none; names the group, the key and where it was looked for.
+            UnavailableError: It can't be read now.
+        """
+        ...
+
+
+class JobSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret that a job is given, and how.
+
+    Attributes:
+        group: Its group.
+        key: Its key.
+        group_version: Its version; empty for none.
+        value: The secret itself.
+        is_file: Whether the job finds it in a file; otherwise in a variable.
+        env_var: A further variable: with the value, or with the path of the file; empty for none.
+    """
+
+    group: str
+    key: str
+    group_version: str = ""
+    value: str
+    is_file: bool = False
+    env_var: str = ""
+
+    def __repr__(self) -> str:
+        return f"JobSecret(group={self.group!r}, key={self.key!r})"
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What a launcher runs for one attempt: a container's command, or a Python entrypoint in a warm worker.
 
@@ -192,6 +228,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         code_digest: The artifact with the user's code; empty for none.
         inputs: Serialized `LiteralMap`.
         environment: Variables of the template and the execution.
+        secrets: What it is given beside them; its captured output is masked.
         cpu_slots: How many slots it takes.
         memory_bytes: Limit on resident memory; 0 for none.
         data_dir: The attempt's own directory, `inputs.pb`, `outputs.pb`, `error.pb` and the captured output in it.
@@ -205,6 +242,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     code_digest: str = ""
     inputs: bytes = b""
     environment: dict[str, str] = {}
+    secrets: tuple[JobSecret, ...] = ()
     cpu_slots: int = 1
     memory_bytes: int = 0
     data_dir: Path

@@ -12,11 +12,12 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from elevon import errors
 from elevon.records.identities import ExecutionId
+from elevon.sdk.secrets import TaskSecrets
 
 _current: contextvars.ContextVar["ExecutionContext"] = contextvars.ContextVar("elevon_context")
 
@@ -32,6 +33,7 @@ class ExecutionContext:
         logger: Writes to the attempt's log.
         scratch_dir: A directory of this attempt alone; it may be gone once the attempt has ended.
         raw_output_prefix: URI or path below which files of outputs are kept.
+        secrets: Those that the task has asked for, by `secret_requests`.
     """
 
     execution_id: ExecutionId
@@ -40,6 +42,7 @@ class ExecutionContext:
     logger: logging.Logger
     scratch_dir: Path
     raw_output_prefix: str
+    secrets: TaskSecrets = field(default_factory=TaskSecrets)
 
 
 def current_context() -> ExecutionContext:

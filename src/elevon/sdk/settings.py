@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from elevon import errors
 from elevon.primitives import suggestions
 from elevon.sdk import definitions
 from elevon.sdk.resources import Resources, check_limits
+from elevon.sdk.secrets import Secret
 
 DEFAULT_IMAGE = "elevon:py3.11"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -32,6 +33,7 @@ class TaskOptions(TypedDict, total=False):
         requests: Resources that it needs.
         limits: Resources that it must not exceed.
         environment: Variables of its process.
+        secret_requests: Secrets that its process is given; the template carries their names alone.
         interruptible: Whether it may run on a machine that can be taken away.
         container_image: Image that it runs in, where it runs in a container; `elevon:py3.11` unless given.
         cache: Reserved; refused until results are cached.
@@ -43,6 +45,7 @@ class TaskOptions(TypedDict, total=False):
     requests: Resources
     limits: Resources
     environment: Mapping[str, str]
+    secret_requests: Sequence[Secret]
     interruptible: bool
     container_image: str
     cache: bool
@@ -82,6 +85,7 @@ class TaskSettings:
     requests: Resources = field(default_factory=Resources)
     limits: Resources = field(default_factory=Resources)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    secret_requests: tuple[Secret, ...] = ()
     interruptible: bool | None = None
     container_image: str = DEFAULT_IMAGE
 
@@ -110,6 +114,7 @@ def of_task(site: definitions.Site, options: Mapping[str, Any]) -> TaskSettings:
     _check_all(site, given, TaskOptions.__annotations__)
     if given.pop("cache", False):
         raise site.error("cache=True is not supported yet: leave it out, the task runs every time")
+    given["secret_requests"] = tuple(given.get("secret_requests", ()))
     settings = TaskSettings(**given)
     for name, value in settings.environment.items():
         if not isinstance(value, str) or not _VARIABLE.fullmatch(str(name)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -184,7 +189,15 @@ def _problem(name: str, value: object) -> str:
             return "is neither True nor False"
         case "container_image" | "node_name" if not isinstance(value, str) or not value:
             return "is no name: use a string that is not empty"
+        case "secret_requests" if not _are_secrets(cast("object", value)):
+            return "is no sequence of secrets: use [elevon.Secret(group=..., key=...)]"
         case "after" if isinstance(value, str) or not isinstance(value, Sequence):
             return "is no sequence of results: use after=[first, second]"
         case _:
             return ""
+
+
+def _are_secrets(value: object) -> bool:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return False
+    return all(isinstance(each, Secret) for each in cast("Sequence[object]", value))

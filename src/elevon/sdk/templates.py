@@ -29,6 +29,7 @@ def task_template(task: Task[..., Any], identifier: messages.Identifier) -> mess
     config = dict(task.config())
     if given.queue_timeout is not None:
         config[QUEUE_TIMEOUT] = repr(given.queue_timeout.total_seconds())
+    secrets = [secret.to_message() for secret in given.secret_requests]
     message = task.message()
     return messages.TaskTemplate(
         id=identifier,
@@ -37,6 +38,7 @@ def task_template(task: Task[..., Any], identifier: messages.Identifier) -> mess
         interface=interfaces.to_message(task.interface),
         custom=None if message is None else _packed(message),
         container=_container(task),
+        security_context=messages.SecurityContext(secrets=secrets) if secrets else None,
         config=config,
     )
 
