@@ -22,7 +22,6 @@ from elevon.propeller.machine.events import (
     Admitted,
     AttemptEvent,
     Begin,
-    CallKind,
     CallRaised,
     Event,
     Refused,
@@ -34,6 +33,7 @@ from elevon.propeller.machine.events import (
 from elevon.propeller.machine.steps import step
 from elevon.propeller.machine.views import View
 from elevon.records import failures
+from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
 from tests.simulation import plans, stories
 from tests.simulation.stores import Store

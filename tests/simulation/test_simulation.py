@@ -8,9 +8,10 @@ import pytest
 
 from elevon.propeller.machine import commands
 from elevon.propeller.machine.drafts import Step
-from elevon.propeller.machine.events import CallKind, Event
+from elevon.propeller.machine.events import Event
 from elevon.propeller.machine.steps import step
 from elevon.propeller.machine.views import View
+from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.transitions import Transition
 from tests.simulation import engines, runs

@@ -14,13 +14,12 @@ from elevon.idl import literals
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import (
-    Answer,
-    CallKind,
     CallRaised,
     CallSucceeded,
     Event,
     StatusReturned,
 )
+from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase

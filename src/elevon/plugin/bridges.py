@@ -1,95 +1,72 @@
 """What an executor is given when it runs on another loop than the engine's.
 
-Values pass as they are; coroutines of the engine cross to its loop, and an author's coroutine that is handed in
-crosses back. Both sides see plain contexts, so that an executor can't tell where it runs.
+Values pass as they are; what an executor asks of the engine crosses to the engine's loop. Both sides see the same
+interfaces, so that an executor can't tell where it runs.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from elevon import ports
 from elevon.plugin import crossings
-from elevon.plugin.contexts import AS_DESCRIBED, Json, Launch, TaskContext, TaskLauncher
+from elevon.plugin.contexts import Launch
+from elevon.plugin.invocations import AttemptServices
+from elevon.records.attempts import OnceRecord
 
-S = TypeVar("S")
 T = TypeVar("T")
-R = TypeVar("R", bound=Json)
 
 
 class Bridge:
-    """The two directions between the engine's loop and one executor's."""
+    """The way from one executor's loop to the engine's.
+
+    Args:
+        engine: Leads to the engine's loop.
+        executor: Leads back.
+    """
 
     def __init__(self, engine: crossings.Crossing, executor: crossings.Crossing) -> None:
         self._engine = engine
         self._executor = executor
 
     async def to_engine(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """From the executor's loop: run a coroutine of the engine."""
+        """Run a coroutine of the engine."""
         return await crossings.cross(self._engine, self._executor, make)
 
-    async def to_executor(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """From the engine's loop: run a coroutine of the executor."""
-        return await crossings.cross(self._executor, self._engine, make)
-
-    def context(self, ctx: TaskContext[S]) -> TaskContext[S]:
-        """The context as the executor's loop may use it."""
-        return cast("TaskContext[S]", _BridgedContext(self, ctx))
+    def services(self, services: AttemptServices) -> AttemptServices:
+        """What the engine does for an attempt, as the executor's loop may use it."""
+        return _BridgedServices(self, services)
 
     def blobs(self, blobs: ports.BlobStore) -> ports.BlobStore:
         """The blob store as the executor's loop may use it."""
         return _BridgedBlobs(self, blobs)
 
 
-class _BridgedContext:
-    """A `TaskContext`: what is not a coroutine is the engine's own."""
+class _BridgedServices:
+    """An `AttemptServices`; the wake handle is the engine's own, which any thread may call."""
 
-    def __init__(self, bridge: Bridge, ctx: TaskContext[Any]) -> None:
+    def __init__(self, bridge: Bridge, services: AttemptServices) -> None:
         self._bridge = bridge
-        self._ctx = ctx
-        self.launcher: TaskLauncher = _BridgedLauncher(bridge, ctx.launcher)
+        self._services = services
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ctx, name)
+    @property
+    def wake(self) -> Callable[[], None]:
+        return self._services.wake
 
-    async def once(
-        self,
-        key: str,
-        submit: Callable[[str], Awaitable[R]],
-        find: Callable[[str], Awaitable[R | None]] | None = None,
-    ) -> R:
-        return await self._bridge.to_engine(
-            lambda: self._ctx.once(key, self._there(submit), None if find is None else self._there(find))
-        )
+    async def commit_once(self, record: OnceRecord) -> None:
+        await self._bridge.to_engine(lambda: self._services.commit_once(record))
 
-    def _there(self, function: Callable[[str], Awaitable[T]]) -> Callable[[str], Awaitable[T]]:
-        """An author's function, for the engine to call."""
+    async def write_inputs(self) -> None:
+        await self._bridge.to_engine(self._services.write_inputs)
 
-        async def run(token: str) -> T:
-            return await function(token)
+    async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
+        return await self._bridge.to_engine(lambda: self._services.start_job(launch, grace))
 
-        return lambda token: self._bridge.to_executor(lambda: run(token))
+    async def poll_job(self, launch: Launch) -> ports.JobStatus:
+        return await self._bridge.to_engine(lambda: self._services.poll_job(launch))
 
-    async def write_inputs(self) -> Path:
-        return await self._bridge.to_engine(self._ctx.write_inputs)
-
-
-class _BridgedLauncher:
-    """A `TaskLauncher`."""
-
-    def __init__(self, bridge: Bridge, launcher: TaskLauncher) -> None:
-        self._bridge = bridge
-        self._launcher = launcher
-
-    async def start(self, launch: Launch = AS_DESCRIBED, grace: timedelta = timedelta(0)) -> ports.JobStatus:
-        return await self._bridge.to_engine(lambda: self._launcher.start(launch, grace))
-
-    async def poll(self, launch: Launch = AS_DESCRIBED) -> ports.JobStatus:
-        return await self._bridge.to_engine(lambda: self._launcher.poll(launch))
-
-    async def kill(self) -> None:
-        await self._bridge.to_engine(self._launcher.kill)
+    async def kill_job(self) -> None:
+        await self._bridge.to_engine(self._services.kill_job)
 
 
 class _BridgedBlobs:

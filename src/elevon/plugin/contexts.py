@@ -7,12 +7,12 @@ of a context beyond the call, except `wake`.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from elevon import ports
-from elevon.idl.messages import LiteralMap
+from elevon.idl.messages import LiteralMap, Resources, SecurityContext
 from elevon.records.identities import AttemptId
 from elevon.records.phases import AttemptPhase
 
@@ -65,6 +65,18 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     is_done: bool
     result: Json = None
+
+
+class Overrides(msgspec.Struct, frozen=True, kw_only=True):
+    """What the task and its node ask for, the node's wish first.
+
+    Attributes:
+        resources: Requests and limits.
+        config: `TaskTemplate.config`.
+    """
+
+    resources: Resources
+    config: Mapping[str, str]
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +157,21 @@ class TaskContext(Protocol[S_co]):
         ...
 
     @property
+    def overrides(self) -> Overrides:
+        """Resources and configuration that the task asks for."""
+        ...
+
+    @property
+    def security_context(self) -> SecurityContext:
+        """Whom the task runs as, and the secrets that it asks for."""
+        ...
+
+    @property
+    def setup(self) -> SetupContext[Any]:
+        """What the executor was initialized with: configuration, clock, blobs."""
+        ...
+
+    @property
     def attempt(self) -> int:
         """Index of the attempt, from 0."""
         ...
@@ -172,6 +199,16 @@ class TaskContext(Protocol[S_co]):
     @property
     def raw_output_prefix(self) -> str:
         """URI below which the task's own files go."""
+        ...
+
+    @property
+    def checkpoint_prefix(self) -> str:
+        """Path below which this attempt's checkpoints go, for whoever runs the task."""
+        ...
+
+    @property
+    def previous_checkpoint_prefix(self) -> str | None:
+        """Path below which the checkpoints of the attempt before are; None for the first attempt."""
         ...
 
     @property

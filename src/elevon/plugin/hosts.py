@@ -19,12 +19,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from elevon import errors
-from elevon.plugin import bridges, crossings
-from elevon.plugin.contexts import SetupContext, TaskContext
-from elevon.plugin.executors import Executor
+from elevon.plugin import bridges, crossings, serving
+from elevon.plugin.contexts import SetupContext
+from elevon.plugin.invocations import AttemptServices, Invocation
+from elevon.plugin.registry import Registration
 from elevon.records import failures
+from elevon.records.answers import Reply
 
-S = TypeVar("S")
 T = TypeVar("T")
 INITIALIZE_TIME_LIMIT = timedelta(minutes=5)
 STOP_GRACE = timedelta(seconds=5)
@@ -39,9 +40,10 @@ class ExecutorHost(abc.ABC):
         failure: Why `initialize` failed; None while it has not.
     """
 
-    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
+    def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
         self.failure: failures.Failure | None = None
-        self._executor = executor
+        self._registration = registration
+        self._executor = registration.executor
         self._setup = setup
         self._grace = STOP_GRACE  # how long a cancelled call may take to end
         self._is_ready = False
@@ -67,6 +69,7 @@ class ExecutorHost(abc.ABC):
         self._grace = grace
         try:
             await self._open()
+            self._served = self._serve()
             await self._initialize(time_limit)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's set-up raises is kept as the reason
             self.failure = failures.from_exception(error)
@@ -76,13 +79,27 @@ class ExecutorHost(abc.ABC):
         else:
             self._is_ready = True
 
+    async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
+        """Make one call of the executor for an attempt; whatever the executor does is the reply.
+
+        Args:
+            invocation: The call.
+            services: What the engine does for the attempt, on this loop.
+
+        Raises:
+            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
+            UnexpectedExitError: The call posed as cancelled.
+        """
+        bridged = self._bridged_services(services)
+        return await self.call(lambda: self._served.carry_out(invocation, bridged))
+
     async def call(
         self, make: Callable[[], Coroutine[Any, Any, T]], *, time_limit: timedelta | None = None
     ) -> T:
-        """Run one call of the executor and return when it has ended, whichever way.
+        """Run a coroutine where the executor runs and return when it has ended, whichever way.
 
         Args:
-            make: Makes the coroutine; contexts that it uses come from `context`.
+            make: Makes the coroutine.
             time_limit: Instead of the executor's `call_timeout`.
 
         Raises:
@@ -95,10 +112,6 @@ class ExecutorHost(abc.ABC):
         return await self._run(
             make, self._executor.properties.call_timeout if time_limit is None else time_limit
         )
-
-    def context(self, ctx: TaskContext[S]) -> TaskContext[S]:
-        """The context as the executor may use it where it runs."""
-        return ctx
 
     @abc.abstractmethod
     def watch(self) -> None:
@@ -121,14 +134,21 @@ class ExecutorHost(abc.ABC):
         limit = asyncio.timeout((time_limit + self._grace).total_seconds())
         try:
             async with limit:
-                await self._run(lambda: self._executor.initialize(self._bridged_setup()), time_limit)
+                await self._run(lambda: self._executor.initialize(self._served.setup), time_limit)
         except TimeoutError as error:
             if not limit.expired():
                 raise
             raise self._timed_out(time_limit) from error
 
+    def _serve(self) -> serving.ServedExecutor:
+        known = self._registration
+        return serving.ServedExecutor(known.executor, known.codec, known.decode_spec, self._bridged_setup())
+
     def _bridged_setup(self) -> SetupContext[Any]:
         return self._setup
+
+    def _bridged_services(self, services: AttemptServices) -> AttemptServices:
+        return services
 
     def _timed_out(self, time_limit: timedelta) -> errors.UnavailableError:
         return errors.UnavailableError(
@@ -150,9 +170,6 @@ class ExecutorHost(abc.ABC):
 
 class EngineHost(ExecutorHost):
     """Runs calls inline; for executors that are trusted never to block."""
-
-    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
-        super().__init__(executor, setup)
 
     def watch(self) -> None:
         """A blocked loop of the engine could not look at itself."""
@@ -187,8 +204,8 @@ class EngineHost(ExecutorHost):
 class ThreadHost(ExecutorHost):
     """Runs calls on a loop of their own, so that one which blocks hurts only its own executor."""
 
-    def __init__(self, executor: Executor[Any, Any], setup: SetupContext[Any]) -> None:
-        super().__init__(executor, setup)
+    def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
+        super().__init__(registration, setup)
         self._calls: set[crossings.RemoteCall[Any]] = set()
         self._thread: _LoopThread | None = None
         self._beat_sent: tuple[float, datetime] | None = None
@@ -202,10 +219,6 @@ class ThreadHost(ExecutorHost):
         sent, sent_at = self._beat_sent
         is_late = self._setup.clock.monotonic() - sent >= BLOCKED_AFTER.total_seconds()
         return sent_at if is_late else None
-
-    def context(self, ctx: TaskContext[S]) -> TaskContext[S]:
-        """The context, with its coroutines brought back to the engine's loop."""
-        return self._running().bridge.context(ctx)
 
     def watch(self) -> None:
         """Send a heartbeat while calls are under way, and name the call that keeps one from being answered."""
@@ -236,6 +249,9 @@ class ThreadHost(ExecutorHost):
 
     def _bridged_setup(self) -> SetupContext[Any]:
         return msgspec.structs.replace(self._setup, blobs=self._running().bridge.blobs(self._setup.blobs))
+
+    def _bridged_services(self, services: AttemptServices) -> AttemptServices:
+        return self._running().bridge.services(services)
 
     async def _open(self) -> None:
         made = _LoopThread(f"elevon-{self._executor.id}")
@@ -344,7 +360,7 @@ class _LoopThread:
         await self._stopping.wait()
 
 
-def host_of(executor: Executor[Any, Any], setup: SetupContext[Any]) -> ExecutorHost:
+def host_of(registration: Registration, setup: SetupContext[Any]) -> ExecutorHost:
     """The host that the executor's `isolation` asks for, not started."""
-    kind = ThreadHost if executor.properties.isolation == "thread" else EngineHost
-    return kind(executor, setup)
+    kind = ThreadHost if registration.properties.isolation == "thread" else EngineHost
+    return kind(registration, setup)

@@ -2,74 +2,28 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
 
 from elevon import errors, ports
 from elevon.compiler.graphs import TaskSettings
 from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin.contexts import Launch, TaskContext
+from elevon.plugin.contexts import Launch
+from elevon.plugin.invocations import Invocation, TaskFacts
 from elevon.plugin.registry import Registration
 from elevon.primitives import ids
 from elevon.propeller import calls, layouts
+from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAttemptServices
 from elevon.propeller.calls import Callee
-from elevon.propeller.contexts import EngineTaskContext, Surroundings
 from elevon.propeller.jobs import JobPlace, Jobs
 from elevon.propeller.machine import bindings
 from elevon.propeller.machine.commands import Call
-from elevon.propeller.machine.events import CallKind, CallRaised, Event, Woken
+from elevon.propeller.machine.events import CallRaised, Event, Woken
 from elevon.propeller.machine.views import AttemptKey, View
 from elevon.propeller.services import Services
+from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord, OnceRecord
-from elevon.records.changes import Change
 from elevon.records.identities import AttemptId
-
-Commit: TypeAlias = Callable[[Sequence[Change]], Awaitable[None]]
-
-
-class AttemptIntents:
-    """`contexts.Intents` of one attempt: what `once` has committed."""
-
-    def __init__(self, commit: Commit) -> None:
-        self._commit = commit
-        self._records: dict[str, OnceRecord] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
-        self._keeping: dict[str, asyncio.Future[None]] = {}
-
-    def turn(self, key: str) -> asyncio.Lock:
-        """Held by whoever deals with a key."""
-        return self._turns.setdefault(key, asyncio.Lock())
-
-    def load(self, record: OnceRecord) -> None:
-        """Take in what an earlier engine committed."""
-        self._records[record.key] = record
-
-    def get(self, key: str) -> OnceRecord | None:
-        """The record of a key, if there is one."""
-        return self._records.get(key)
-
-    def all(self) -> Mapping[str, OnceRecord]:
-        """All records by key."""
-        return dict(self._records)
-
-    async def commit(self, record: OnceRecord) -> None:
-        """Make a record durable, then known; both happen even if the call that waits for it is cancelled."""
-        keeping = asyncio.ensure_future(self._commit([record]))
-        self._keeping[record.key] = keeping
-        keeping.add_done_callback(functools.partial(self._keep, record))
-        await asyncio.shield(keeping)
-
-    async def settle(self, key: str) -> None:
-        """Wait for a commit of the key that a cancelled call has left under way."""
-        keeping = self._keeping.get(key)
-        if keeping is not None:
-            await asyncio.wait([keeping])
-
-    def _keep(self, record: OnceRecord, keeping: asyncio.Future[None]) -> None:
-        self._keeping.pop(record.key, None)
-        if not keeping.cancelled() and keeping.exception() is None:
-            self._records[record.key] = record
 
 
 class WakeHandle:
@@ -122,7 +76,8 @@ class Attempts:
         self._post = post
         self._jobs = Jobs(view.execution)
         self._execution_dir = layouts.execution_dir(services.data_dir, view.execution.id)
-        self._around: dict[AttemptKey, Surroundings] = {}
+        self._services_of: dict[AttemptKey, EngineAttemptServices] = {}
+        self._facts: dict[int, TaskFacts] = {}
         self._wakes: dict[AttemptKey, WakeHandle] = {}
         self._intents: dict[AttemptKey, AttemptIntents] = {}
         for once in onces:
@@ -153,20 +108,26 @@ class Attempts:
         lacking = self._lacking_slots(record, registration)
         if lacking and command.call in (CallKind.START, CallKind.CHECK):
             return calls.parked(command, lacking)
-        host = self._services.executors.host(registration)
-        around = self._surroundings(record, registration)
-        context: TaskContext[Any] = EngineTaskContext(
-            around,
-            record,
-            now,
-            start_may_have_happened=command.start_may_have_happened,
-        )
+        services = self._attempt_services(record, registration)
+        template = self._template(record.node_id)
+        is_start = command.call is CallKind.START
         return Callee(
-            registration=registration,
-            host=host,
-            template=self._template(record.node_id),
-            context=host.context(context),
-            inputs=LiteralMap.FromString(around.inputs()) if command.call is CallKind.START else None,
+            host=self._services.executors.host(registration),
+            invocation=Invocation(
+                call=command.call,
+                id=AttemptId(self._view.execution.id, record.node_id, record.attempt),
+                name=services.name,
+                paths=services.paths,
+                task=self._facts_of(template),
+                record=record,
+                now=now,
+                start_may_have_happened=command.start_may_have_happened,
+                template=template if is_start else None,
+                inputs=LiteralMap.FromString(services.inputs()) if is_start else None,
+                reason=command.reason,
+            ),
+            services=services,
+            is_required=registration.properties.requires_finalizer,
         )
 
     def release(self, node_id: str, attempt: int) -> None:
@@ -177,9 +138,9 @@ class Attempts:
             wake.kill()
         if key not in self._view.attempts:
             self.forget_intents(node_id, attempt)
-        around = self._around.pop(key, None)
-        if around is not None:
-            self._services.launcher.forget(around.name)
+        services = self._services_of.pop(key, None)
+        if services is not None:
+            self._services.launcher.forget(services.name)
 
     def forget_intents(self, node_id: str, attempt: int) -> None:
         """Drop what `once` has committed for an attempt that nothing more will happen to."""
@@ -189,9 +150,9 @@ class Attempts:
         """Kill all wake handles, and the jobs of attempts that are under way: whoever goes on runs them anew."""
         for wake in self._wakes.values():
             wake.kill()
-        for around in self._around.values():
-            await self._services.launcher.kill(around.name)
-            self._services.launcher.forget(around.name)
+        for services in self._services_of.values():
+            await self._services.launcher.kill(services.name)
+            self._services.launcher.forget(services.name)
 
     def _lacking_slots(self, record: AttemptRecord, registration: Registration) -> str:
         """Why a job that was started by an engine with more slots can't go on here; empty if it can."""
@@ -204,21 +165,21 @@ class Attempts:
             "lower the request, or resume with more --workers"
         )
 
-    def _surroundings(self, record: AttemptRecord, registration: Registration) -> Surroundings:
+    def _attempt_services(self, record: AttemptRecord, registration: Registration) -> EngineAttemptServices:
         """Made once an attempt; for the finalizer of one that was released, once a call."""
         key = (record.node_id, record.attempt)
-        if key in self._around:
-            return self._around[key]
+        if key in self._services_of:
+            return self._services_of[key]
         wake = WakeHandle(asyncio.get_running_loop(), self._post, Woken(record.node_id, record.attempt))
-        made = self._make_surroundings(record, registration, wake)
+        made = self._make_services(record, registration, wake)
         if not record.phase.is_terminal:
-            self._around[key] = made
+            self._services_of[key] = made
             self._wakes[key] = wake
         return made
 
-    def _make_surroundings(
+    def _make_services(
         self, record: AttemptRecord, registration: Registration, wake: WakeHandle
-    ) -> Surroundings:
+    ) -> EngineAttemptServices:
         attempt = AttemptId(self._view.execution.id, record.node_id, record.attempt)
         name = ids.generated_name(
             f"{attempt.execution.name}-{record.node_id}-{record.attempt}",
@@ -234,10 +195,8 @@ class Attempts:
             )
             return self._jobs.make(place, self._template(record.node_id), launch, inputs)
 
-        return Surroundings(
-            id=attempt,
+        return EngineAttemptServices(
             name=name,
-            codec=registration.codec,
             paths=paths,
             inputs=inputs,
             intents=self._intents_of((record.node_id, record.attempt), is_kept=not record.phase.is_terminal),
@@ -245,6 +204,13 @@ class Attempts:
             job=make_job,
             wake=wake,
         )
+
+    def _facts_of(self, template: TaskTemplate) -> TaskFacts:
+        """The same for all attempts of a node; the graph, which outlives this object, keeps the template."""
+        known = self._facts.get(id(template))
+        if known is None:
+            known = self._facts[id(template)] = TaskFacts.of(template)
+        return known
 
     def _intents_of(self, key: AttemptKey, *, is_kept: bool = True) -> AttemptIntents:
         """What `once` has committed for an attempt; an attempt that is over gets nothing new that is worth keeping."""

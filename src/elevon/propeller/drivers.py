@@ -23,7 +23,6 @@ from elevon.propeller.machine import commands, recovery
 from elevon.propeller.machine.events import (
     AbortRequested,
     Begin,
-    CallKind,
     CallRaised,
     CallSucceeded,
     Event,
@@ -33,6 +32,7 @@ from elevon.propeller.machine.steps import step
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.propeller.timers import Timers
+from elevon.records.answers import CallKind
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -215,7 +215,7 @@ class Driver:
         try:
             return _Prepared(command, self._attempts.callee(command, self._now))
         except errors.UserError as error:
-            return _Prepared(command, calls.raised(command, error, was_called=False))
+            return _Prepared(command, calls.refused(command, error))
 
     def _act(self, prepared: "_Prepared") -> bool:
         """Carry a command out; whether it is the last one."""

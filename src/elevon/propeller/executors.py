@@ -39,7 +39,7 @@ class Executors:
         self.registry = registry
         self._patience = patience
         self._starts: dict[str, asyncio.Task[None]] = {}
-        self._hosts = {one.id: hosts.host_of(one.executor, setup_of(one)) for one in registry.registrations}
+        self._hosts = {one.id: hosts.host_of(one, setup_of(one)) for one in registry.registrations}
 
     async def ready(self, task_types: Iterable[str]) -> None:
         """Wait until the executors of these types are initialized, or could not be: `of_type` then says which.

@@ -13,8 +13,8 @@ import msgspec
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, TaskTemplate
 from elevon.plugin.contexts import Launch
+from elevon.plugin.invocations import AttemptPaths
 from elevon.primitives import quantities
-from elevon.propeller.layouts import AttemptPaths
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.sdk import types
@@ -148,8 +148,8 @@ _KNOWN: dict[str, Callable[[JobPlace], str]] = {
     "rawoutputdataprefix": lambda place: place.paths.raw_output_prefix,
     "perretryuniquekey": lambda place: place.name,
     "namespace": lambda place: f"{place.id.execution.project}-{place.id.execution.domain}",
-    "checkpointoutputprefix": lambda place: f"{place.paths.raw_output_prefix}/_flytecheckpoints",
-    "prevcheckpointprefix": lambda _place: '""',
+    "checkpointoutputprefix": lambda place: place.paths.checkpoint_prefix,
+    "prevcheckpointprefix": lambda place: place.paths.previous_checkpoint_prefix or '""',
 }
 
 

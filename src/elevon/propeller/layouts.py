@@ -2,39 +2,8 @@
 
 from pathlib import Path
 
-import msgspec
-
+from elevon.plugin.invocations import AttemptPaths
 from elevon.records.identities import ExecutionId
-
-
-class AttemptPaths(msgspec.Struct, frozen=True):
-    """The files of one attempt, named as Flyte names them.
-
-    Attributes:
-        data_dir: Its own directory; made by whoever writes first.
-    """
-
-    data_dir: Path
-
-    @property
-    def inputs_file(self) -> Path:
-        """Serialized `LiteralMap`, written only for whoever needs a file."""
-        return self.data_dir / "inputs.pb"
-
-    @property
-    def outputs_file(self) -> Path:
-        """Serialized `LiteralMap`, left by the task's process."""
-        return self.data_dir / "outputs.pb"
-
-    @property
-    def error_file(self) -> Path:
-        """Serialized `ErrorDocument`, left by the task's process."""
-        return self.data_dir / "error.pb"
-
-    @property
-    def raw_output_prefix(self) -> str:
-        """Below it go the user's own files."""
-        return f"{self.data_dir}/raw"
 
 
 def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:
@@ -55,4 +24,6 @@ def attempt_paths(execution_dir: Path, node_id: str, attempt: int) -> AttemptPat
         node_id: Unique id of its node.
         attempt: Its index.
     """
-    return AttemptPaths(Path(f"{execution_dir}/{node_id}/{attempt}"))
+    node_dir = f"{execution_dir}/{node_id}"
+    previous = Path(f"{node_dir}/{attempt - 1}") if attempt else None
+    return AttemptPaths(Path(f"{node_dir}/{attempt}"), previous)

@@ -1,12 +1,11 @@
 """A task execution in memory, for unit tests of an executor: call it, commit its status, call it again.
 
-The context keeps the contract's promises that can be kept without an engine: the state goes through the codec at
-every commit, `once` keeps a ledger of intents, results go through JSON. It simulates no faults by itself; a test
-drops what an engine would lose by not committing it.
+It is the engine's own context over an engine's part in memory: the state goes through the codec at every commit,
+`once` keeps its intents, results go through JSON. It simulates no faults by itself; a test drops what an engine
+would lose by not committing it, and `elevon plugin check` does so from a seed.
 """
 
-import copy
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,18 +13,22 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from elevon import errors, ports
+from elevon.blobs.local_files import LocalBlobStore
 from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin.contexts import AS_DESCRIBED, Intent, Json, Launch, TaskExecutionId
-from elevon.plugin.declarations import declared_types
+from elevon.plugin.contexts import AS_DESCRIBED, Launch, SetupContext
 from elevon.plugin.executors import Executor
-from elevon.plugin.states import StateCodec
+from elevon.plugin.invocations import AttemptPaths, Invocation, TaskFacts
+from elevon.plugin.registry import Registry
 from elevon.plugin.statuses import TaskStatus
+from elevon.plugin.task_contexts import AttemptContext
 from elevon.primitives import ids
+from elevon.primitives.clocks import SystemClock
+from elevon.records.answers import CallKind
+from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import AttemptPhase
 
 S = TypeVar("S")
-R = TypeVar("R", bound=Json)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -61,15 +64,67 @@ class ScriptedLauncher:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
-class FakeTaskContext(Generic[S]):
+class MemoryServices:
+    """`plugin.invocations.AttemptServices` in memory.
+
+    Attributes:
+        onces: What `once` has committed.
+        wake_count: How often `wake` was called.
+        inputs: What `write_inputs` writes.
+    """
+
+    def __init__(self, launcher: ScriptedLauncher, inputs_file: Path) -> None:
+        self.onces: dict[str, OnceRecord] = {}
+        self.wake_count = 0
+        self.inputs = LiteralMap()
+        self._launcher = launcher
+        self._inputs_file = inputs_file
+
+    @property
+    def wake(self) -> Callable[[], None]:
+        """Counts."""
+        return self._wake
+
+    async def commit_once(self, record: OnceRecord) -> None:
+        """Keep it."""
+        self.onces[record.key] = record
+
+    async def write_inputs(self) -> None:
+        """Write the inputs."""
+        self._inputs_file.write_bytes(self.inputs.SerializeToString())
+
+    async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
+        """The launcher's answer."""
+        return await self._launcher.start(launch, grace)
+
+    async def poll_job(self, launch: Launch) -> ports.JobStatus:
+        """The launcher's answer."""
+        return await self._launcher.poll(launch)
+
+    async def kill_job(self) -> None:
+        """Tell the launcher."""
+        await self._launcher.kill()
+
+    def _wake(self) -> None:
+        self.wake_count += 1
+
+
+class FakeTaskContext(AttemptContext[S], Generic[S]):
     """One task execution, as `elevon.plugin.TaskContext` describes it.
+
+    Args:
+        executor: Whose it is.
+        data_dir: Where its files go.
+        launcher: What answers for jobs.
+        attempt: Index of the attempt.
+        setup: What the executor was initialized with; by default the class's default configuration, the system's
+            clock and local files.
 
     Attributes:
         now: The time; a test moves it on.
         start_may_have_happened: A test sets it.
-        launcher: The scripted launcher.
-        wake_count: How often `wake` was called.
-        intents: What `once` has begun or done; a test may remove a result to play a crash.
+        scripted_launcher: What answers for jobs.
+        services: The engine's part.
     """
 
     def __init__(
@@ -79,21 +134,43 @@ class FakeTaskContext(Generic[S]):
         *,
         launcher: ScriptedLauncher | None = None,
         attempt: int = 0,
+        setup: SetupContext[Any] | None = None,
     ) -> None:
         cls = executor if isinstance(executor, type) else type(executor)
-        self._id = AttemptId(ExecutionId("default", "development", "a0"), "n0", attempt)
-        self._name = ids.generated_name(str(self._id), cls.properties.generated_name_max_length)
-        self._codec: StateCodec[S] = StateCodec(declared_types(cls).state, version=cls.state_version)
-        self._raw: bytes | None = None
-        self._inputs = LiteralMap()
-        self.data_dir = data_dir
-        self.now = EPOCH
-        self.start_may_have_happened = False
-        self.launcher = launcher or ScriptedLauncher()
-        self.wake_count = 0
-        self.intents: dict[str, Intent] = {}
-        self.phase = AttemptPhase.STARTING
-        self.phase_version = 0
+        (registration,) = Registry.of([cls() if isinstance(executor, type) else executor]).registrations
+        paths = AttemptPaths(data_dir)
+        id_ = AttemptId(ExecutionId("default", "development", "a0"), "n0", attempt)
+        record = AttemptRecord(
+            node_id="n0",
+            attempt=attempt,
+            executor_id=cls.id,
+            task_type=cls.task_types[0],
+            phase=AttemptPhase.STARTING,
+            queued_at=EPOCH,
+        )
+        invocation = Invocation(
+            call=CallKind.START,
+            id=id_,
+            name=ids.generated_name(str(id_), cls.properties.generated_name_max_length),
+            paths=paths,
+            task=TaskFacts(),
+            record=record,
+            now=EPOCH,
+        )
+        self.scripted_launcher = launcher or ScriptedLauncher()
+        self.services = MemoryServices(self.scripted_launcher, paths.inputs_file)
+        self._state_codec = registration.codec
+        super().__init__(
+            msgspec.structs.replace(invocation, onces=self.services.onces),
+            registration.codec,
+            self.services,
+            setup or _default_setup(registration.config, data_dir),
+        )
+
+    @property
+    def wake_count(self) -> int:
+        """How often `wake` was called."""
+        return self.services.wake_count
 
     def commit(self, status: TaskStatus[S]) -> TaskStatus[S]:
         """Make a status durable, as the engine does after each call, and return it.
@@ -108,9 +185,16 @@ class FakeTaskContext(Generic[S]):
             raise errors.BugError(
                 f"the phase went back from {self.phase} to {status.phase}: phases move forward"
             )
+        state = self._record.custom_state
         if status.state is not None or not status.phase.is_terminal:
-            self._raw = self._codec.encode(status.state)
-        self.phase, self.phase_version = status.phase, status.details.phase_version
+            state = self._state_codec.encode(status.state)
+        self._record = msgspec.structs.replace(
+            self._record,
+            phase=status.phase,
+            phase_version=status.details.phase_version,
+            custom_state=state,
+            state_version=self._state_codec.version,
+        )
         return status
 
     async def start(
@@ -121,95 +205,16 @@ class FakeTaskContext(Generic[S]):
         inputs: LiteralMap | None = None,
     ) -> TaskStatus[S]:
         """Call `start_task` and commit what it returns."""
-        self._inputs = inputs or LiteralMap()
-        return self.commit(await executor.start_task(self, template, spec, self._inputs))
+        self.services.inputs = inputs or LiteralMap()
+        return self.commit(await executor.start_task(self, template, spec, self.services.inputs))
 
     async def check(self, executor: Executor[Any, S]) -> TaskStatus[S]:
         """Call `check_task_status` and commit what it returns."""
         return self.commit(await executor.check_task_status(self))
 
-    @property
-    def task_execution_id(self) -> TaskExecutionId:
-        return TaskExecutionId(attempt=self._id, generated_name=self._name)
 
-    @property
-    def owner_id(self) -> str:
-        return self._id.execution.name
-
-    @property
-    def namespace(self) -> str:
-        return f"{self._id.execution.project}-{self._id.execution.domain}"
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return {"execution-id": self.owner_id, "node-id": self._id.node_id}
-
-    @property
-    def annotations(self) -> Mapping[str, str]:
-        return {}
-
-    @property
-    def attempt(self) -> int:
-        return self._id.attempt
-
-    @property
-    def inputs_file(self) -> Path:
-        return self.data_dir / "inputs.pb"
-
-    @property
-    def outputs_file(self) -> Path:
-        return self.data_dir / "outputs.pb"
-
-    @property
-    def error_file(self) -> Path:
-        return self.data_dir / "error.pb"
-
-    @property
-    def raw_output_prefix(self) -> str:
-        return (self.data_dir / "raw").as_uri()
-
-    @property
-    def custom_state(self) -> S | None:
-        return None if self._raw is None else self._codec.decode(self._raw)
-
-    @property
-    def state(self) -> S:
-        if self._raw is None:
-            raise errors.BugError(f"{self._id} has no custom state yet: only a committed status brings one")
-        return self._codec.decode(self._raw)
-
-    @property
-    def wake(self) -> Callable[[], None]:
-        return self._wake
-
-    async def once(
-        self,
-        key: str,
-        submit: Callable[[str], Awaitable[R]],
-        find: Callable[[str], Awaitable[R | None]] | None = None,
-    ) -> R:
-        known = self.intents.get(key)
-        if known is not None and known.is_done:
-            return copy.deepcopy(known.result)  # pyright: ignore[reportReturnType] - what submit returned, as JSON
-        token = f"{self._name}-{key}"
-        self.intents[key] = Intent(token=token, is_done=False)
-        result = None
-        if known is not None:
-            if find is None:
-                raise errors.MayHaveHappenedError(key, token)
-            result = await find(token)
-        if result is None:
-            result = await submit(token)
-        kept = msgspec.json.decode(msgspec.json.encode(result))
-        self.intents[key] = Intent(token=token, is_done=True, result=kept)
-        return kept
-
-    async def write_inputs(self) -> Path:
-        self.inputs_file.write_bytes(self._inputs.SerializeToString())
-        return self.inputs_file
-
-    def _wake(self) -> None:
-        self.wake_count += 1
+def _default_setup(config: Any, data_dir: Path) -> SetupContext[Any]:
+    return SetupContext(config=config, clock=SystemClock(), blobs=LocalBlobStore(), state_dir=data_dir)
 
 
 def _ranked(phases: Iterable[Iterable[AttemptPhase]]) -> dict[AttemptPhase, int]:

@@ -13,9 +13,7 @@ from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.events import (
     AbortRequested,
     Admitted,
-    Answer,
     Begin,
-    CallKind,
     CallRaised,
     CallSucceeded,
     Event,
@@ -27,6 +25,7 @@ from elevon.propeller.machine.events import (
     Woken,
 )
 from elevon.propeller.machine.steps import step
+from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure

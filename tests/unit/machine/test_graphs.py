@@ -4,7 +4,8 @@ import pytest
 
 from elevon import errors
 from elevon.compiler.graphs import FailurePolicy
-from elevon.propeller.machine.events import Answer, CallKind, StatusReturned
+from elevon.propeller.machine.events import StatusReturned
+from elevon.records.answers import Answer, CallKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from tests.unit.machine.machines import (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from elevon.propeller.machine.events import CallKind, TimerKind
+from elevon.propeller.machine.events import TimerKind
+from elevon.records.answers import CallKind
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from tests.unit.machine.machines import Machine, seconds, task
 

@@ -8,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from elevon import errors
-from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskStatus
+from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskStatus, hosts
 from elevon.plugin.crossings import Crossing, UnexpectedExitError
-from elevon.plugin.hosts import ThreadHost, host_of
-from elevon.testing.contexts import FakeTaskContext
+from elevon.plugin.hosts import ThreadHost
+from elevon.plugin.invocations import AttemptPaths, Invocation, TaskFacts
+from elevon.plugin.registry import Registry
+from elevon.records.answers import Answer, CallKind
+from elevon.records.attempts import AttemptRecord
+from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.phases import AttemptPhase
+from elevon.testing.contexts import EPOCH, MemoryServices, ScriptedLauncher
 
 LONG = timedelta(seconds=30)
 
@@ -93,6 +99,10 @@ def clock():
 @pytest.fixture
 def setup(clock, tmp_path):
     return SetupContext(config=None, clock=clock, blobs=FolderOfDicts(), state_dir=tmp_path)
+
+
+def host_of(executor, setup):
+    return hosts.host_of(Registry.of([executor]).of_type("probe"), setup)
 
 
 @contextlib.asynccontextmanager
@@ -305,6 +315,26 @@ async def test_a_thread_without_a_loop_is_a_failed_initialize(setup, monkeypatch
     await host.stop()
 
 
+def check_of(folder):
+    record = AttemptRecord(
+        node_id="n0",
+        executor_id="probe",
+        task_type="probe",
+        phase=AttemptPhase.RUNNING,
+        custom_state=b"null",
+        queued_at=EPOCH,
+    )
+    return Invocation(
+        call=CallKind.CHECK,
+        id=AttemptId(ExecutionId("default", "development", "a0"), "n0", 0),
+        name="a0-n0-0",
+        paths=AttemptPaths(folder),
+        task=TaskFacts(),
+        record=record,
+        now=EPOCH,
+    )
+
+
 async def test_what_the_engine_gives_runs_on_the_engines_loop(setup, tmp_path):
     submitting = []
 
@@ -320,13 +350,15 @@ async def test_what_the_engine_gives_runs_on_the_engines_loop(setup, tmp_path):
             return TaskStatus.running(reason=result)
 
     executor = Submitter()
-    context = FakeTaskContext(executor, tmp_path)
+    launcher = ScriptedLauncher()
+    services = MemoryServices(launcher, tmp_path / "inputs.pb")
     async with running(executor, setup) as host:
-        status = await host.call(lambda: executor.check_task_status(host.context(context)))
+        answer = await host.carry_out(check_of(tmp_path), services)
     assert setup.blobs.threads == {threading.current_thread()}
     assert submitting == ["elevon-probe"]
-    assert status.details.reason == f"query of {context.intents['query'].token}"
-    assert context.launcher.calls == ["poll"]
+    assert isinstance(answer, Answer)
+    assert answer.reason == f"query of {services.onces['query'].token}"
+    assert launcher.calls == ["poll"]
 
 
 async def test_a_blocked_loop_is_found_named_and_forgotten_when_it_answers(setup, clock, caplog):
@@ -379,7 +411,8 @@ async def test_a_host_that_stays_blocked_is_left_behind_and_its_calls_are_answer
         blocking.set()
         release.wait(20)
 
-    host = ThreadHost(Probe(), setup)
+    host = host_of(Probe(), setup)
+    assert isinstance(host, ThreadHost)
     await host.start()
     task = asyncio.ensure_future(host.call(block_the_loop, time_limit=LONG))
     assert await asyncio.to_thread(blocking.wait, 20)

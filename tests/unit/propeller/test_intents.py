@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from elevon.propeller.attempts import AttemptIntents
+from elevon.propeller.attempt_services import AttemptIntents
 from elevon.records.attempts import OnceRecord
 from elevon.records.changes import Change
 
@@ -26,11 +26,11 @@ async def test_commit_whose_caller_was_cancelled_is_known_all_the_same():
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
-    assert intents.get("submit") is None
+    assert intents.all() == {}
     may_end.set()
     async with asyncio.timeout(5):
         await ended.wait()
-    assert intents.get("submit") == INTENT
+    assert intents.all() == {"submit": INTENT}
 
 
 async def test_commit_that_failed_is_not_known():
@@ -40,4 +40,4 @@ async def test_commit_that_failed_is_not_known():
     intents = AttemptIntents(commit)
     with pytest.raises(OSError, match="full"):
         await intents.commit(INTENT)
-    assert intents.get("submit") is None
+    assert intents.all() == {}

@@ -36,7 +36,7 @@ async def test_a_short_job_ends_in_the_start_with_its_outputs(executor, tmp_path
     status = await context.start(executor, TaskTemplate())
     assert status.phase is AttemptPhase.SUCCEEDED
     assert status.outputs == {"o0": literals.integer(7)}
-    assert context.launcher.calls == ["start"]
+    assert context.scripted_launcher.calls == ["start"]
 
 
 async def test_a_job_is_followed_from_the_queue_to_its_end(executor, tmp_path):
@@ -84,7 +84,7 @@ async def test_a_job_that_was_begun_anew_is_told_so(executor, tmp_path, is_start
 async def test_kill_ends_the_job_also_when_nothing_was_committed(executor, tmp_path):
     context = FakeTaskContext(executor, tmp_path)
     await executor.kill_task(context, "aborted")
-    assert context.launcher.calls == ["kill"]
+    assert context.scripted_launcher.calls == ["kill"]
 
 
 def test_a_container_task_carries_its_command_and_image():

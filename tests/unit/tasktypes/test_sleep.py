@@ -57,7 +57,7 @@ def test_what_the_task_says_reaches_the_executor_through_the_template():
 async def test_kill_has_nothing_to_end(tmp_path):
     context = FakeTaskContext(SleepExecutor, tmp_path)
     await SleepExecutor().kill_task(context, "aborted")
-    assert context.launcher.calls == []
+    assert context.scripted_launcher.calls == []
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=-1), timedelta.max])

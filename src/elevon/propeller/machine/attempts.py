@@ -17,9 +17,7 @@ from elevon.propeller.machine import commands
 from elevon.propeller.machine.drafts import AttemptEnded, AttemptHeard, Draft
 from elevon.propeller.machine.events import (
     Admitted,
-    Answer,
     AttemptEvent,
-    CallKind,
     CallRaised,
     CallSucceeded,
     StatusReturned,
@@ -28,6 +26,7 @@ from elevon.propeller.machine.events import (
     Unparked,
     Woken,
 )
+from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.failures import Failure
 from elevon.records.phases import FOLLOWED, AttemptPhase, Finalization

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import msgspec
 
-from elevon.propeller.machine.events import CallKind, TimerKind
+from elevon.propeller.machine.events import TimerKind
+from elevon.records.answers import CallKind
 
 
 class Enqueue(msgspec.Struct, frozen=True, gc=False):

@@ -7,8 +7,9 @@ import msgspec
 
 from elevon import errors
 from elevon.propeller.machine import commands
-from elevon.propeller.machine.events import CallKind, TimerKind
+from elevon.propeller.machine.events import TimerKind
 from elevon.propeller.machine.views import AttemptKey, Live, Scope, View
+from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord

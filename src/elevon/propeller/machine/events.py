@@ -8,18 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from elevon.records.attempts import LogLink
+from elevon.records.answers import Answer, CallKind
 from elevon.records.failures import Failure
-from elevon.records.phases import AttemptPhase
-
-
-class CallKind(enum.StrEnum):
-    """The calls of an executor that the machine asks for."""
-
-    START = "start"
-    CHECK = "check"
-    KILL = "kill"
-    FINALIZE = "finalize"
 
 
 class TimerKind(enum.StrEnum):
@@ -27,38 +17,6 @@ class TimerKind(enum.StrEnum):
 
     CALL = "call"
     DEADLINE = "deadline"
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A status of an executor, encoded: what `plugin.TaskStatus` says, in bytes that can be stored.
-
-    Attributes:
-        phase: None for "nothing is known, ask again".
-        phase_version: Counts reports within one phase.
-        custom_state: As the codec wrote it.
-        state_version: The codec's version.
-        outputs: Serialized `LiteralMap`; always there with success.
-        failure: Only with the two failures.
-        occurred_at: When it happened outside.
-        log_links: Places to look at.
-        custom_info: JSON, for people.
-        check_after: When to ask again at the latest.
-        reason: Why it waits, in words.
-        is_restarted: The work began anew: the execution time-out counts from now.
-    """
-
-    phase: AttemptPhase | None
-    phase_version: int = 0
-    custom_state: bytes | None = None
-    state_version: int = 0
-    outputs: bytes | None = None
-    failure: Failure | None = None
-    occurred_at: datetime | None = None
-    log_links: tuple[LogLink, ...] = ()
-    custom_info: bytes = b""
-    check_after: timedelta = timedelta(seconds=10)
-    reason: str = ""
-    is_restarted: bool = False
 
 
 class Begin(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from elevon import errors
 from elevon.compiler.graphs import Graph, GraphNode
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.backoffs import Backoff
-from elevon.propeller.machine.events import CallKind
+from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure

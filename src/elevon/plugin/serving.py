@@ -1,0 +1,217 @@
+"""One call of an executor, carried out where the executor runs, and the reply that it comes to.
+
+Whatever an executor does (returns, raises, panics) leaves here as a plain value; nothing it raises goes further, and
+nothing that could not be stored does. It must never know whether the reply crosses to another thread or process.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.messages import Literal, LiteralMap, Message, TaskTemplate
+from elevon.plugin import crossings
+from elevon.plugin.contexts import SetupContext
+from elevon.plugin.executors import Executor
+from elevon.plugin.invocations import AttemptServices, Invocation
+from elevon.plugin.states import StateCodec
+from elevon.plugin.statuses import Details, TaskStatus
+from elevon.plugin.task_contexts import AttemptContext
+from elevon.records import failures
+from elevon.records.answers import Answer, CallKind, Done, Outputs, Raised, Reply
+from elevon.records.failures import Failure
+from elevon.records.phases import AttemptPhase
+
+logger = logging.getLogger(__name__)
+_LONGEST_WAIT = timedelta(days=365)  # instants have an end: the year 9999
+_PLAIN = Details()
+_ANSWERS = msgspec.msgpack.Decoder(Answer)
+
+# Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
+# has a limit too, which is only met when the engine can't commit any more (SQLite: 10**9 bytes).
+OUTPUTS_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+
+class ServedExecutor:
+    """An executor with what its calls need beside it.
+
+    Args:
+        executor: The one instance.
+        codec: Of its custom state.
+        decode_spec: Makes the declared message of a template; raises `UserError` if it does not fit.
+        setup: What it is initialized with, and what its contexts carry.
+
+    Attributes:
+        setup: The same.
+    """
+
+    def __init__(
+        self,
+        executor: Executor[Any, Any],
+        codec: StateCodec[Any],
+        decode_spec: Callable[[TaskTemplate], Message | None],
+        setup: SetupContext[Any],
+    ) -> None:
+        self._executor = executor
+        self._codec = codec
+        self._decode_spec = decode_spec
+        self.setup = setup
+
+    async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
+        """Make the call, and say what came of it; only a cancellation is raised."""
+        context = AttemptContext(invocation, self._codec, services, self.setup)
+        try:
+            return await crossings.contained(lambda: self._call(invocation, context))
+        except Exception as error:  # noqa: BLE001 - whatever an executor raises is the reply of its call
+            return raised(error, f"{invocation.call} of {invocation.id}")
+        finally:
+            context.close()
+
+    async def _call(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:
+        executor = self._executor
+        match invocation.call:
+            case CallKind.START:
+                return await self._start(invocation, context)
+            case CallKind.CHECK:
+                return self._answered(invocation, await executor.check_task_status(context))
+            case CallKind.KILL:
+                await executor.kill_task(context, invocation.reason)
+                return Done()
+            case CallKind.FINALIZE:
+                await executor.finalize_task(context)
+                return Done()
+            case CallKind.RESOLVE:
+                found = await executor.resolve_outputs(context, *invocation.task.outputs)
+                return Outputs(self._outputs(invocation, found))
+
+    async def _start(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:
+        """A start has a spec; what is wrong with it is found before the executor is reached."""
+        template = invocation.template or TaskTemplate()
+        try:
+            spec = self._decode_spec(template)
+        except errors.UserError as error:
+            return raised(error, f"the message of {invocation.id}", was_called=False)
+        inputs = LiteralMap() if invocation.inputs is None else invocation.inputs
+        return self._answered(invocation, await self._executor.start_task(context, template, spec, inputs))
+
+    def _answered(self, invocation: Invocation, status: Any) -> Reply:
+        """The reply of whatever a start or check returned."""
+        if not isinstance(status, TaskStatus):
+            raise errors.UserError(
+                f"executor {self._executor.id!r} returned {type(status).__name__} from {invocation.call}: "
+                "return a TaskStatus"
+            )
+        return self._known(invocation, cast("TaskStatus[Any]", status))
+
+    def _known(self, invocation: Invocation, status: TaskStatus[Any]) -> Reply:
+        """The reply of a status: its state encoded, and its outputs if it has them."""
+        outputs = None
+        keeps_state = _keeps_state(status)
+        if status.phase is AttemptPhase.SUCCEEDED and status.outputs is not None:
+            try:
+                outputs = self._outputs(invocation, status.outputs)
+            except errors.UserError as error:
+                status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
+        try:
+            state = None if keeps_state else self._codec.encode(status.state)
+            answer = self._encode(status, state, outputs)
+            if status.failure is not None or status.details != _PLAIN:
+                _ensure_storable(answer)
+        except errors.CorruptStateError as error:
+            return self._refused(f"a state that can't be kept: {error}")
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+            return self._refused(f"a status that can't be kept: {error}")
+        return answer
+
+    def _refused(self, what: str) -> Raised:
+        """An answer that can't be stored is refused now; no repetition mends the executor's code."""
+        failure = Failure(
+            code="SYSTEM:StateRefused",
+            message=f"executor {self._executor.id!r} returned {what}",
+            is_recoverable=False,
+        )
+        return Raised(failure=failure, retry=errors.Retry.NEVER)
+
+    def _encode(self, status: TaskStatus[Any], state: bytes | None, outputs: bytes | None) -> Answer:
+        details = status.details
+        check_after = self._executor.properties.check_after
+        if details.check_after is not None:
+            check_after = details.check_after
+        return Answer(
+            phase=status.phase,
+            phase_version=details.phase_version,
+            custom_state=state,
+            state_version=self._codec.version,
+            outputs=outputs,
+            failure=status.failure,
+            occurred_at=details.occurred_at,
+            log_links=details.log_links,
+            custom_info=b"" if details.custom_info is None else msgspec.json.encode(details.custom_info),
+            check_after=min(check_after, _LONGEST_WAIT),
+            reason=details.reason,
+            is_restarted=details.is_restarted,
+        )
+
+    def _outputs(self, invocation: Invocation, found: Mapping[str, Any]) -> bytes:
+        """Serialized outputs of a success, exactly those declared, and no more than a row may hold."""
+        names = invocation.task.outputs
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise errors.UserError(
+                f"executor {self._executor.id!r} reported success without the outputs {', '.join(missing)}"
+            )
+        for name in names:
+            if not isinstance(found[name], Literal):
+                raise errors.UserError(
+                    f"executor {self._executor.id!r} returned {type(found[name]).__name__} as output {name!r}: "
+                    "return a Literal"
+                )
+        outputs = LiteralMap(literals={name: found[name] for name in names})
+        if outputs.ByteSize() > OUTPUTS_LIMIT_BYTES:
+            sizes = ", ".join(f"{name} of {found[name].ByteSize()} bytes" for name in names)
+            raise errors.UserError(
+                f"task {invocation.task.name} (node {invocation.id.node_id}) returned {sizes}, the limit for all "
+                f"outputs of a node is {OUTPUTS_LIMIT_BYTES} bytes: return large data as a File or Directory"
+            )
+        return outputs.SerializeToString(deterministic=True)
+
+
+def raised(error: BaseException, what: str, *, was_called: bool = True) -> Raised:
+    """The reply of a call that raised, by the error table; it is logged with its traceback.
+
+    Args:
+        error: What it raised.
+        what: The call, for the log.
+        was_called: False if the executor was never reached.
+    """
+    failure = failures.from_exception(error)
+    logger.info("%s raised: %s", what, failure.message, exc_info=error)
+    return Raised(
+        failure=failure,
+        retry=errors.policy_of(error).retry,
+        after=_after(error),
+        was_called=was_called,
+    )
+
+
+def _after(error: BaseException) -> timedelta | None:
+    """When an error wants the call repeated; None where it does not say."""
+    after = error.after if isinstance(error, errors.RetryableError) else None
+    return None if after is None else min(max(after, timedelta(0)), _LONGEST_WAIT)
+
+
+def _keeps_state(status: TaskStatus[Any]) -> bool:
+    """Whether the committed state stays: nothing is known, or an end that says nothing of it."""
+    return status.phase is None or (status.state is None and status.phase.is_terminal)
+
+
+def _ensure_storable(answer: Answer) -> None:
+    """Raise what keeps it from being stored; text that is no Unicode does not: the store keeps it as escapes."""
+    try:
+        _ANSWERS.decode(msgspec.msgpack.encode(answer))
+    except UnicodeEncodeError:
+        kept = (bytes, datetime, timedelta)
+        msgspec.convert(msgspec.to_builtins(answer, builtin_types=kept), Answer, builtin_types=kept)
