@@ -2,13 +2,16 @@
 
 A process writes straight into a file, so that no amount of output blocks it or passes through the engine. A warm worker
 writes into a spool of its own, which becomes the attempt's file once there is something in it: a silent task, the most
-frequent kind, costs no file at all. This module owns the names, the limit, and the line that tells of a cut.
+frequent kind, costs no file at all. What an attempt writes that was given secrets is seen once it has ended, and
+masked. This module owns the names, the limit, and the line that tells of a cut.
 """
 
 import contextlib
 import errno
 import os
 from pathlib import Path
+
+from elevon.primitives.redaction import Redactor
 
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
@@ -86,6 +89,17 @@ def cut(data_dir: Path, limit_bytes: int) -> None:
                 os.truncate(path, limit_bytes)
                 with path.open("ab") as file:
                     file.write(note)
+
+
+def mask(folder: Path, redactor: Redactor) -> None:
+    """Mask secrets in both files, before anybody sees them."""
+    if redactor.is_armed:
+        for name in NAMES:
+            path = folder / name
+            with contextlib.suppress(FileNotFoundError):
+                content = path.read_bytes()
+                if redactor.is_in(content):
+                    path.write_bytes(redactor.content(content))
 
 
 def tail(path: Path) -> str:

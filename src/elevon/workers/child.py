@@ -63,6 +63,8 @@ class Worker:
 
     def _run(self, run: protocol.Run) -> tuple[bytes | None, failures.Failure | None]:
         try:
+            for value in run.masked:
+                self._surroundings.redactor.learn(value)
             with self._surroundings.entered(
                 Path(run.data_dir), run.environment, run.output_limit_bytes
             ) as scratch:

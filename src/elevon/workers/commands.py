@@ -1,7 +1,8 @@
 """A container's command as a local process: what happened is read from the files that it left.
 
 It owns the process from the check of its name to the reading of `outputs.pb` and `error.pb`. It must never trust the
-exit code alone: flytekit's entrypoint exits with 0 after a failure that it wrote to `error.pb`.
+exit code alone: flytekit's entrypoint exits with 0 after a failure that it wrote to `error.pb`. What a command writes
+that was given secrets stays out of the attempt's directory until it is masked.
 """
 
 import contextlib
@@ -14,8 +15,9 @@ from google.protobuf.message import DecodeError
 
 from elevon import errors, ports
 from elevon.idl import messages
+from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
-from elevon.workers import captures, exits, processes
+from elevon.workers import captures, exits, mounts, processes
 from elevon.workers.settings import WorkerSettings
 
 OUTPUTS = "outputs.pb"
@@ -59,15 +61,19 @@ class CommandRun:
         """
         self._job = job
         self._on_end = on_end
+        self._settings = settings
+        self._redactor = Redactor()
+        for secret in job.secrets:
+            self._redactor.learn(secret.value)
+        self._private = household.make_folder() if job.secrets else None
         try:
             with contextlib.ExitStack() as stack:
-                self.process = self._start(household, settings, stack)
+                self.process = self._start(household, stack)
         except OSError as error:
+            self._remove_private()
             raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
 
-    def _start(
-        self, household: processes.Household, settings: WorkerSettings, stack: contextlib.ExitStack
-    ) -> processes.OwnedProcess:
+    def _start(self, household: processes.Household, stack: contextlib.ExitStack) -> processes.OwnedProcess:
         work_dir = self._job.data_dir / WORK
         shutil.rmtree(work_dir, ignore_errors=True)
         work_dir.mkdir(parents=True)
@@ -76,12 +82,17 @@ class CommandRun:
         gate_fd, opener_fd = os.pipe()
         stack.callback(os.close, gate_fd)
         stack.callback(os.close, opener_fd)
-        outputs = captures.create(self._job.data_dir)
+        environment = self._job.environment
+        if self._private is not None:
+            captures.clear(self._job.data_dir)
+            mounts.write(self._job.secrets, self._private)
+            environment = environment | mounts.variables(self._job.secrets, self._private)
+        outputs = captures.create(self._private or self._job.data_dir)
         for descriptor in outputs:
             stack.callback(os.close, descriptor)
         command = processes.Command(
             args=("/bin/sh", "-c", _GATE, "sh", *self._job.args),
-            environment=settings.environment(self._job.environment),
+            environment=self._settings.environment(environment),
             cwd=work_dir,
             streams=(gate_fd, *outputs),
         )
@@ -94,14 +105,25 @@ class CommandRun:
         self.process.kill()
 
     def show_output(self) -> None:
-        """Nothing to do: the command writes into the attempt's directory."""
+        """Let nothing be seen of a command with secrets, and else nothing is to be done."""
+        if self._private is not None:
+            captures.cut(self._private, self._settings.output_limit_bytes)
 
     def _bury(self, process: processes.OwnedProcess) -> None:
         shutil.rmtree(self._job.data_dir / WORK, ignore_errors=True)
-        self._on_end(self._result(process.exit_code or 0))
+        result = self._result(process.exit_code or 0)
+        self._remove_private()
+        self._on_end(result)
+
+    def _remove_private(self) -> None:
+        if self._private is not None:
+            shutil.rmtree(self._private, ignore_errors=True)
 
     def _result(self, exit_code: int) -> ports.JobResult:
         try:
+            if self._private is not None:
+                captures.mask(self._private, self._redactor)
+                captures.deliver_remains(self._private, self._job.data_dir)
             failure = self._written_failure()
             if failure is None and exit_code == 0:
                 return ports.JobResult(outputs=self._written_outputs(), exit_code=exit_code)
@@ -124,7 +146,11 @@ class CommandRun:
         path = self._job.data_dir / ERROR
         if not path.exists():
             return None
-        error = messages.ErrorDocument.FromString(_read(path)).error
+        document = messages.ErrorDocument.FromString(_read(path))
+        error = document.error
+        if self._redactor.is_armed:
+            error.message = self._redactor.text(error.message)
+            path.write_bytes(document.SerializeToString(deterministic=True))
         lines = [line.strip() for line in error.message.splitlines() if line.strip()]
         return Failure(
             code=error.code or "USER:Unknown",

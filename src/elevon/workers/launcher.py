@@ -17,7 +17,7 @@ from elevon import errors, ports
 from elevon.primitives import failpoints
 from elevon.records import failures
 from elevon.records.failures import Failure
-from elevon.workers import captures, codes, commands, pools, processes
+from elevon.workers import captures, codes, commands, mounts, pools, processes
 from elevon.workers.settings import WorkerSettings
 
 _KILLED = "SYSTEM:Killed"
@@ -249,6 +249,7 @@ class LocalLauncher:
                     f"{job.id}: the variable {name!r} can't be set: "
                     "a name holds no '=', and neither part a null character"
                 )
+        mounts.check(job)
         if job.entrypoint is None:
             commands.check(job, self._settings)
 

@@ -24,7 +24,8 @@ class Run(msgspec.Struct, frozen=True, tag="run", array_like=True):
         module: Module of the task.
         task: Its name there.
         inputs: Serialized `LiteralMap`.
-        environment: What the attempt's environment has beyond the worker's own.
+        environment: What the attempt's environment has beyond the worker's own, its secrets among it.
+        masked: Values to be masked in its output.
         data_dir: Where its output is captured and its scratch directory is made.
         raw_output_prefix: Where user files go.
         output_limit_bytes: How much is kept of each captured stream.
@@ -35,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, tag="run", array_like=True):
     task: str
     inputs: bytes
     environment: dict[str, str]
+    masked: tuple[str, ...]
     data_dir: str
     raw_output_prefix: str
     output_limit_bytes: int

@@ -15,6 +15,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import cast
 
+from elevon.primitives.redaction import Redactor
 from elevon.workers import captures
 
 _encoded = functools.lru_cache(1024)(
@@ -23,7 +24,12 @@ _encoded = functools.lru_cache(1024)(
 
 
 class Surroundings:
-    """Sets the stage for one attempt after the other."""
+    """Sets the stage for one attempt after the other.
+
+    Attributes:
+        redactor: Masks what attempts write. It keeps what it has learnt from earlier ones, because modules may have
+            kept that too.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Take the process as it is for the state to go back to.
@@ -31,6 +37,7 @@ class Surroundings:
         Args:
             folder: The worker's own, for its spools and scratch directories.
         """
+        self.redactor = Redactor()
         self._folder = folder
         # The dict behind os.environ: to copy the mapping itself takes longer than all the rest of a small task.
         self._present = cast("dict[bytes, bytes]", vars(os.environ)["_data"])
@@ -96,6 +103,7 @@ class Surroundings:
                 setattr(sys, f"__{name}__", stream)
 
     def _deliver(self, data_dir: Path, output_limit_bytes: int) -> None:
+        captures.mask(self._folder, self.redactor)
         has_output = False
         for name, descriptor in zip(captures.NAMES, self._targets[1:], strict=True):
             if os.fstat(descriptor).st_size:

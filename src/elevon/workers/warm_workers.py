@@ -17,8 +17,9 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.primitives import frames
+from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
-from elevon.workers import captures, exits, processes, protocol
+from elevon.workers import captures, exits, mounts, processes, protocol
 from elevon.workers.codes import Code
 from elevon.workers.settings import WorkerSettings
 
@@ -43,6 +44,9 @@ class WarmWorker:
         self._on_gone = on_gone
         self._job: tuple[ports.Job, OnEnd] | None = None
         self._breach = ""
+        self._redactor = (
+            Redactor()
+        )  # knows what the worker's own does, for when that one could not do its work
         self.folder = household.make_folder()
         try:
             with contextlib.ExitStack() as stack:
@@ -106,6 +110,7 @@ class WarmWorker:
         """
         try:
             captures.clear(job.data_dir)
+            mounts.write(job.secrets, self.folder)
         except OSError as error:
             raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
         if code is not None and code.digest not in self.codes:
@@ -116,7 +121,8 @@ class WarmWorker:
             module=entrypoint[0],
             task=entrypoint[1],
             inputs=job.inputs,
-            environment=job.environment,
+            environment=job.environment | mounts.variables(job.secrets, self.folder),
+            masked=tuple(secret.value for secret in job.secrets),
             data_dir=str(job.data_dir),
             raw_output_prefix=job.raw_output_prefix,
             output_limit_bytes=self._settings.output_limit_bytes,
@@ -124,6 +130,8 @@ class WarmWorker:
         is_sent = self._pipes.send(protocol.encode(order))
         if is_sent:
             self._job = (job, on_end)
+            for secret in job.secrets:
+                self._redactor.learn(secret.value)
         return is_sent
 
     def kill(self) -> None:
@@ -134,7 +142,11 @@ class WarmWorker:
     def show_output(self) -> None:
         """Let the running job's directory show what it has written so far."""
         if self._job is not None:
-            captures.show(self.folder, self._job[0].data_dir)
+            job = self._job[0]
+            if job.secrets:
+                captures.cut(self.folder, self._settings.output_limit_bytes)
+            else:
+                captures.show(self.folder, job.data_dir)
 
     def _take(self, payloads: list[bytes]) -> None:
         for payload in payloads:
@@ -171,8 +183,10 @@ class WarmWorker:
 
     def _finish(self, result: ports.JobResult) -> None:
         if self._job is not None:
-            on_end = self._job[1]
+            job, on_end = self._job
             self._job = None
+            if job.secrets:
+                mounts.remove(self.folder)
             on_end(result)
 
     def _lost(self, job: ports.Job, process: processes.OwnedProcess) -> ports.JobResult:
@@ -184,6 +198,7 @@ class WarmWorker:
             return ports.JobResult(failure=Failure(code="SYSTEM:WorkerStart", message=message))
         reason = f": {self._breach}" if self._breach else ""
         try:
+            captures.mask(self.folder, self._redactor)
             captures.deliver_remains(self.folder, job.data_dir)
         except OSError as error:
             reason += f"; its output can't be kept in {job.data_dir}: {error}"
