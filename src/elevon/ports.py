@@ -21,6 +21,7 @@ from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.snapshots import StoredExecution
+from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
 
 
@@ -162,6 +163,27 @@ class StateStore(Protocol):
 
     async def list_drains(self) -> Sequence[Drain]:
         """The types of which nothing is started, in order."""
+        ...
+
+    async def allocate_token(self, token: Token, limits: PoolLimits) -> Allocation:
+        """Grant a token, or put it at the end of its pool's queue; repeating it asks again from the same place.
+
+        Who asked first is served first. Who could not be served anyway, because its namespace is at its limit, holds
+        up nobody; nor does who will not ask again for now, because no live engine drives its execution or because it
+        is parked. A token goes when it is released, with the commit of its owner's end, or with its execution.
+
+        Raises:
+            NotFoundError: There is no such execution.
+            ConflictError: The owner has ended, or was never begun.
+        """
+        ...
+
+    async def release_token(self, pool: str, name: str) -> None:
+        """Give a token back, or its place in the queue; one that is not there is fine."""
+        ...
+
+    async def list_tokens(self, pool: str = "") -> Sequence[Token]:
+        """Tokens held and waited for, of one pool or of all, by pool and in order of the first asking."""
         ...
 
 

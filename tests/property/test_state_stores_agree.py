@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from elevon import errors, ports
 from elevon.records.changes import Change
-from elevon.records.identities import ExecutionId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease, RequestKind
-from elevon.records.phases import ExecutionPhase, NodePhase
+from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from elevon.records.tokens import PoolLimits
 from elevon.stores.memory import MemoryStateStore
 from elevon.stores.sqlite import SqliteStateStore
 from tests.contract.state_store.worlds import (
@@ -25,10 +26,11 @@ from tests.contract.state_store.worlds import (
     moved,
     node,
     once,
+    token,
     wish,
 )
 
-RUNS = [ExecutionId("default", "development", name) for name in ("a1", "a2")]
+RUNS = [ExecutionId("default", "development", "a1"), ExecutionId("theirs", "development", "a2")]
 Leases = dict[int, list[Lease]]
 Step = Callable[[ports.StateStore, World, Leases], Awaitable[object]]
 
@@ -37,15 +39,22 @@ owners = st.sampled_from(["e1", "e2", "e3"])
 node_ids = st.sampled_from(["n0", "n1", "n1/n0"])
 digests = st.sampled_from(["c", "d", "e"])
 kinds = st.sampled_from(RequestKind)
+indexes = st.integers(0, 2)
+pools = st.sampled_from(["queries", "uploads"])
+limits = st.builds(PoolLimits, limit=st.integers(1, 3), limit_per_namespace=st.integers(0, 2))
 task_types = st.sampled_from(["sleep", "echo"])
 changes: st.SearchStrategy[list[Change]] = st.lists(
     st.one_of(
         st.builds(lambda name, phase: node(name, phase=phase), node_ids, st.sampled_from(NodePhase)),
         st.builds(
-            lambda name, index, state: attempt(name, index, custom_state=state),
+            lambda name, index, state, phase, is_parked: attempt(
+                name, index, custom_state=state, phase=phase, is_parked=is_parked
+            ),
             node_ids,
-            st.integers(0, 2),
+            indexes,
             st.none() | st.binary(max_size=40),
+            st.sampled_from(AttemptPhase),
+            st.booleans(),
         ),
         st.builds(once, st.sampled_from(["a", "b"]), st.none() | st.binary(max_size=4)),
         st.builds(moved, st.sampled_from(["A", "B"]), node_ids),
@@ -135,6 +144,20 @@ def resuming(task_type: str) -> Step:
     return step
 
 
+def allocating(run: int, node_id: str, index: int, pool: str, limits: PoolLimits) -> Step:
+    async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
+        return await store.allocate_token(token(AttemptId(RUNS[run], node_id, index), pool), limits)
+
+    return step
+
+
+def giving_back(run: int, node_id: str, index: int, pool: str) -> Step:
+    async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
+        return await store.release_token(pool, token(AttemptId(RUNS[run], node_id, index)).name)
+
+    return step
+
+
 def letting_time_pass() -> Step:
     async def step(store: ports.StateStore, world: World, leases: Leases) -> object:
         world.at += MINUTE
@@ -164,6 +187,8 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(obeying, runs, kinds, node_ids),
     st.builds(draining, task_types, owners),
     st.builds(resuming, task_types),
+    *[st.builds(allocating, runs, node_ids, indexes, pools, limits)] * 3,
+    st.builds(giving_back, runs, node_ids, indexes, pools),
     st.builds(letting_time_pass),
     st.builds(dying, owners),
 )
@@ -189,6 +214,7 @@ async def everything(store: ports.StateStore) -> list[object]:
     seen.extend([await answer(store.get_artifact(digest)) for digest in ("c", "d", "e")])
     seen.extend([await store.list_requests(owner) for owner in ("e1", "e2", "e3")])
     seen.append(await store.list_drains())
+    seen.extend([await store.list_tokens(pool) for pool in ("", "queries", "uploads")])
     return seen
 
 

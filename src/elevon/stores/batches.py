@@ -20,11 +20,12 @@ from elevon.stores.connections import Connection
 
 _TABLES: Final = ("executions", "nodes", "attempts", "onces", "transitions")
 
+# What an attempt holds of pools goes with its end; there is nothing to look for where no pool is used.
 # Each row is [tenure, its columns ..., version, place of the record in the blob, length of it].
 _SET_UP: Final = """
 CREATE TEMP TABLE fences (tenure INTEGER PRIMARY KEY, key INTEGER NOT NULL, newest_sequence INTEGER NOT NULL);
 CREATE TEMP VIEW groups AS SELECT '' AS tenures, '' AS executions, '' AS nodes, '' AS attempts, '' AS onces,
-    '' AS transitions, x'' AS records;
+    '' AS transitions, '' AS ends, x'' AS records;
 CREATE TEMP TRIGGER write_group INSTEAD OF INSERT ON groups BEGIN
     DELETE FROM fences;
     INSERT INTO fences
@@ -56,10 +57,17 @@ CREATE TEMP TRIGGER write_group INSTEAD OF INSERT ON groups BEGIN
         SELECT fences.key, newest_sequence + (value ->> 1), value ->> 2, value ->> 3,
             substr(NEW.records, value ->> 4, value ->> 5)
         FROM json_each(NEW.transitions) CROSS JOIN fences ON tenure = value ->> 0;
+    DELETE FROM tokens WHERE place IN (
+        SELECT tokens.place
+        FROM json_each(CASE WHEN EXISTS (SELECT 1 FROM tokens) THEN NEW.ends ELSE '[]' END) AS ended
+        CROSS JOIN fences ON fences.tenure = ended.value ->> 0
+        CROSS JOIN tokens ON tokens.execution = fences.key
+            AND tokens.node_id = ended.value ->> 1 AND tokens.attempt = ended.value ->> 2);
 END;
 """
 _WRITE: Final = """
-INSERT INTO groups (tenures, executions, nodes, attempts, onces, transitions, records) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO groups (tenures, executions, nodes, attempts, onces, transitions, ends, records)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING (SELECT json_group_array(tenure) FROM fences)
 """
 
@@ -141,6 +149,7 @@ def _packed(tenures: Iterable[Columns], tables: _Tables) -> tuple[str | bytes, .
             records.append(row.content)
             place += len(row.content)
         parameters.append(_json(columns))
+    parameters.append(_json([key for key, row in tables["attempts"].items() if row.is_end]))
     return (*parameters, b"".join(records))
 
 

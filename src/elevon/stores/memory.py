@@ -5,6 +5,7 @@ that "crashed" is replaced by another one that opens the same store. Never used 
 """
 
 import asyncio
+import collections
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,13 +16,21 @@ from elevon import errors, ports
 from elevon.records.changes import Change
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
-from elevon.records.identities import ExecutionId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.snapshots import StoredExecution
+from elevon.records.tokens import (
+    AHEAD_LIMIT,
+    NAMED_HOLDER_COUNT,
+    Allocation,
+    AllocationStatus,
+    PoolLimits,
+    Token,
+)
 from elevon.records.transitions import Transition
-from elevon.stores import refusals, rows
+from elevon.stores import allocations, refusals, rows
 
 
 class _Kept:
@@ -66,6 +75,7 @@ class MemoryStateStore:
         self._executions: dict[ExecutionId, _Kept] = {}
         self._artifacts: dict[str, bytes] = {}
         self._drains: dict[str, rows.Row] = {}
+        self._tokens: dict[tuple[str, str], rows.Row] = {}
 
     async def open(self) -> None:
         self._is_open = True
@@ -112,6 +122,11 @@ class MemoryStateStore:
                 kept.transitions.append(row)
             else:
                 kept.current[row.table][row.key] = row
+        ended = {row.key for row in batch if row.is_end}
+        if ended and self._tokens:
+            self._drop_tokens(
+                lambda owner: owner.execution == lease.execution and (owner.node_id, owner.attempt) in ended
+            )
 
     async def load_execution(self, execution: ExecutionId) -> StoredExecution:
         kept = self._find(execution)
@@ -154,6 +169,7 @@ class MemoryStateStore:
         if kept.lease is not None and self._is_live(kept.lease, self._clock.now()):
             raise refusals.leased(kept.lease)
         del self._executions[execution]
+        self._drop_tokens(lambda owner: owner.execution == execution)
         still_needed = frozenset[str]().union(*(other.digests for other in self._executions.values()))
         for digest in kept.digests - still_needed:
             self._artifacts.pop(digest, None)
@@ -235,6 +251,64 @@ class MemoryStateStore:
             for task_type, row in sorted(self._drains.items())
         )
 
+    async def allocate_token(self, token: Token, limits: PoolLimits) -> Allocation:
+        key = (token.pool, token.name)
+        attempts = self._find(token.owner.execution).current["attempts"]
+        queue = [one for one in self._all_tokens() if one.pool == token.pool]
+        kept = next((one for one in queue if one.name == token.name), None)
+        if kept is not None and kept.is_granted:
+            return allocations.granted(token)
+        owner = attempts.get((token.owner.node_id, token.owner.attempt))
+        if kept is None and (owner is None or owner.is_end):
+            raise refusals.over(token.owner)
+        holders = [one for one in queue if one.is_granted]
+        held = collections.Counter(one.namespace for one in holders)
+        before = itertools.takewhile(lambda one: one.name != token.name, queue)
+        ahead = [one for one in before if not one.is_granted]
+        asking = (one.namespace for one in ahead if self._will_ask(one.owner))
+        status = allocations.decide(token.namespace, limits, held, asking)
+        if status is AllocationStatus.GRANTED:
+            self._tokens[key] = _token_row(
+                msgspec.structs.replace(kept or token, granted_at=self._clock.now())
+            )
+            return allocations.granted(token)
+        self._tokens.setdefault(key, _token_row(token))
+        if status is AllocationStatus.NAMESPACE_EXHAUSTED:
+            holders = [one for one in holders if one.namespace == token.namespace]
+        return allocations.refused(
+            token,
+            status,
+            limits,
+            held=held,
+            holders=tuple(one.owner for one in holders[:NAMED_HOLDER_COUNT]),
+            ahead_count=min(len(ahead), AHEAD_LIMIT),
+        )
+
+    async def release_token(self, pool: str, name: str) -> None:
+        self._check_open()
+        self._tokens.pop((pool, name), None)
+
+    async def list_tokens(self, pool: str = "") -> Sequence[Token]:
+        self._check_open()
+        found = (one for one in self._all_tokens() if pool in ("", one.pool))
+        return tuple(sorted(found, key=lambda one: one.pool))
+
+    def _all_tokens(self) -> list[Token]:
+        """In the order of their places: a token that is granted stays where it was."""
+        return [rows.TOKENS.one(row.version, row.content, row.key) for row in self._tokens.values()]
+
+    def _will_ask(self, owner: AttemptId) -> bool:
+        """Whether an engine goes on with a waiting attempt."""
+        kept = self._executions[owner.execution]
+        row = kept.current["attempts"][owner.node_id, owner.attempt]
+        is_driven = kept.lease is not None and self._is_live(kept.lease, self._clock.now())
+        return is_driven and not rows.ATTEMPTS.one(row.version, row.content, owner).is_parked
+
+    def _drop_tokens(self, is_meant: Callable[[AttemptId], bool]) -> None:
+        for token in self._all_tokens():
+            if is_meant(token.owner):
+                del self._tokens[token.pool, token.name]
+
     def _check_open(self) -> None:
         if not self._is_open:
             raise refusals.closed("in memory")
@@ -252,6 +326,10 @@ class MemoryStateStore:
 
 def _is_same_tenure(current: Lease | None, lease: Lease) -> bool:
     return current is not None and (current.owner, current.fencing) == (lease.owner, lease.fencing)
+
+
+def _token_row(token: Token) -> rows.Row:
+    return rows.Row("tokens", (token.pool, token.name), token.version, rows.encode(token, token.owner))
 
 
 def _request_key(request: Request) -> tuple[str | int, ...]:

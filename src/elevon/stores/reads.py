@@ -16,6 +16,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.phases import ExecutionPhase
 from elevon.records.snapshots import StoredExecution
+from elevon.records.tokens import Token
 from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows, writes
 from elevon.stores.connections import Connection
@@ -132,6 +133,14 @@ def list_drains(connection: Connection) -> Sequence[Drain]:
     """Of all task types."""
     found = connection.all("SELECT task_type, version, record FROM drains ORDER BY task_type")
     return tuple(rows.DRAINS.one(version, record, task_type) for task_type, version, record in found)
+
+
+def list_tokens(connection: Connection, pool: str) -> Sequence[Token]:
+    """Of one pool, or of all for an empty name."""
+    found = connection.all(
+        "SELECT pool, version, record FROM tokens WHERE ?1 IN ('', pool) ORDER BY pool, place", pool
+    )
+    return tuple(rows.TOKENS.one(version, record, name) for name, version, record in found)
 
 
 def _all(

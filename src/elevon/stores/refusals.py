@@ -1,7 +1,7 @@
 """What a store says when it refuses: one sentence each, the same from every adapter."""
 
 from elevon import errors
-from elevon.records.identities import ExecutionId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease
 
 
@@ -35,6 +35,11 @@ def leased(lease: Lease) -> errors.ConflictError:
     return errors.ConflictError(
         f"execution {lease.execution} is being driven by engine {lease.owner}: abort it or end that engine first"
     )
+
+
+def over(attempt: AttemptId) -> errors.ConflictError:
+    """The attempt has ended, so it can't hold anything."""
+    return errors.ConflictError(f"attempt {attempt} is over or was never begun: it gets no token of a pool")
 
 
 def closed(place: str) -> errors.UnavailableError:

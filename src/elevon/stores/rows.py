@@ -19,13 +19,14 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Request
 from elevon.records.nodes import NodeRecord
+from elevon.records.tokens import Token
 from elevon.records.transitions import Transition
 
 R = TypeVar("R", bound=msgspec.Struct)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _KEY_FIELDS: Final = frozenset(
-    {"id", "execution", "node_id", "key", "task_type"}
+    {"id", "execution", "node_id", "key", "task_type", "pool", "name", "namespace", "owner"}
 )  # what others look a row up by stays as it is
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -38,12 +39,14 @@ class Row(NamedTuple):
         key: The columns beside the record: what it is unique by in its execution, or found by in lists.
         version: Version of the record's layout.
         content: The record.
+        is_end: Whether an attempt is over with it, and so holds and waits for nothing any more.
     """
 
     table: str
     key: tuple[str | int, ...]
     version: int
     content: bytes
+    is_end: bool = False
 
 
 def microseconds(at: datetime) -> int:
@@ -106,6 +109,7 @@ ONCES: Final = RowDecoder(OnceRecord)
 TRANSITIONS: Final = RowDecoder(Transition)
 REQUESTS: Final = RowDecoder(Request)
 DRAINS: Final = RowDecoder(Drain)
+TOKENS: Final = RowDecoder(Token)
 
 
 def of_change(change: Change, execution: ExecutionId) -> Row:
@@ -117,7 +121,8 @@ def of_change(change: Change, execution: ExecutionId) -> Row:
     if isinstance(change, ExecutionRecord) and change.id != execution:
         raise errors.BugError(f"a change of {change.id} was handed in with the lease of {execution}")
     table, key_of = _TABLES[type(change)]
-    return Row(table, key_of(change), change.version, encode(change, execution))
+    is_end = isinstance(change, AttemptRecord) and change.phase.is_terminal
+    return Row(table, key_of(change), change.version, encode(change, execution), is_end)
 
 
 def encode(record: msgspec.Struct, subject: object) -> bytes:

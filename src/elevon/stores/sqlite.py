@@ -24,6 +24,7 @@ from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.snapshots import StoredExecution
+from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
 from elevon.stores import (
     batches,
@@ -34,6 +35,7 @@ from elevon.stores import (
     refusals,
     rows,
     schemas,
+    tokens,
     writers,
     writes,
 )
@@ -151,6 +153,16 @@ class SqliteStateStore:
 
     async def list_drains(self) -> Sequence[Drain]:
         return await self._read(reads.list_drains)
+
+    async def allocate_token(self, token: Token, limits: PoolLimits) -> Allocation:
+        engines = tokens.Engines(self._clock.now(), self._is_owner_alive)
+        return await self._write(lambda connection: tokens.allocate(connection, token, limits, engines))
+
+    async def release_token(self, pool: str, name: str) -> None:
+        await self._write(lambda connection: tokens.release(connection, pool, name))
+
+    async def list_tokens(self, pool: str = "") -> Sequence[Token]:
+        return await self._read(reads.list_tokens, pool)
 
     def _opened(self) -> "_Parts":
         if self._parts is None:

@@ -16,7 +16,7 @@ from elevon.stores import refusals, rows
 from elevon.stores.connections import Connection
 
 _OWNED_TABLES: Final = (
-    "nodes", "attempts", "onces", "transitions", "leases", "requests", "artifact_references",
+    "nodes", "attempts", "onces", "transitions", "leases", "requests", "artifact_references", "tokens",
 )  # fmt: skip
 
 

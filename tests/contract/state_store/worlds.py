@@ -9,10 +9,11 @@ from elevon import ports
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
-from elevon.records.identities import ExecutionId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, NodePhase
+from elevon.records.tokens import Token
 from elevon.records.transitions import Transition
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -78,6 +79,13 @@ def wish(run: ExecutionId = RUN, by: str = "ann", **changes: object) -> Request:
 
 def drain(task_type: str = "sleep", by: str = "ann") -> Drain:
     return Drain(task_type=task_type, by=by, reason="upgrade", at=START)
+
+
+def token(owner: AttemptId, pool: str = "queries", key: str = "") -> Token:
+    """What an attempt asks for; its namespace is the project."""
+    return Token(
+        pool=pool, name=f"{owner}/{key}", namespace=owner.execution.project, owner=owner, asked_at=START
+    )
 
 
 async def owned(store: ports.StateStore, run: ExecutionId = RUN, owner: str = "e1") -> Lease:
