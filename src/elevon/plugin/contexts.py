@@ -7,12 +7,14 @@ of a context beyond the call, except `wake`.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from elevon import ports
+from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, SecurityContext
+from elevon.plugin.metering import NO_METRICS, Metrics
+from elevon.primitives import secret_names
 from elevon.records.identities import AttemptId
 from elevon.records.phases import AttemptPhase
 
@@ -24,6 +26,16 @@ S_co = TypeVar("S_co", covariant=True)
 R = TypeVar("R", bound="Json")
 
 
+class _NoSecrets:
+    async def get(self, group: str, key: str, version: str = "") -> str:
+        raise errors.NotFoundError(
+            f"there is no secret {secret_names.describe(group, key, version)}: no place for secrets is known here"
+        )
+
+
+NO_SECRETS: Final[ports.SecretStore] = _NoSecrets()
+
+
 class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     """What outlives single calls; handed to `Executor.initialize`.
 
@@ -32,12 +44,17 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
         clock: The only source of time.
         blobs: Files by URI.
         state_dir: A directory of this executor's own, for files that are not truth.
+        secrets: Secrets by group and key. What it gives is masked in all that the engine writes down; a custom state
+            or a result of `once` that holds it is refused.
+        metrics: Counts and measures under the executor's id.
     """
 
     config: C
     clock: ports.Clock
     blobs: ports.BlobStore
     state_dir: Path
+    secrets: ports.SecretStore = NO_SECRETS
+    metrics: Metrics = NO_METRICS
 
 
 class TaskExecutionId(msgspec.Struct, frozen=True, kw_only=True):
