@@ -59,8 +59,10 @@ lock: $(READY) ## pin the newest versions that fit pyproject.toml
 	$(COMPILE) requirements/flytekit.in --output-file requirements/flytekit.lock
 
 proto: $(GENERATOR)/.ready ## generate the Python of every .proto file, beside it
-	find src -name '*.proto' -exec env PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" \
-		$(GENERATOR)/bin/python -m grpc_tools.protoc -I src --python_out=src --mypy_out=quiet:src {} +
+	for root in src examples/http-job; do \
+		find $$root -name '*.proto' -exec env PATH="$(CURDIR)/$(GENERATOR)/bin:$$PATH" $(GENERATOR)/bin/python \
+			-m grpc_tools.protoc -I $$root --python_out=$$root --mypy_out=quiet:$$root {} + || exit 1; \
+	done
 
 clean: ## remove the environments and what the tools left
 	rm -rf $(VENV) $(GENERATOR) $(FLYTEKIT) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

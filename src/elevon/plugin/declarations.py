@@ -48,7 +48,7 @@ def declared_types(executor: type) -> DeclaredTypes:
         UserError: It declares none, or the message is not a protobuf class.
     """
     declared = next(_parameters_of_executor(executor, {}), None)
-    if declared is None or any(isinstance(argument, TypeVar) for argument in declared):
+    if declared is None or any(_is_open(argument) for argument in declared):
         raise errors.UserError(
             f"{path_of(executor)} names no message and state: derive it from Executor[Message, State]"
         )
@@ -69,13 +69,31 @@ def _parameters_of_executor(cls: Any, known: Mapping[Any, Any]) -> Iterator[tupl
         origin: Any = get_origin(base) or base
         if not is_executor(origin):
             continue
-        arguments = tuple(known.get(argument, argument) for argument in get_args(base))
+        arguments = tuple(_filled(argument, known) for argument in get_args(base))
         if origin is Executor:
             if arguments:
                 yield arguments[0], arguments[1]
         else:
             variables: tuple[Any, ...] = origin.__dict__.get("__parameters__", ())
             yield from _parameters_of_executor(origin, dict(zip(variables, arguments, strict=False)))
+
+
+def _is_open(argument: Any) -> bool:
+    """Whether a type is, or still has, a variable that nobody has filled."""
+    return isinstance(argument, TypeVar) or bool(_variables(argument))
+
+
+def _filled(argument: Any, known: Mapping[Any, Any]) -> Any:
+    """A type with its variables replaced: `R`, and the one in `ResourceState[R]` too."""
+    if isinstance(argument, TypeVar):
+        return known.get(argument, argument)
+    variables = _variables(argument)
+    return argument[tuple(known.get(variable, variable) for variable in variables)] if variables else argument
+
+
+def _variables(argument: Any) -> tuple[Any, ...]:
+    """The variables in the brackets of a type."""
+    return getattr(argument, "__parameters__", ()) if get_origin(argument) is not None else ()
 
 
 def check_class(executor: object) -> type[Executor[Any, Any]]:
@@ -101,8 +119,11 @@ def _problems(executor: type[Any]) -> Iterator[str]:
     if not (isinstance(name, str) and name):
         yield 'has no id: set id = "..." to a name that is unique in the engine'
     types: Any = getattr(executor, "task_types", None)
+    may_be_empty = getattr(executor.properties, "discovers_types", False)
     if not (
-        isinstance(types, tuple) and types and all(isinstance(one, str) and one for one in cast("Any", types))
+        isinstance(types, tuple)
+        and (types or may_be_empty)
+        and all(isinstance(one, str) and one for one in cast("Any", types))
     ):
         yield f'has task_types={types!r}: set it to a tuple of type strings, such as ("sleep",)'
     if executor.contract_version > CONTRACT_VERSION:

@@ -191,6 +191,17 @@ class TestDeclarations:
         assert declared_types(Sketch).message is None
         assert declared_types(Sketch).state is type(None)
 
+    def test_a_type_of_which_a_class_fills_in_a_part_is_found_whole(self):
+        class Wrapped(Executor[M, list[T]], Generic[M, T]): ...
+
+        class Filled(Wrapped[SleepJob, Settings]): ...
+
+        class HalfFilled(Wrapped[SleepJob, T], Generic[T]): ...
+
+        assert declared_types(Filled).state == list[Settings]
+        with pytest.raises(errors.UserError, match="names no message and state"):
+            declared_types(HalfFilled)
+
     def test_a_class_without_types_is_refused(self):
         class Bare(Executor): ...
 
