@@ -18,12 +18,15 @@ from elevon.propeller.machine import attempts, bindings, commands, invariants, r
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.drafts import Step
 from elevon.propeller.machine.events import (
+    AbandonRequested,
     AbortRequested,
     Admitted,
     AttemptEvent,
     Begin,
     CallRaised,
+    DrainLifted,
     Event,
+    FailRequested,
     Refused,
     TimerFired,
     TimerKind,
@@ -76,6 +79,12 @@ class Pool:
         self.held: dict[str, str] = {}
         self.waiting: list[tuple[str, str]] = []
 
+    def refuse(self, task_type: str) -> list[str]:
+        """Send away whoever waits for a type, and say who."""
+        refused = [node_id for node_id, wanted in self.waiting if wanted == task_type]
+        self.waiting = [each for each in self.waiting if each[1] != task_type]
+        return refused
+
     def admissible(self) -> list[str]:
         """Take places for whoever is next, and say who."""
         admitted: list[str] = []
@@ -109,6 +118,8 @@ class Engine:
         self._is_ended = False
         self._is_desperate = False
         self._missing: set[str] = set()
+        self._drained: set[str] = set()
+        self._operator_odds = self._rng.choice((0, 0.004, 0.04)) if weather.operators else 0
         self._limits = {
             name: self._rng.choice((1, 2, 100)) if weather.limits else 100 for name in plans.TASK_TYPES
         }
@@ -147,8 +158,7 @@ class Engine:
             else:
                 if self._rng.random() < self._crash_odds / 4:
                     self._crash("out of the blue")
-            if self._weather.wakes and self._rng.random() < 0.1:
-                self._disturb()
+            self._meddle()
         self._check_end()
 
     def _check_end(self) -> None:
@@ -200,6 +210,9 @@ class Engine:
         waiting = [record for record in self.view.attempts.values() if record.is_parked]
         if not waiting:
             raise BrokenPromise("nothing is due, and nothing waits for anybody")
+        if self._drained:
+            self._lift_drain(self._rng.choice(sorted(self._drained)))
+            return
         if self._is_desperate and not self._missing and self._world.is_mended:
             raise BrokenPromise(f"{waiting[0].node_id} is parked for nothing: {waiting[0].reason}")
         self._is_desperate = True
@@ -211,6 +224,14 @@ class Engine:
                 return
         for record in waiting:
             self.post(Unparked(record.node_id, record.attempt))
+
+    def _meddle(self) -> None:
+        if self._weather.wakes and self._rng.random() < 0.1:
+            self._disturb()
+        if self._rng.random() < self._operator_odds:
+            self._operate()
+        if self._weather.drains and self._rng.random() < 0.01:
+            self._toggle_drain()
 
     def _disturb(self) -> None:
         """Something that may come at any time, also too late."""
@@ -225,6 +246,32 @@ class Engine:
             self.post(Unparked(node_id, attempt))
         else:
             self.post(TimerFired(node_id, attempt, self._rng.choice(list(TimerKind)), self.now))
+
+    def _operate(self) -> None:
+        """An operator meddles with an attempt, by preference with one of the few that wait for their finalizer."""
+        over = [key for key in self.view.live if self.view.attempts[key].phase.is_terminal]
+        keys = over if over and self._rng.random() < 0.7 else [*self.view.live, *self._store.attempts]
+        if keys:
+            node_id, attempt = self._rng.choice(keys)
+            kind = self._rng.choice((FailRequested, AbandonRequested))
+            self.post(kind(node_id, attempt, "an operator", "it is stuck"))
+
+    def _toggle_drain(self) -> None:
+        """An operator drains a type, or lets it go on."""
+        task_type = self._rng.choice(plans.TASK_TYPES)
+        if task_type in self._drained:
+            self._lift_drain(task_type)
+            return
+        self._drained.add(task_type)
+        for node_id in self._pool.refuse(task_type):
+            self._refuse(node_id, task_type)
+
+    def _lift_drain(self, task_type: str) -> None:
+        self._drained.discard(task_type)
+        self.post(DrainLifted(task_type), after_s=2)  # behind all that was refused before
+
+    def _refuse(self, node_id: str, task_type: str) -> None:
+        self.post(Refused(node_id, f"{task_type} is not started now"), self._rng.choice((0, 1)))
 
     def _at(self, after_s: float, run: Callable[[], None], *, survives: bool = False) -> None:
         at = self.now + timedelta(seconds=after_s)
@@ -281,7 +328,8 @@ class Engine:
         for number, command in enumerate(todo):
             if number == stop_at:
                 raise Crash(f"after {number} of {len(todo)} commands")
-            self._carry_out(command)
+            if not (isinstance(command, commands.Call) and _is_cancelled(command, todo[number:])):
+                self._carry_out(command)
 
     def _place(self, done: Step) -> None:
         for command in done.commands:
@@ -291,8 +339,8 @@ class Engine:
     def _move_place(self, command: commands.Command) -> None:
         match command:
             case commands.Enqueue(node_id, task_type):
-                if task_type in self._missing:
-                    self.post(Refused(node_id, f"{task_type} is missing"), self._rng.choice((0, 1)))
+                if task_type in self._missing | self._drained:
+                    self._refuse(node_id, task_type)
                     return
                 self._pool.waiting.append((node_id, task_type))
             case commands.Dequeue(node_id):
@@ -315,6 +363,8 @@ class Engine:
             case commands.SetTimer(node_id, attempt, timer, at):
                 wait = max(0.0, (at - self.now).total_seconds())
                 self.post(TimerFired(node_id, attempt, timer, at), wait)
+            case commands.Cancel(node_id, attempt):
+                self._cancel((node_id, attempt))
             case commands.End():
                 self._is_ended = True
             case _:
@@ -331,6 +381,8 @@ class Engine:
         if row is None:
             raise BrokenPromise(f"{call.call} of {name} is made before anything of it was committed")
         self._check_call(call, row.phase.is_terminal, row.unanswered_start_count)
+        if key in self._store.abandoned:
+            raise BrokenPromise(f"{call.call} of {name} is made after it was abandoned")
         if call.call is not CallKind.FINALIZE and call.node_id not in self._pool.held:
             raise BrokenPromise(f"{call.call} of {name} is made without a place")
         limit = self.view.execution.max_parallelism
@@ -352,6 +404,8 @@ class Engine:
         self._in_flight[key] = flying
 
         def take_effect() -> None:
+            if self._in_flight.get(key) is not flying:
+                return
             flying.is_done = True
             event = flying.effect()
             self._at(self._rng.choice((0, 0.01, 5)), lambda: self._answer(key, event))
@@ -359,8 +413,14 @@ class Engine:
         self._at(self._rng.choice((0, 0.01, 2)), take_effect)
 
     def _answer(self, key: Key, event: Event) -> None:
-        del self._in_flight[key]
-        self._step(event)
+        if key in self._in_flight:
+            del self._in_flight[key]
+            self._step(event)
+
+    def _cancel(self, key: Key) -> None:
+        """A call of an abandoned attempt ends at once, or goes on and answers when nobody listens any more."""
+        if self._rng.random() < 0.5:
+            self._in_flight.pop(key, None)
 
     def _check_call(self, call: commands.Call, is_over: bool, unanswered_start_count: int) -> None:
         name = f"{call.node_id}#{call.attempt}"
@@ -375,7 +435,8 @@ class Engine:
 
     def _unreachable(self, call: commands.Call, task_type: str) -> CallRaised | None:
         """What the shell itself answers: there is no such executor, or the inputs can't be put together."""
-        if task_type in self._missing:
+        is_held = call.call is CallKind.START and task_type in self._drained
+        if task_type in self._missing or (is_held and not call.start_may_have_happened):
             failure = Failure("SYSTEM:Missing", f"{task_type} is missing")
             return CallRaised(
                 call.node_id, call.attempt, call.call, failure, is_parking=True, was_called=False
@@ -399,6 +460,11 @@ class Engine:
             for name, value in before.items():
                 if value != after[name]:
                     raise BrokenPromise(f"{name} in memory is {value}, and rebuilt from rows {after[name]}")
+
+
+def _is_cancelled(call: commands.Call, behind: list[commands.Command]) -> bool:
+    """Whether a call is cancelled before it had a chance to begin."""
+    return commands.Cancel(call.node_id, call.attempt) in behind
 
 
 def _essence(view: View) -> dict[str, object]:

@@ -187,9 +187,10 @@ class Judge:
         name = f"{record.node_id}#{record.attempt}"
         job = self._world.jobs.get(key, Job())
         _expect(record.phase.is_terminal, f"{name} is left in {record.phase}")
-        _expect(not self._world.is_running(key, self._now), f"{name} still runs outside")
+        is_abandoned = key in self._store.abandoned
+        _expect(is_abandoned or not self._world.is_running(key, self._now), f"{name} still runs outside")
         is_status = record.reported is not None and record.reported.is_terminal
-        if not is_status and job.created_at is not None:
+        if not is_status and job.created_at is not None and not is_abandoned:
             _expect(job.kills > 0, f"{name} was started, reported no end and was never killed")
         if record.phase is AttemptPhase.SUCCEEDED:
             _expect(is_status, f"{name} succeeded and never said so")
@@ -202,13 +203,26 @@ class Judge:
                 f"{name} spent a user retry on {record.failure.code}",
             )
         self._judge_timeout(record, name)
+        self._judge_operators(record, name)
         if record.started_at is not None and HAS_FINALIZER[record.task_type]:
             is_done = record.finalization is Finalization.DONE and job.finalizes > 0
             has_given_up = (
                 record.finalization is Finalization.ABANDONED and not REQUIRES_FINALIZER[record.task_type]
             )
-            _expect(is_done or has_given_up, f"{name} is {record.finalization} after its end")
+            _expect(is_done or has_given_up or is_abandoned, f"{name} is {record.finalization} after its end")
             _expect(record.system_failure_count <= FINALIZE_LIMIT, f"{name} was finalized too often")
+
+    def _judge_operators(self, record: AttemptRecord, name: str) -> None:
+        """Whom an operator has failed has failed, unless its workflow ended it; the record says who it was."""
+        key = (record.node_id, record.attempt)
+        if key in self._store.forced:
+            _expect(
+                record.phase in (AttemptPhase.FAILED, AttemptPhase.ABORTED),
+                f"{name} was failed by an operator and is {record.phase}",
+            )
+        if record.failure is not None and record.failure.code == "USER:ForceFailed":
+            _expect("an operator" in record.failure.message, f"{name} was failed and nobody knows by whom")
+            _expect(key in self._store.forced, f"{name} was failed by nobody")
 
     def _judge_timeout(self, record: AttemptRecord, name: str) -> None:
         """A time-out is neither early nor of another kind."""

@@ -17,6 +17,8 @@ ORDER = {phase: rank for rank, phase in enumerate(AttemptPhase)}
 _UNTOLD = {NodePhase.RUNNING, NodePhase.SUCCEEDED, NodePhase.FAILED}
 """Phases of a task node that the rows of its attempts tell."""
 
+_GIVEN_UP = ("the kill was abandoned by", "finalize was abandoned by")
+
 
 class Store:
     """Rows of one execution."""
@@ -26,6 +28,8 @@ class Store:
         self._nodes = {node.node_id: msgspec.msgpack.encode(node) for node in nodes}
         self._attempts: dict[Key, bytes] = {}
         self.history: list[Transition] = []
+        self.abandoned: set[Key] = set()
+        self.forced: set[Key] = set()
         self.tasks: set[str] = set()
         self.commit_count = 0
 
@@ -53,6 +57,10 @@ class Store:
                     self._put_attempt(change, told)
                 case Transition():
                     key = len(self.history)
+                    if change.attempt is not None and change.message.startswith(_GIVEN_UP):
+                        self.abandoned.add((change.node_id, change.attempt))
+                    if change.attempt is not None and change.message.startswith("failed by an operator"):
+                        self.forced.add((change.node_id, change.attempt))
                     self.history.append(
                         msgspec.msgpack.decode(msgspec.msgpack.encode(change), type=Transition)
                     )

@@ -8,6 +8,7 @@ from elevon.propeller.machine.events import (
     AttemptEvent,
     CallRaised,
     CallSucceeded,
+    DrainLifted,
     Event,
     Refused,
     StatusReturned,
@@ -32,6 +33,8 @@ def of_event(event: Event) -> str:
             return f"{name} {node_id}#{attempt}"
         case Admitted(node_id) | Refused(node_id):
             return f"{name} {node_id}"
+        case DrainLifted(task_type):
+            return f"{name} {task_type}"
         case _:
             return name
 
@@ -45,6 +48,8 @@ def _of_command(command: commands.Command) -> str:
     match command:
         case commands.Call(node_id, attempt, call, may_have_happened):
             return f"{call} {node_id}#{attempt}{', may have happened' if may_have_happened else ''}"
+        case commands.Cancel(node_id, attempt):
+            return f"cancel {node_id}#{attempt}"
         case commands.SetTimer(node_id, attempt, timer):
             return f"{timer} timer {node_id}#{attempt}"
         case commands.Enqueue(node_id):

@@ -49,6 +49,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     wakes: bool = True
     limits: bool = True
     recovered: bool = True
+    operators: bool = True
+    drains: bool = True
 
 
 class Script(msgspec.Struct, kw_only=True):

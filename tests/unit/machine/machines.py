@@ -11,12 +11,15 @@ from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine import commands, invariants, recovery
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.events import (
+    AbandonRequested,
     AbortRequested,
     Admitted,
     Begin,
     CallRaised,
     CallSucceeded,
+    DrainLifted,
     Event,
+    FailRequested,
     Refused,
     StatusReturned,
     TimerFired,
@@ -154,6 +157,15 @@ class Machine:
 
     def unpark(self, name: str, attempt: int = 0) -> list[str]:
         return self.send(Unparked(name, attempt))
+
+    def lift_drain(self, task_type: str = "t") -> list[str]:
+        return self.send(DrainLifted(task_type))
+
+    def fail(self, name: str, attempt: int = 0) -> list[str]:
+        return self.send(FailRequested(name, attempt, "Ada", "it is stuck"))
+
+    def abandon(self, name: str, attempt: int = 0) -> list[str]:
+        return self.send(AbandonRequested(name, attempt, "Ada", "the service is gone"))
 
     def abort(self) -> list[str]:
         return self.send(AbortRequested("Ada", "a whim"))

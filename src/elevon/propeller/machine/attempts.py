@@ -13,13 +13,15 @@ import msgspec
 
 from elevon import errors
 from elevon.compiler.graphs import TaskSettings
-from elevon.propeller.machine import commands
+from elevon.propeller.machine import commands, reasons
 from elevon.propeller.machine.drafts import AttemptEnded, AttemptHeard, Draft
 from elevon.propeller.machine.events import (
+    AbandonRequested,
     Admitted,
     AttemptEvent,
     CallRaised,
     CallSucceeded,
+    FailRequested,
     StatusReturned,
     TimerFired,
     TimerKind,
@@ -40,6 +42,8 @@ _RANK = {
     AttemptPhase.INITIALIZING: 3,
     AttemptPhase.RUNNING: 4,
 }
+_FINALITY = {AttemptPhase.RETRYABLE_FAILED: 0, AttemptPhase.FAILED: 1, AttemptPhase.ABORTED: 2}
+"""Of two reasons for a kill the more final one counts: an operator outranks a time-out, the workflow's end both."""
 _ANSWERS = (StatusReturned, CallSucceeded, CallRaised)
 FINALIZE_LIMIT = 10
 """So many failures of an optional finalize are enough; a required one is repeated for ever."""
@@ -72,7 +76,13 @@ def refuse(draft: Draft, node_id: str, reason: str, queued_at: datetime, setting
 def expire(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> None:
     """End an attempt that was never started, because its queue time-out came first."""
     record = _unstarted(draft, node_id, queued_at, settings)
-    _end(draft, record, AttemptPhase.RETRYABLE_FAILED, _timed_out(settings, is_queue=True))
+    _end(draft, record, AttemptPhase.RETRYABLE_FAILED, reasons.timed_out(settings, is_queue=True))
+
+
+def fail_unstarted(draft: Draft, event: FailRequested, queued_at: datetime, settings: TaskSettings) -> None:
+    """End an attempt that was never started, because an operator wants it to have failed."""
+    record = _unstarted(draft, event.node_id, queued_at, settings)
+    _end(draft, record, AttemptPhase.FAILED, reasons.forced(event))
 
 
 def stop(draft: Draft, record: AttemptRecord, failure: Failure) -> None:
@@ -109,8 +119,9 @@ def resume(draft: Draft, record: AttemptRecord) -> None:
 def handle(draft: Draft, event: AttemptEvent) -> None:
     """Dispatch an event to the function of its attempt's phase.
 
-    News, timers and operators may come too late and are then ignored; an answer to a call that was not made, or an
-    event that a phase has no function for, is a bug and raises with the story of the attempt.
+    News, timers and operators may come too late and are then ignored, and so is what comes of a call that was in
+    flight when its attempt was abandoned. An answer to a call that was not made, or an event that a phase has no
+    function for, is a bug and raises with the story of the attempt.
 
     Raises:
         BugError: The event is impossible.
@@ -119,6 +130,8 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
     key = (event.node_id, event.attempt)
     live = view.live.get(key)
     if isinstance(event, _ANSWERS):
+        if key in view.abandoned:
+            return
         if live is None or live.call is not event.call:
             raise errors.BugError(
                 f"{_story(draft, event)} got the answer to a {event.call} call that is not in flight"
@@ -161,14 +174,7 @@ def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: Statu
     """A call that was in flight when the kill was decided came back: its state is what the kill needs."""
     answer = event.answer
     if answer.phase is not None and answer.phase.is_terminal:
-        is_over = answer.phase is AttemptPhase.SUCCEEDED or record.outcome is not AttemptPhase.ABORTED
-        _end(
-            draft,
-            _with_report(replace(record, unanswered_start_count=0), answer),
-            answer.phase if is_over else AttemptPhase.ABORTED,
-            answer.failure if is_over else record.failure,
-            answer.outputs,
-        )
+        _end_as_reported(draft, _with_report(replace(record, unanswered_start_count=0), answer), answer)
         return
     known = _with_report(replace(record, unanswered_start_count=0), answer)
     draft.put_attempt(known)
@@ -183,7 +189,7 @@ def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -
     if event.is_parking:
         _park(draft, record, event)
     elif event.is_final or count >= draft.view.backoff.limit:
-        failure = event.failure if event.is_final else _exhausted(event.failure, event.call, count)
+        failure = event.failure if event.is_final else reasons.exhausted(event.failure, event.call, count)
         if record.phase is AttemptPhase.STARTING and not record.unanswered_start_count:
             _end(draft, record, AttemptPhase.FAILED, failure)
         else:
@@ -197,16 +203,14 @@ def killing_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaise
     if event.call is not CallKind.KILL:
         _call_kill(draft, record)
     elif event.is_parking:
-        _park(draft, record, event)
+        _park(draft, record, event, "it can't be killed, and waits until it can be or is abandoned: ")
     else:
         _postpone(draft, record, event, record.system_failure_count + 1)
 
 
 def killing_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
     """It is dead."""
-    if record.outcome is None:
-        raise errors.BugError(f"{record.node_id}#{record.attempt} was killed without a known outcome")
-    _end(draft, record, record.outcome, record.failure)
+    _end(draft, record, _outcome(record), record.failure)
 
 
 def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired | Unparked) -> None:
@@ -216,7 +220,7 @@ def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired |
         return
     if isinstance(event, Unparked) and record.is_parked:
         record = replace(record, is_parked=False, reason="", system_failure_count=0)
-        draft.put_attempt(record, message="unparked")
+        draft.put_attempt(record, message=reasons.said("unparked", event) if event.by else "unparked")
         _set_deadline(draft, record)
     if record.is_parked:
         return
@@ -226,6 +230,39 @@ def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired |
     if isinstance(event, Woken) and record.system_failure_count:
         return
     _call_again(draft, record)
+
+
+def any_on_fail_requested(draft: Draft, record: AttemptRecord, event: FailRequested) -> None:
+    """An operator wants it to have failed: kill it first, unless it was never started."""
+    if record.started_at is None:
+        _end(draft, record, AttemptPhase.FAILED, reasons.forced(event))
+    else:
+        _kill(draft, record, AttemptPhase.FAILED, reasons.forced(event))
+
+
+def killing_on_abandon_requested(draft: Draft, record: AttemptRecord, event: AbandonRequested) -> None:
+    """The kill is given up: the attempt ends as it was to end, and nothing of it is called any more."""
+    _ignore_call(draft, record)
+    is_unfinalized = record.finalization is Finalization.PENDING
+    finalization = Finalization.ABANDONED if is_unfinalized else record.finalization
+    ended = replace(record, finalization=finalization)
+    _end(
+        draft, ended, _outcome(record), record.failure, message=reasons.said("the kill was abandoned", event)
+    )
+
+
+def terminal_on_abandon_requested(draft: Draft, record: AttemptRecord, event: AbandonRequested) -> None:
+    """The finalizer is given up, a required one too: the execution may end without it."""
+    _ignore_call(draft, record)
+    draft.put_attempt(
+        replace(record, finalization=Finalization.ABANDONED, next_call_at=None, is_parked=False, reason=""),
+        message=reasons.said("finalize was abandoned", event),
+    )
+    _forget(draft, record)
+
+
+def too_late(_draft: Draft, _record: AttemptRecord, _event: AttemptEvent) -> None:
+    """What an operator asked for has no meaning in this phase: nothing is left to fail, or nothing to abandon yet."""
 
 
 def terminal_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
@@ -263,17 +300,21 @@ def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
     known = _with_report(record, answer)
     note = ""
     if answer.phase is not None and _RANK[answer.phase] < _RANK[before.phase]:
-        note = f"the executor went back from {before.phase} to {answer.phase}; {before.phase} stays"
-        known = replace(known, phase_version=before.phase_version)
+        is_news = answer.phase is not before.reported
+        if is_news:
+            note = f"the executor went back from {before.phase} to {answer.phase}; {before.phase} stays"
+        known = replace(
+            known,
+            phase_version=before.phase_version,
+            setback_count=before.setback_count + is_news,
+        )
     elif answer.phase is not None:
         known = replace(known, phase=answer.phase)
     elif not before.phase.is_followed:
         known = replace(known, phase=AttemptPhase.QUEUED)
     known = _with_times(known, answer, draft.now)
     if known != before:
-        draft.put_attempt(
-            known, occurred_at=answer.occurred_at, message=note if answer.phase != before.reported else ""
-        )
+        draft.put_attempt(known, occurred_at=answer.occurred_at, message=note)
     if known.running_at is not None and known.running_at != before.running_at:
         _set_deadline(draft, known)
     if was_woken:
@@ -329,10 +370,11 @@ def _call_again(draft: Draft, record: AttemptRecord) -> None:
 
 
 def _kill(draft: Draft, record: AttemptRecord, outcome: AttemptPhase, failure: Failure | None) -> None:
-    """Commit that the attempt is to be killed, and what follows; a workflow's end outranks other reasons."""
+    """Commit that the attempt is to be killed, and what follows."""
     if record.phase is AttemptPhase.KILLING:
-        if outcome is AttemptPhase.ABORTED and record.outcome is not AttemptPhase.ABORTED:
-            draft.put_attempt(replace(record, outcome=outcome, failure=failure))
+        if _FINALITY[outcome] > _FINALITY[_outcome(record)]:
+            changed = replace(record, outcome=outcome, failure=failure)
+            draft.put_attempt(changed, message=failure.message if failure else "")
         return
     killing = replace(
         record,
@@ -359,6 +401,7 @@ def _end(
     phase: AttemptPhase,
     failure: Failure | None,
     outputs: bytes | None = None,
+    message: str = "",
 ) -> None:
     """Make the attempt terminal, leave the rest to its node, and have it finalized.
 
@@ -376,7 +419,7 @@ def _end(
         is_parked=False,
         ended_at=draft.now,
     )
-    draft.put_attempt(ended)
+    draft.put_attempt(ended, message=message)
     if record.started_at is not None:
         draft.command(commands.Release(record.node_id, record.attempt))
     draft.cascades.append(AttemptEnded(ended, outputs if phase is AttemptPhase.SUCCEEDED else None))
@@ -384,6 +427,35 @@ def _end(
         draft.call(ended, CallKind.FINALIZE)
     else:
         _forget(draft, ended)
+
+
+def _end_as_reported(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
+    """End an attempt whose end was reported before the kill reached it.
+
+    The workflow's end leaves a success a success; an operator's word stands against any report.
+    """
+    is_forced = record.outcome is AttemptPhase.FAILED
+    is_stopped = record.outcome is AttemptPhase.ABORTED and answer.phase is not AttemptPhase.SUCCEEDED
+    if answer.phase is None or is_forced or is_stopped:
+        _end(draft, record, _outcome(record), record.failure)
+    else:
+        _end(draft, record, answer.phase, answer.failure, answer.outputs)
+
+
+def _outcome(record: AttemptRecord) -> AttemptPhase:
+    """The phase that follows the kill."""
+    if record.outcome is None:
+        raise errors.BugError(f"{record.node_id}#{record.attempt} is being killed without a known outcome")
+    return record.outcome
+
+
+def _ignore_call(draft: Draft, record: AttemptRecord) -> None:
+    """Expect nothing any more of the call in flight, if there is one."""
+    live = draft.live(record)
+    if live.call is not None:
+        live.call = None
+        draft.view.abandoned.add((record.node_id, record.attempt))
+        draft.command(commands.Cancel(record.node_id, record.attempt))
 
 
 def _unstarted(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> AttemptRecord:
@@ -405,8 +477,9 @@ def _forget(draft: Draft, record: AttemptRecord) -> None:
     draft.view.attempts.pop(key, None)
 
 
-def _park(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
-    draft.put_attempt(replace(record, is_parked=True, reason=event.failure.message, next_call_at=None))
+def _park(draft: Draft, record: AttemptRecord, event: CallRaised, meaning: str = "") -> None:
+    reason = f"{meaning}{event.failure.message}"
+    draft.put_attempt(replace(record, is_parked=True, reason=reason, next_call_at=None), message=reason)
     draft.live(record).due_at = None
 
 
@@ -432,7 +505,7 @@ def _pass_deadline(draft: Draft, record: AttemptRecord) -> None:
     settings = _settings(draft, record)
     at = _deadline(record, settings)
     if at is not None and at <= draft.now:
-        failure = _timed_out(settings, is_queue=record.running_at is None)
+        failure = reasons.timed_out(settings, is_queue=record.running_at is None)
         _kill(draft, record, AttemptPhase.RETRYABLE_FAILED, failure)
 
 
@@ -447,25 +520,6 @@ def _settings(draft: Draft, record: AttemptRecord) -> TaskSettings:
     if settings is None:
         raise errors.BugError(f"node {record.node_id!r} has an attempt and no task")
     return settings
-
-
-def _timed_out(settings: TaskSettings, *, is_queue: bool) -> Failure:
-    limit = settings.queue_timeout if is_queue else settings.timeout
-    what = "did not run within its queue timeout" if is_queue else "ran longer than its timeout"
-    return Failure(
-        code="USER:QueueTimeout" if is_queue else "USER:Timeout",
-        message=f"the attempt {what} of {limit}: raise it, or make the task faster",
-        kind=errors.ErrorKind.USER,
-    )
-
-
-def _exhausted(failure: Failure, call: CallKind, count: int) -> Failure:
-    return replace(
-        failure,
-        code="SYSTEM:RetriesExhausted",
-        message=f"{call} failed {count} times in a row, last with: {failure.message}",
-        is_recoverable=False,
-    )
 
 
 def _story(draft: Draft, event: AttemptEvent) -> str:
@@ -486,5 +540,14 @@ TABLE: dict[tuple[AttemptPhase, type[AttemptEvent]], _Rule] = {
     **{(phase, CallSucceeded): terminal_on_call_succeeded for phase in AttemptPhase if phase.is_terminal},
     **{(phase, CallRaised): terminal_on_call_raised for phase in AttemptPhase if phase.is_terminal},
     **{(phase, event): any_on_news for phase in AttemptPhase for event in (Woken, TimerFired, Unparked)},
+    **{(phase, FailRequested): any_on_fail_requested for phase in (*_RANK, AttemptPhase.KILLING)},
+    **{(phase, FailRequested): too_late for phase in AttemptPhase if phase.is_terminal},
+    **{(phase, AbandonRequested): too_late for phase in _RANK},
+    (AttemptPhase.KILLING, AbandonRequested): killing_on_abandon_requested,
+    **{
+        (phase, AbandonRequested): terminal_on_abandon_requested
+        for phase in AttemptPhase
+        if phase.is_terminal
+    },
 }
 """Every legal pair of phase and event."""

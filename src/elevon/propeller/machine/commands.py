@@ -40,6 +40,13 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    """The attempt was abandoned: cancel its call in flight, whose answer means nothing any more."""
+
+    node_id: str
+    attempt: int
+
+
 class SetTimer(msgspec.Struct, frozen=True, gc=False):
     """Send `TimerFired` with these values at that instant."""
 
@@ -60,4 +67,4 @@ class End(msgspec.Struct, frozen=True, gc=False):
     """The execution is terminal: nothing will follow."""
 
 
-Command = Enqueue | Dequeue | Call | SetTimer | Release | End
+Command = Enqueue | Dequeue | Call | Cancel | SetTimer | Release | End

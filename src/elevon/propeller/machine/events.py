@@ -45,6 +45,12 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class DrainLifted(msgspec.Struct, frozen=True, gc=False):
+    """Attempts of a type may be started again."""
+
+    task_type: str
+
+
 class AttemptEvent(msgspec.Struct, frozen=True, gc=False):
     """Anything that concerns one attempt."""
 
@@ -99,7 +105,29 @@ class TimerFired(AttemptEvent, frozen=True, gc=False):
 
 
 class Unparked(AttemptEvent, frozen=True, gc=False):
-    """What the attempt was parked for may be mended: try again."""
+    """What the attempt was parked for may be mended: try again.
+
+    Attributes:
+        by: The operator who says so; empty for the engine.
+        reason: Why, in words.
+    """
+
+    by: str = ""
+    reason: str = ""
+
+
+class FailRequested(AttemptEvent, frozen=True, gc=False):
+    """An operator wants the attempt to have failed, whatever its executor says."""
+
+    by: str
+    reason: str
+
+
+class AbandonRequested(AttemptEvent, frozen=True, gc=False):
+    """An operator gives up on a kill or a finalize that never succeeds."""
+
+    by: str
+    reason: str
 
 
 Event = (
@@ -107,10 +135,13 @@ Event = (
     | AbortRequested
     | Admitted
     | Refused
+    | DrainLifted
     | StatusReturned
     | CallSucceeded
     | CallRaised
     | Woken
     | TimerFired
     | Unparked
+    | FailRequested
+    | AbandonRequested
 )

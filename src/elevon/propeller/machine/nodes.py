@@ -13,7 +13,7 @@ from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, Ta
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine import attempts, bindings, commands, conditions
 from elevon.propeller.machine.drafts import AttemptEnded, Draft, NodeIsReady, ScopeDrained
-from elevon.propeller.machine.events import Admitted, Refused, TimerFired, TimerKind
+from elevon.propeller.machine.events import Admitted, FailRequested, Refused, TimerFired, TimerKind
 from elevon.propeller.machine.views import Place, Scope, View
 from elevon.records import failures
 from elevon.records.failures import Failure
@@ -109,15 +109,22 @@ def expire(draft: Draft, event: TimerFired) -> None:
 
     Another attempt takes over the node's turn in the queue: a place is asked for by the node, not by the attempt.
     """
-    view = draft.view
-    settings = settings_of(view, event.node_id)
-    queued_at = view.enqueued[event.node_id]
+    settings = settings_of(draft.view, event.node_id)
+    queued_at = draft.view.enqueued[event.node_id]
     if settings.queue_timeout is None or queued_at + settings.queue_timeout > draft.now:
         return
-    if event.node_id not in view.nodes:
-        place = view.place(event.node_id)
-        draft.put_node(_new_record(draft, place.scope, place.node, NodePhase.RUNNING))
+    _ensure_record(draft, event.node_id)
     attempts.expire(draft, event.node_id, queued_at, settings)
+
+
+def fail_queued(draft: Draft, event: FailRequested) -> None:
+    """Obey an operator for an attempt that still waits for a place."""
+    view = draft.view
+    if event.attempt != view.attempt_index(event.node_id):
+        return
+    _ensure_record(draft, event.node_id)
+    queued_at, settings = view.enqueued[event.node_id], settings_of(view, event.node_id)
+    attempts.fail_unstarted(draft, event, queued_at, settings)
 
 
 def unpark(draft: Draft, node_id: str) -> None:
@@ -353,6 +360,13 @@ def _give_place_back(draft: Draft) -> None:
     if view.backlog:
         node_id, _ = view.backlog.popitem(last=False)
         _ask_for_place(draft, node_id)
+
+
+def _ensure_record(draft: Draft, node_id: str) -> None:
+    """Have a row for a node of which an attempt ends before one began."""
+    if node_id not in draft.view.nodes:
+        place = draft.view.place(node_id)
+        draft.put_node(_new_record(draft, place.scope, place.node, NodePhase.RUNNING))
 
 
 def _new_record(draft: Draft, scope: Scope, node: GraphNode, phase: NodePhase) -> NodeRecord:

@@ -19,7 +19,9 @@ from elevon.propeller.machine.events import (
     Admitted,
     AttemptEvent,
     Begin,
+    DrainLifted,
     Event,
+    FailRequested,
     Refused,
     TimerFired,
     Unparked,
@@ -67,10 +69,23 @@ def _on_attempt_event(draft: Draft, event: AttemptEvent) -> None:
     if event.node_id in view.enqueued and key not in view.live:
         if isinstance(event, TimerFired):
             nodes.expire(draft, event)
+        elif isinstance(event, FailRequested):
+            nodes.fail_queued(draft, event)
     elif isinstance(event, Unparked) and known is not None and known.started_at is None:
         nodes.unpark(draft, event.node_id)
     else:
         attempts.handle(draft, event)
+
+
+def _on_drain_lifted(draft: Draft, event: DrainLifted) -> None:
+    """Whatever of the type is parked tries again; what was parked for another reason says so once more."""
+    parked = [
+        key
+        for key, record in draft.view.attempts.items()
+        if record.is_parked and record.task_type == event.task_type
+    ]
+    for node_id, attempt in parked:
+        _on_attempt_event(draft, Unparked(node_id, attempt))
 
 
 def _cascade(draft: Draft, cascade: Cascade) -> None:
@@ -90,4 +105,5 @@ _RULES: dict[type[Event], Callable[[Draft, Any], None]] = {
     AbortRequested: executions.abort,
     Admitted: nodes.admit,
     Refused: nodes.refuse,
+    DrainLifted: _on_drain_lifted,
 }

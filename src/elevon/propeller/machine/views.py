@@ -85,6 +85,9 @@ class View:
         execution: Its current record.
         graph: Its workflow.
         backoff: Patience with calls that raise.
+
+    Attributes:
+        abandoned: Attempts that were given up with a call in flight: its answer is ignored if it comes.
     """
 
     def __init__(self, execution: ExecutionRecord, graph: Graph, backoff: Backoff) -> None:
@@ -94,6 +97,7 @@ class View:
         self.nodes: dict[str, NodeRecord] = {}
         self.attempts: dict[AttemptKey, AttemptRecord] = {}
         self.live: dict[AttemptKey, Live] = {}
+        self.abandoned: set[AttemptKey] = set()
         self.scopes: dict[str, Scope] = {}
         self.places: dict[str, Place] = {}
         self.enqueued: dict[str, datetime] = {}

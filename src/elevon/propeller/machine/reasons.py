@@ -1,0 +1,44 @@
+"""Why attempts fail, end or are given up, in the words that are stored and shown."""
+
+import msgspec
+
+from elevon import errors
+from elevon.compiler.graphs import TaskSettings
+from elevon.propeller.machine.events import AbandonRequested, CallKind, FailRequested, Unparked
+from elevon.records.failures import Failure
+
+
+def timed_out(settings: TaskSettings, *, is_queue: bool) -> Failure:
+    """The time-out of waiting until it runs, or of running."""
+    limit = settings.queue_timeout if is_queue else settings.timeout
+    what = "did not run within its queue timeout" if is_queue else "ran longer than its timeout"
+    return Failure(
+        code="USER:QueueTimeout" if is_queue else "USER:Timeout",
+        message=f"the attempt {what} of {limit}: raise it, or make the task faster",
+        kind=errors.ErrorKind.USER,
+    )
+
+
+def exhausted(failure: Failure, call: CallKind, count: int) -> Failure:
+    """Calls that failed too often in a row."""
+    return msgspec.structs.replace(
+        failure,
+        code="SYSTEM:RetriesExhausted",
+        message=f"{call} failed {count} times in a row, last with: {failure.message}",
+        is_recoverable=False,
+    )
+
+
+def forced(event: FailRequested) -> Failure:
+    """An operator wanted it to have failed."""
+    return Failure(
+        code="USER:ForceFailed",
+        message=said("failed", event),
+        kind=errors.ErrorKind.USER,
+        is_recoverable=False,
+    )
+
+
+def said(what: str, event: FailRequested | AbandonRequested | Unparked) -> str:
+    """What an operator did, in words: who, and why."""
+    return f"{what} by {event.by}: {event.reason or 'no reason was given'}"
