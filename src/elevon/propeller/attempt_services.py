@@ -16,6 +16,8 @@ import msgspec
 from elevon import errors, ports
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import NO_ONCES, AttemptPaths
+from elevon.primitives.redaction import Redactor
+from elevon.propeller import masking
 from elevon.records.attempts import OnceRecord
 from elevon.records.changes import Change
 
@@ -66,7 +68,9 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True):
             changes nothing here.
         intents: Of `once`.
         launcher: The port.
-        job: Makes the template's job, with what the executor changes; raises `UserError` if it has none.
+        job: Makes the template's job, with what the executor changes and the secrets that it asks for; raises
+            `UserError` if it has none, or if there is no such secret.
+        redactor: Knows what must not become durable.
         wake: Posts news; from any thread.
     """
 
@@ -75,11 +79,13 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Callable[[], bytes]
     intents: AttemptIntents
     launcher: ports.Launcher
-    job: Callable[[Launch], ports.Job]
+    job: Callable[[Launch], Awaitable[ports.Job]]
+    redactor: Redactor
     wake: Callable[[], None]
 
     async def commit_once(self, record: OnceRecord) -> None:
-        """Make an intent or its result durable."""
+        """Make an intent or its result durable; `CorruptStateError` if it holds a secret."""
+        masking.refuse_secret(record, self.redactor)
         await self.intents.commit(record)
 
     async def write_inputs(self) -> None:
@@ -88,7 +94,7 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True):
 
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         """Start the job, or find it started."""
-        job = self.job(launch)
+        job = await self.job(launch)
         if job.entrypoint is None:
             _write(self.paths.inputs_file, job.inputs)
         return await self.launcher.start(job, self.wake, grace)

@@ -5,6 +5,8 @@ import functools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import msgspec
+
 from elevon import errors, ports
 from elevon.compiler.graphs import TaskSettings
 from elevon.idl.messages import LiteralMap, TaskTemplate
@@ -12,7 +14,7 @@ from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import Invocation, TaskFacts
 from elevon.plugin.registry import Registration
 from elevon.primitives import ids
-from elevon.propeller import calls, layouts
+from elevon.propeller import calls, jobs, layouts
 from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAttemptServices
 from elevon.propeller.calls import Callee
 from elevon.propeller.jobs import JobPlace, Jobs
@@ -189,11 +191,14 @@ class Attempts:
         paths = layouts.attempt_paths(self._execution_dir, record.node_id, record.attempt)
         inputs = functools.cache(lambda: self._inputs(record.node_id))
 
-        def make_job(launch: Launch) -> ports.Job:
+        async def make_job(launch: Launch) -> ports.Job:
             place = JobPlace(
                 id=attempt, name=name, cpu_slots=self.settings(record.node_id).cpu_slots, paths=paths
             )
-            return self._jobs.make(place, self._template(record.node_id), launch, inputs)
+            template = self._template(record.node_id)
+            made = self._jobs.make(place, template, launch, inputs)
+            secrets = await jobs.secrets_of(template, self._services.secrets)
+            return msgspec.structs.replace(made, secrets=secrets) if secrets else made
 
         return EngineAttemptServices(
             name=name,
@@ -202,6 +207,7 @@ class Attempts:
             intents=self._intents_of((record.node_id, record.attempt), is_kept=not record.phase.is_terminal),
             launcher=self._services.launcher,
             job=make_job,
+            redactor=self._services.redactor,
             wake=wake,
         )
 

@@ -17,7 +17,7 @@ import msgspec
 from elevon import errors
 from elevon.compiler.graphs import Graph
 from elevon.primitives import failpoints
-from elevon.propeller import calls
+from elevon.propeller import calls, masking
 from elevon.propeller.attempts import Attempts
 from elevon.propeller.machine import commands, recovery
 from elevon.propeller.machine.events import (
@@ -105,7 +105,7 @@ class Driver:
 
     def post(self, event: Event) -> None:
         """Take an event in; on the engine's loop."""
-        self._inbox.append(event)
+        self._inbox.append(masking.masked(event, self._services.redactor))
         self._has_news.set()
 
     def abort(self, by: str, reason: str) -> None:

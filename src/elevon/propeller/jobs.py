@@ -1,7 +1,8 @@
 """From a template to a job: what the launcher runs for one attempt.
 
 It owns the placeholders of a container's command (`{{.input}}`, ...; the spellings that Flyte accepts) and the
-environment that a task process finds, named as Flyte's propeller names it.
+environment that a task process finds, named as Flyte's propeller names it. The secrets of a job are looked up as late
+as its start.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from elevon import errors, ports
-from elevon.idl.messages import LiteralMap, Resources, TaskTemplate
+from elevon.idl.messages import LiteralMap, Resources, Secret, TaskTemplate
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptPaths
 from elevon.primitives import quantities
@@ -117,6 +118,34 @@ class Jobs:
         )
         self._described[id(template)] = made
         return made
+
+
+async def secrets_of(template: TaskTemplate, store: ports.SecretStore) -> tuple[ports.JobSecret, ...]:
+    """The secrets that a task asks for.
+
+    Where there is none of that name the task fails at once, before anything of it runs, and no retry helps: most often
+    the name is mistyped, which no waiting mends, and a secret that was forgotten is mended by `elevon recover`, which
+    repeats this task alone.
+
+    Raises:
+        NotFoundError: There is no such secret.
+        UnavailableError: It can't be read now.
+    """
+    if not template.HasField("security_context"):
+        return ()
+    return tuple(
+        [
+            ports.JobSecret(
+                group=asked.group,
+                key=asked.key,
+                group_version=asked.group_version,
+                value=await store.get(asked.group, asked.key, asked.group_version),
+                is_file=asked.mount_requirement == Secret.FILE,
+                env_var=asked.env_var,
+            )
+            for asked in template.security_context.secrets
+        ]
+    )
 
 
 def _entrypoint(args: tuple[str, ...]) -> tuple[str, str] | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 
 from elevon import ports
+from elevon.plugin.contexts import NO_SECRETS
+from elevon.primitives.redaction import Redactor
 from elevon.propeller.executors import Executors
 from elevon.propeller.machine.backoffs import Backoff
 
@@ -19,6 +21,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         launcher: Runs jobs.
         clock: The source of time.
         data_dir: Below it are the files of attempts.
+        secrets: What tasks are given that ask for them.
+        redactor: Knows every secret that this engine hands out, to whomever.
         backoff: Patience with calls that raise.
         lease_time: How long a lease lasts; renewed three times within.
         takeover_patience: How long to wait for the end of whoever drives an execution that is to be taken over.
@@ -30,6 +34,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     launcher: ports.Launcher
     clock: ports.Clock
     data_dir: Path
+    secrets: ports.SecretStore = NO_SECRETS
+    redactor: Redactor = msgspec.field(default_factory=Redactor)
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)
     takeover_patience: timedelta = timedelta(seconds=2)
