@@ -11,7 +11,16 @@ import msgspec
 
 from elevon import errors
 from elevon.primitives.redaction import Redactor
-from elevon.propeller.machine.events import AbortRequested, CallRaised, Event, Refused, StatusReturned
+from elevon.propeller.machine.events import (
+    AbandonRequested,
+    AbortRequested,
+    CallRaised,
+    Event,
+    FailRequested,
+    Refused,
+    StatusReturned,
+    Unparked,
+)
 from elevon.records.answers import Answer
 from elevon.records.attempts import LogLink, OnceRecord
 from elevon.records.failures import Failure
@@ -26,7 +35,10 @@ def masked(event: Event, redactor: Redactor) -> Event:
             return _status(event, redactor)
         case CallRaised():
             return msgspec.structs.replace(event, failure=_failure(event.failure, redactor))
-        case Refused() | AbortRequested():
+        case AbortRequested() | FailRequested() | AbandonRequested() | Unparked():
+            by, reason = redactor.text(event.by), redactor.text(event.reason)
+            return msgspec.structs.replace(event, by=by, reason=reason)
+        case Refused():
             return msgspec.structs.replace(event, reason=redactor.text(event.reason))
         case _:
             return event
