@@ -12,9 +12,10 @@ TESTS   ?= tests
 JOBS    ?= 2
 SEED    ?= 1
 RUNS    ?= 500
+REFERENCE := elevon.plugin elevon.testing elevon.errors
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers fmt lock bench storm sim proto clean
+.PHONY: help demo test lint types layers fmt docs lock bench storm sim proto clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +40,9 @@ layers: $(READY) ## check who imports whom
 fmt: $(READY) ## mend style and formatting in place
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+docs: $(READY) ## generate the reference of what authors of task types import, in build/reference
+	$(VENV)/bin/pdoc --docformat google --no-show-source --output-directory build/reference $(REFERENCE)
 
 bench: $(READY) $(FLYTEKIT)/.ready ## measure, as ratios against others in the same run (BENCH="--check --long")
 	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m bench $(BENCH)
