@@ -6,8 +6,8 @@
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any, Final
 
 import msgspec
 
@@ -18,11 +18,13 @@ from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin import discovery
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import Executor
+from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.plugin.registry import Registration, Registry
 from elevon.primitives import ids, locks
 from elevon.primitives.clocks import SystemClock
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
+from elevon.propeller.pools import EnginePools
 from elevon.propeller.services import Services
 from elevon.stores.sqlite import SqliteStateStore
 from elevon.tasktypes.container.executor import ContainerExecutor
@@ -34,6 +36,8 @@ from elevon.workers.launcher import LocalLauncher
 _log = logging.getLogger(__name__)
 SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor)
 """The executors that come with elevon; they have no privilege over those of strangers."""
+ON_DEMAND: Final = {"connector": "elevon.tasktypes.connector.executor:ConnectorExecutor"}
+"""Those that come with it and are there once the configuration names them: without settings they serve nothing."""
 
 
 class Embedded(msgspec.Struct, frozen=True):
@@ -49,9 +53,13 @@ class Embedded(msgspec.Struct, frozen=True):
     engine: Engine
     executors: Executors
 
-    @property
-    def task_types(self) -> frozenset[str] | None:
-        """The types that it serves; None for all."""
+    async def task_types(self, wanted: Iterable[str]) -> frozenset[str] | None:
+        """The types that it serves; None for all.
+
+        Args:
+            wanted: Types that executors are to look for which discover theirs; read only if there is one.
+        """
+        await self.executors.discover(wanted)
         return _served_by(self.executors.registry)
 
     async def ensure_served(self, new: NewExecution) -> None:
@@ -80,6 +88,9 @@ def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:
     for problem in problems if are_problems_told else ():
         _log.warning("%s; its task types are not there", problem.sentence)
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
+    made += [
+        discovery.load_executor(path) for name, path in ON_DEMAND.items() if name in settings.configuration
+    ]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]
     return Registry.of(
         [*made, *installed, *named, *settings.executors],
@@ -91,9 +102,21 @@ def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:
     )
 
 
-def task_types(settings: Settings) -> frozenset[str] | None:
-    """The task types that an engine with these settings serves; None for all."""
-    return _served_by(registry(settings))
+async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> frozenset[str] | None:
+    """The task types that an engine with these settings serves; None for all.
+
+    Args:
+        home: Of the engine.
+        settings: What it would be told.
+        wanted: Types that executors are to look for which discover theirs; read only if there is one.
+    """
+    known = registry(settings)
+    executors = Executors(known, lambda registration: _setup(home, SystemClock(), registration))
+    try:
+        await executors.discover(wanted)
+    finally:
+        await executors.stop()
+    return _served_by(known)
 
 
 @contextlib.asynccontextmanager
@@ -121,7 +144,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
-        executors = Executors(known, lambda registration: _setup(home, clock, registration))
+        pools = EnginePools(store, settings.pools)
+        given = ResourcePools(frozenset(settings.pools), pools)
+        executors = Executors(known, lambda registration: _setup(home, clock, registration, given), clock=clock)
         stack.push_async_callback(executors.stop)
         services = Services(
             store=store,
@@ -135,7 +160,11 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         # What has been imported stays: the collector need not walk through it over and over while executions run.
         gc.freeze()
         stack.callback(gc.unfreeze)
-        yield Embedded(Admin(store, clock), Engine(engine_id, services), executors)
+        engine = Engine(engine_id, services)
+        if settings.pools:
+            await pools.load()
+            engine.observe(pools.notice)
+        yield Embedded(Admin(store, clock), engine, executors)
 
 
 @contextlib.asynccontextmanager
@@ -152,10 +181,13 @@ def _served_by(known: Registry) -> frozenset[str] | None:
     return None if known.has_default else known.known_types
 
 
-def _setup(home: Home, clock: SystemClock, registration: Registration) -> SetupContext[Any]:
+def _setup(
+    home: Home, clock: SystemClock, registration: Registration, pools: ResourcePools = NO_POOLS
+) -> SetupContext[Any]:
     return SetupContext(
         config=registration.config,
         clock=clock,
         blobs=LocalBlobStore(),
         state_dir=home.executors_dir / registration.id,
+        pools=pools,
     )

@@ -5,7 +5,7 @@ anything.
 """
 
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -39,6 +39,11 @@ class Program(NamedTuple):
         return serialization.serialize(
             self.entity, project=executions.PROJECT, domain=executions.DOMAIN, version=self.bundle.digest[:20]
         )
+
+    def task_types(self) -> Iterator[str]:
+        """The types of its tasks; nothing is serialized before the first one is asked for."""
+        for task in self.serialize().tasks:
+            yield task.type
 
     def prepare(self, known_task_types: Container[str] | None) -> executions.NewExecution:
         """Compile it into what an execution needs, inputs aside.

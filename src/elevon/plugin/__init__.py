@@ -5,7 +5,14 @@ must never know a task type, a store or a worker.
 """
 
 from elevon.plugin.contexts import Intent, Launch, SetupContext, TaskContext, TaskExecutionId, TaskLauncher
-from elevon.plugin.executors import CONTRACT_VERSION, Executor, ExecutorProperties, Isolation, read_outputs
+from elevon.plugin.executors import (
+    CONTRACT_VERSION,
+    DiscoveredTypes,
+    Executor,
+    ExecutorProperties,
+    Isolation,
+    read_outputs,
+)
 from elevon.plugin.launching import LauncherExecutor, status_of_job
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
 from elevon.plugin.statuses import DetailOptions, Details, TaskStatus
@@ -15,6 +22,7 @@ __all__ = [
     "STATE_LIMIT_BYTES",
     "DetailOptions",
     "Details",
+    "DiscoveredTypes",
     "Executor",
     "ExecutorProperties",
     "Intent",

@@ -39,6 +39,7 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
             requests CPUs; it gives the slot back when its terminal status is durable. An executor that launches
             late, after waiting for something else, leaves it False: its job waits in the launcher's queue.
         isolation: `engine` (the engine's own loop) or `thread` (a loop of its own in a thread).
+        discovers_types: Which types it serves is found out at run time, by `discover_types`; `task_types` may be empty.
     """
 
     requires_finalizer: bool = False
@@ -48,6 +49,20 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
     check_after: timedelta = timedelta(seconds=10)
     uses_launcher: bool = False
     isolation: Isolation = "thread"
+    discovers_types: bool = False
+
+
+class DiscoveredTypes(msgspec.Struct, frozen=True, kw_only=True):
+    """What an executor has found that it can serve.
+
+    Attributes:
+        task_types: All of them, besides those that it registers for.
+        problem: Why there may be more, as a sentence that names what could not be asked; empty if nothing is in the
+            way. Whoever asks for a type that nobody serves is told.
+    """
+
+    task_types: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class Executor(abc.ABC, Generic[M, S]):
@@ -91,6 +106,16 @@ class Executor(abc.ABC, Generic[M, S]):
         If it raises, tasks of its types are refused with that error, attempts that were accepted before wait and say
         why, and the engine runs on.
         """
+
+    async def discover_types(self) -> DiscoveredTypes:
+        """The types that it serves besides `task_types`, as far as it knows now; asked with `discovers_types` alone.
+
+        Called after `initialize`, when a type is wanted that nobody serves, and every 10 s from then on. A type that
+        another executor registers for stays with that one. Attempts of a type that is not among the answer any more
+        wait and name it, and go on when it is back; so what can't be asked at the moment is answered from memory. If it
+        raises, what was discovered before stays.
+        """
+        return DiscoveredTypes()
 
     @abc.abstractmethod
     async def start_task(

@@ -21,6 +21,7 @@ import msgspec
 from elevon import errors
 from elevon.plugin import bridges, crossings, serving
 from elevon.plugin.contexts import SetupContext
+from elevon.plugin.executors import DiscoveredTypes
 from elevon.plugin.invocations import AttemptServices, Invocation
 from elevon.plugin.registry import Registration
 from elevon.records import failures
@@ -112,6 +113,15 @@ class ExecutorHost(abc.ABC):
         return await self._run(
             make, self._executor.properties.call_timeout if time_limit is None else time_limit
         )
+
+    async def discover_types(self) -> DiscoveredTypes:
+        """Ask the executor which types it serves besides those that it registers for.
+
+        Raises:
+            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
+            Exception: What it raised.
+        """
+        return await self.call(self._executor.discover_types)
 
     @abc.abstractmethod
     def watch(self) -> None:

@@ -1,7 +1,8 @@
 """Which executor serves which task type; built once by the composition root, never filled at import.
 
 It owns the check that executors can live together, their configuration, and what is derived from a class: codec and
-decoder of the message. A type that nobody registered is an error here and never silently something else.
+decoder of the message. Types that executors discover at run time are adopted beside those that somebody registers for,
+and never displace them. A type that nobody serves is an error here and never silently something else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -84,6 +85,7 @@ class Registry:
     ) -> None:
         self._by_id: dict[str, Registration] = {}
         self._by_type: dict[str, Registration] = {}
+        self._discovered: dict[str, Registration] = {}
         self._problems = {problem.name: problem for problem in problems}
         for registration in registrations:
             self._add(registration)
@@ -140,9 +142,14 @@ class Registry:
         return tuple(self._problems.values())
 
     @property
+    def discoverers(self) -> tuple[Registration, ...]:
+        """Those that find out at run time which types they serve."""
+        return tuple(one for one in self._by_id.values() if one.properties.discovers_types)
+
+    @property
     def known_types(self) -> frozenset[str]:
-        """The type strings that somebody registered; a default executor adds none."""
-        return frozenset(self._by_type)
+        """The type strings that somebody registered or has discovered; a default executor adds none."""
+        return frozenset(self._by_type) | frozenset(self._discovered)
 
     @property
     def has_default(self) -> bool:
@@ -150,8 +157,25 @@ class Registry:
         return self._default is not None
 
     def find(self, task_type: str) -> Registration | None:
-        """Who serves a type: its executor, else the default one, else None."""
-        return self._by_type.get(task_type, self._default)
+        """Who serves a type: its executor, else who has discovered it, else the default one, else None."""
+        return self._by_type.get(task_type) or self._discovered.get(task_type, self._default)
+
+    def adopt(self, discoverer: Registration, task_types: Iterable[str]) -> list[str]:
+        """Take in all types that an executor has discovered; those of its earlier discoveries are forgotten.
+
+        Returns:
+            A sentence for each type that it is refused, because another executor serves it.
+        """
+        self._discovered = {name: one for name, one in self._discovered.items() if one is not discoverer}
+        refused: list[str] = []
+        for task_type in task_types:
+            other = self._by_type.get(task_type) or self._discovered.setdefault(task_type, discoverer)
+            if other is not discoverer:
+                refused.append(
+                    f"{discoverer.path} has discovered the task type {task_type!r}, which {other.path} serves already: "
+                    "it stays there; leave one of them out"
+                )
+        return refused
 
     def of_type(self, task_type: str) -> Registration:
         """Who serves a type.

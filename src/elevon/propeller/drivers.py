@@ -27,6 +27,7 @@ from elevon.propeller.machine.events import (
     CallSucceeded,
     Event,
     TimerFired,
+    Unparked,
 )
 from elevon.propeller.machine.steps import step
 from elevon.propeller.places import Places
@@ -112,6 +113,12 @@ class Driver:
         """Take in that somebody wants it ended; once is enough."""
         if not any(isinstance(event, AbortRequested) for event in self._inbox):
             self.post(AbortRequested(by, reason))
+
+    def unpark(self, task_types: frozenset[str]) -> None:
+        """Let those attempts of these types go on that wait for help."""
+        for record in list(self._view.attempts.values()):
+            if record.is_parked and record.task_type in task_types:
+                self.post(Unparked(record.node_id, record.attempt))
 
     def suspend(self) -> None:
         """Commit what has come in, and make no more calls; everything stays resumable."""

@@ -43,6 +43,7 @@ class Engine:
         self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
         self._graphs: dict[str, Graph] = {}
         self._suspension = asyncio.Event()
+        services.executors.observe(self._unpark)
 
     def observe(self, callback: Callable[[ExecutionId, Sequence[Change]], None]) -> None:
         """Have it called with every batch of changes once it is durable; on the engine's loop."""
@@ -136,6 +137,11 @@ class Engine:
 
     async def _suspended(self) -> None:
         await self._suspension.wait()
+
+    def _unpark(self, task_types: frozenset[str]) -> None:
+        """Let attempts go on whose types are served now."""
+        for driver in list(self._drivers.values()):
+            driver.unpark(task_types)
 
     def _publish(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         for callback in self._observers:

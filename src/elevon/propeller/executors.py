@@ -1,7 +1,8 @@
 """The executors of one engine: who serves which task type, and where the calls run.
 
 An executor is initialized when the first execution that needs it is loaded, beside all others: a slow one holds up
-nobody else, and one that nobody needs costs nothing. A type that nobody serves, or whose executor could not be
+nobody else, and one that nobody needs costs nothing. One that discovers its types is needed by every execution with a
+type that nobody registers. A type that nobody serves, or whose executor could not be
 initialized, makes attempts wait with the reason; it never fails them, and it never ends the engine.
 """
 
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from elevon import errors
+from elevon import errors, ports
 from elevon.compiler.graphs import Graph
 from elevon.plugin import hosts
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.registry import Registration, Registry
+from elevon.primitives.clocks import SystemClock
+from elevon.propeller.discoveries import Discovered, Discoveries
 
 PATIENCE: Final = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ class Executors:
         registry: Who serves which type.
         setup_of: What each executor is initialized with.
         patience: After this, executors whose `initialize` is still waited for are named in the log.
+        clock: Of the engine; None for that of the machine.
     """
 
     def __init__(
@@ -35,18 +39,34 @@ class Executors:
         registry: Registry,
         setup_of: Callable[[Registration], SetupContext[Any]],
         patience: timedelta = PATIENCE,
+        clock: ports.Clock | None = None,
     ) -> None:
         self.registry = registry
         self._patience = patience
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._hosts = {one.id: hosts.host_of(one, setup_of(one)) for one in registry.registrations}
+        self._discoveries = Discoveries(registry, self._host_when_ready, clock or SystemClock())
+
+    def observe(self, callback: Discovered) -> None:
+        """Have it called with types that somebody serves newly, or again; on the engine's loop."""
+        self._discoveries.observe(callback)
+
+    async def discover(self, task_types: Iterable[str]) -> None:
+        """Look whether anybody discovers those of these types that nobody registers.
+
+        Args:
+            task_types: Read only if an executor discovers types at all.
+        """
+        await self._discoveries.find(task_types)
 
     async def ready(self, task_types: Iterable[str]) -> None:
         """Wait until the executors of these types are initialized, or could not be: `of_type` then says which.
 
         To cancel the wait is safe: initialization goes on for the next one who asks.
         """
-        found = {self.registry.find(task_type) for task_type in task_types}
+        wanted = frozenset(task_types)
+        await self.discover(wanted)
+        found = {self.registry.find(task_type) for task_type in wanted}
         starts = {one.id: self._started(one.id) for one in found if one is not None}
         waiting = [start for start in starts.values() if not start.done()]
         if not waiting:
@@ -59,6 +79,7 @@ class Executors:
 
     async def stop(self) -> None:
         """End all of them, those too that are still being initialized."""
+        await self._discoveries.stop()
         for start in self._starts.values():
             start.cancel()
         await asyncio.gather(*self._starts.values(), return_exceptions=True)
@@ -84,9 +105,10 @@ class Executors:
                 "and resume"
             )
         if registration is None:
+            reasons = "".join(f"; {problem}" for problem in self._discoveries.problems)
             raise errors.UnavailableError(
                 f"no executor is registered for the task type {task_type!r}: resume with the package installed that "
-                "has it, or with --tasktype MODULE:CLASS"
+                f"has it, or with --tasktype MODULE:CLASS{reasons}"
             )
         failure = self._hosts[registration.id].failure
         if failure is not None:
@@ -98,6 +120,10 @@ class Executors:
 
     def host(self, registration: Registration) -> hosts.ExecutorHost:
         """Where the calls of an executor run."""
+        return self._hosts[registration.id]
+
+    async def _host_when_ready(self, registration: Registration) -> hosts.ExecutorHost:
+        await asyncio.wait([self._started(registration.id)])
         return self._hosts[registration.id]
 
     def _started(self, executor_id: str) -> asyncio.Task[None]:

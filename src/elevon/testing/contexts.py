@@ -144,7 +144,7 @@ class FakeTaskContext(AttemptContext[S], Generic[S]):
             node_id="n0",
             attempt=attempt,
             executor_id=cls.id,
-            task_type=cls.task_types[0],
+            task_type=cls.task_types[0] if cls.task_types else cls.id,
             phase=AttemptPhase.STARTING,
             queued_at=EPOCH,
         )

@@ -120,7 +120,7 @@ async def test_news_during_a_call_is_not_lost(world: World) -> None:
 
 async def test_type_of_a_stranger_runs_user_code_in_a_worker(world: World) -> None:
     async with world.engine(Shouting()) as embedded:
-        prepared = programs.load(str(LOUD), "loud").prepare(embedded.task_types)
+        prepared = programs.load(str(LOUD), "loud").prepare(await embedded.task_types(()))
         new = msgspec.structs.replace(prepared, given={"x": literals.integer(20)})
         execution = (await embedded.admin.create_execution(new)).id
         await drive(embedded, execution)

@@ -1,6 +1,9 @@
 """`elevon check FILE`: import a file and compile every workflow that it defines, without running any."""
 
 import argparse
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator
 
 from elevon import app, errors
 from elevon.cli import documents, exits, grammar, invocations, programs
@@ -17,8 +20,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check them; the exit code is 0 if all are right and 2 otherwise."""
     invocation = invocations.of(options)
-    known = app.task_types(invocation.settings)
     names = list(programs.workflows_of(modules.load_file(options.file)))
+    wanted = _task_types(options.file, names)
+    known = asyncio.run(app.task_types(invocation.home, invocation.settings, wanted))
     problems: dict[str, str] = {}
     for name in names:
         try:
@@ -38,3 +42,10 @@ def run(options: argparse.Namespace) -> int:
         if not names:
             print(f"{options.file} defines no workflow")
     return exits.Exit.USAGE if problems else exits.Exit.SUCCEEDED
+
+
+def _task_types(path: str, names: Iterable[str]) -> Iterator[str]:
+    """The types of all tasks; a workflow that has none because it is wrong is reported when it is compiled."""
+    for name in names:
+        with contextlib.suppress(errors.UserError):
+            yield from programs.load(path, name).task_types()

@@ -1,6 +1,7 @@
 """`elevon compile FILE NAME`: what a workflow compiles to."""
 
 import argparse
+import asyncio
 
 from elevon import app
 from elevon.cli import documents, exits, grammar, invocations, programs
@@ -20,7 +21,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compile it and show the closure."""
     invocation = invocations.of(options)
-    prepared = programs.load(options.file, options.name).prepare(app.task_types(invocation.settings))
+    program = programs.load(options.file, options.name)
+    known = asyncio.run(app.task_types(invocation.home, invocation.settings, program.task_types()))
+    prepared = program.prepare(known)
     if invocation.is_json:
         documents.write(documents.closure(prepared.closure))
     else:

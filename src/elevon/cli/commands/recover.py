@@ -35,8 +35,9 @@ async def _run(text: str, execution_id: str, invocation: Invocation) -> int:
     # Before the engine: an executor that --tasktype names may stand beside the file.
     program = programs.load(failed.source_path, failed.workflow.rpartition(".")[2])
     async with app.embedded(invocation.home, invocation.settings) as embedded:
+        known = await embedded.task_types(program.task_types())
         new = msgspec.structs.replace(
-            program.prepare(embedded.task_types), name=execution_id, max_parallelism=failed.max_parallelism
+            program.prepare(known), name=execution_id, max_parallelism=failed.max_parallelism
         )
         programs.warn(new)
         await embedded.ensure_served(new)

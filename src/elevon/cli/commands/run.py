@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
 async def _run(order: _Order, invocation: Invocation) -> int:
     settings = invocation.settings
     if order.is_detached:
-        new = order.new_execution(app.task_types(settings), settings.max_parallelism)
+        known = await app.task_types(invocation.home, settings, order.program.task_types())
+        new = order.new_execution(known, settings.max_parallelism)
         async with app.reading(invocation.home) as admin:
             created = await admin.create_execution(new)
         log = detaching.start(created.id.name, invocation)
@@ -87,7 +88,8 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
         return exits.Exit.SUCCEEDED
     async with app.embedded(invocation.home, settings) as embedded:
-        new = order.new_execution(embedded.task_types, settings.max_parallelism)
+        known = await embedded.task_types(order.program.task_types())
+        new = order.new_execution(known, settings.max_parallelism)
         await embedded.ensure_served(new)
         created = await embedded.admin.create_execution(new)
         print(f"execution {created.id.name}", file=sys.stderr, flush=True)
