@@ -146,7 +146,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         launcher.start_workers(1)
         pools = EnginePools(store, settings.pools)
         given = ResourcePools(frozenset(settings.pools), pools)
-        executors = Executors(known, lambda registration: _setup(home, clock, registration, given), clock=clock)
+        executors = Executors(
+            known, lambda registration: _setup(home, clock, registration, given), clock=clock
+        )
         stack.push_async_callback(executors.stop)
         services = Services(
             store=store,

@@ -14,6 +14,7 @@ import msgspec
 from elevon import errors
 from elevon.app.settings import Settings
 from elevon.primitives import suggestions
+from elevon.records.tokens import PoolLimits
 
 _DEFAULTS: Final = Settings()
 _Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -35,6 +36,23 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     state_limit_bytes: _Count = _DEFAULTS.state_limit_bytes
 
 
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """A table `[pools.NAME]`.
+
+    Attributes:
+        limit: Tokens that may be held at once.
+        limit_per_namespace: Tokens that the attempts of one project and domain may hold at once; 0 for no limit.
+    """
+
+    limit: _Count
+    limit_per_namespace: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def limits(self) -> PoolLimits:
+        """What the engine is told."""
+        return PoolLimits(limit=self.limit, limit_per_namespace=self.limit_per_namespace)
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file.
 
@@ -42,11 +60,13 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         engine: What engines of this home are told.
         tasktypes: Executors to register, as `module:Class`.
         executors: Settings of each executor, by its id.
+        pools: Limits of each resource pool, by its name.
     """
 
     engine: Engine = Engine()
     tasktypes: tuple[str, ...] = ()
     executors: Mapping[str, dict[str, Any]] = {}
+    pools: Mapping[str, Pool] = {}
 
 
 def read(path: Path) -> Configuration:
@@ -67,6 +87,10 @@ def read(path: Path) -> Configuration:
     engine = document.get("engine")
     if isinstance(engine, dict):
         _check_names(path, document["engine"], Engine, "engine.")
+    pools = document.get("pools")
+    for name, pool in pools.items() if isinstance(pools, dict) else ():
+        if isinstance(pool, dict):
+            _check_names(path, document["pools"][name], Pool, f"pools.{name}.")
     try:
         return msgspec.convert(document, Configuration)
     except msgspec.ValidationError as error:

@@ -10,6 +10,7 @@ import msgspec
 from elevon.plugin.executors import Executor
 from elevon.plugin.states import STATE_LIMIT_BYTES
 from elevon.propeller.machine.backoffs import Backoff
+from elevon.records.tokens import PoolLimits
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         configuration_origin: Where the configuration was read, for whoever has to mend it.
         default_executor: Id of the executor for types that nobody registered; empty for none.
         state_limit_bytes: Largest encoded custom state.
+        pools: Limits of resource pools, by their names.
         max_parallelism: Limit on attempts under way at once of a new execution; 0 for none.
         backoff: Patience with calls that raise.
         lease_time: After this, executions of an engine that has stopped are taken over although it lives.
@@ -35,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     configuration_origin: str = "the configuration"
     default_executor: str = ""
     state_limit_bytes: int = STATE_LIMIT_BYTES
+    pools: Mapping[str, PoolLimits] = {}
     max_parallelism: int = 0
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)

@@ -53,6 +53,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
             configuration_origin=str(path),
             default_executor=engine.default_executor,
             state_limit_bytes=engine.state_limit_bytes,
+            pools={name: pool.limits for name, pool in configured.pools.items()},
         )
 
     def words(self, command: str, *arguments: str) -> list[str]:

@@ -14,12 +14,15 @@ from elevon.plugin.executors import (
     read_outputs,
 )
 from elevon.plugin.launching import LauncherExecutor, status_of_job
+from elevon.plugin.pools import Allocation, AllocationStatus, ResourcePool, ResourcePools
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
 from elevon.plugin.statuses import DetailOptions, Details, TaskStatus
 
 __all__ = [
     "CONTRACT_VERSION",
     "STATE_LIMIT_BYTES",
+    "Allocation",
+    "AllocationStatus",
     "DetailOptions",
     "Details",
     "DiscoveredTypes",
@@ -29,6 +32,8 @@ __all__ = [
     "Isolation",
     "Launch",
     "LauncherExecutor",
+    "ResourcePool",
+    "ResourcePools",
     "SetupContext",
     "StateCodec",
     "TaskContext",

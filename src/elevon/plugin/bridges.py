@@ -12,7 +12,9 @@ from elevon import ports
 from elevon.plugin import crossings
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptServices
+from elevon.plugin.pools import Allocation, PoolServices, ResourcePools
 from elevon.records.attempts import OnceRecord
+from elevon.records.tokens import Token
 
 T = TypeVar("T")
 
@@ -40,6 +42,10 @@ class Bridge:
     def blobs(self, blobs: ports.BlobStore) -> ports.BlobStore:
         """The blob store as the executor's loop may use it."""
         return _BridgedBlobs(self, blobs)
+
+    def pools(self, pools: ResourcePools) -> ResourcePools:
+        """The pools as the executor's loop may use them."""
+        return ResourcePools(pools.names, _BridgedPools(self, pools.services))
 
 
 class _BridgedServices:
@@ -84,3 +90,17 @@ class _BridgedBlobs:
 
     async def delete_prefix(self, uri: str) -> None:
         await self._bridge.to_engine(lambda: self._blobs.delete_prefix(uri))
+
+
+class _BridgedPools:
+    """A `PoolServices`; the wake handle may be called from any thread."""
+
+    def __init__(self, bridge: Bridge, services: PoolServices) -> None:
+        self._bridge = bridge
+        self._services = services
+
+    async def allocate(self, token: Token, wake: Callable[[], None]) -> Allocation:
+        return await self._bridge.to_engine(lambda: self._services.allocate(token, wake))
+
+    async def release(self, token: Token) -> None:
+        await self._bridge.to_engine(lambda: self._services.release(token))

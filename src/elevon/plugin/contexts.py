@@ -14,6 +14,7 @@ import msgspec
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, SecurityContext
 from elevon.plugin.metering import NO_METRICS, Metrics
+from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.primitives import secret_names
 from elevon.records.identities import AttemptId
 from elevon.records.phases import AttemptPhase
@@ -47,6 +48,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
         secrets: Secrets by group and key. What it gives is masked in all that the engine writes down; a custom state
             or a result of `once` that holds it is refused.
         metrics: Counts and measures under the executor's id.
+        pools: Tokens of quotas that all engines of the home share.
     """
 
     config: C
@@ -55,6 +57,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     state_dir: Path
     secrets: ports.SecretStore = NO_SECRETS
     metrics: Metrics = NO_METRICS
+    pools: ResourcePools = NO_POOLS
 
 
 class TaskExecutionId(msgspec.Struct, frozen=True, kw_only=True):

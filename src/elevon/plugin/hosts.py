@@ -258,7 +258,10 @@ class ThreadHost(ExecutorHost):
         return self._thread
 
     def _bridged_setup(self) -> SetupContext[Any]:
-        return msgspec.structs.replace(self._setup, blobs=self._running().bridge.blobs(self._setup.blobs))
+        setup, bridge = self._setup, self._running().bridge
+        return msgspec.structs.replace(
+            setup, blobs=bridge.blobs(setup.blobs), pools=bridge.pools(setup.pools)
+        )
 
     def _bridged_services(self, services: AttemptServices) -> AttemptServices:
         return self._running().bridge.services(services)
