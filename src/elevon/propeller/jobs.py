@@ -1,27 +1,23 @@
 """From a template to a job: what the launcher runs for one attempt.
 
-It owns the placeholders of a container's command (`{{.input}}`, ...; the spellings that Flyte accepts) and the
-environment that a task process finds, named as Flyte's propeller names it. The secrets of a job are looked up as late
-as its start.
+It owns the environment that a task process finds, named as Flyte's propeller names it. The secrets of a job are looked
+up as late as its start.
 """
 
-import re
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, Secret, TaskTemplate
+from elevon.plugin import placeholders
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptPaths
 from elevon.primitives import quantities
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
-from elevon.sdk import types
 
 ENTRYPOINT = "elevon-execute"
-_PLACEHOLDER = re.compile(r"\{\{\s*[.$](\w+(?:\.\w+)?)\s*\}\}")
 
 
 class _Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,37 +152,10 @@ def _entrypoint(args: tuple[str, ...]) -> tuple[str, str] | None:
     return module, name
 
 
-def _replaced(args: tuple[str, ...], place: JobPlace, content: bytes) -> tuple[str, ...]:
-    """A command with its placeholders replaced; an unknown one stays, as the command may mean it."""
-    literals = LiteralMap.FromString(content)
-
-    def text_of(found: re.Match[str]) -> str:
-        family, _, name = found[1].partition(".")
-        if name and family.lower() == "inputs" and name in literals.literals:
-            return _text(types.literal_to_json(literals.literals[name]))
-        known = _KNOWN.get(found[1].lower())
-        return found[0] if known is None else known(place)
-
-    return tuple(_PLACEHOLDER.sub(text_of, argument) for argument in args)
-
-
-_KNOWN: dict[str, Callable[[JobPlace], str]] = {
-    "input": lambda place: str(place.paths.inputs_file),
-    "inputprefix": lambda place: str(place.paths.data_dir),
-    "outputprefix": lambda place: str(place.paths.data_dir),
-    "rawoutputdataprefix": lambda place: place.paths.raw_output_prefix,
-    "perretryuniquekey": lambda place: place.name,
-    "namespace": lambda place: f"{place.id.execution.project}-{place.id.execution.domain}",
-    "checkpointoutputprefix": lambda place: place.paths.checkpoint_prefix,
-    "prevcheckpointprefix": lambda place: place.paths.previous_checkpoint_prefix or '""',
-}
-
-
-def _text(value: Any) -> str:
-    """An input as Flyte prints it into a command: lists as `[a,b]`, the rest plainly."""
-    if isinstance(value, list):
-        return f"[{','.join(_text(item) for item in cast('list[Any]', value))}]"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _replaced(args: Sequence[str], place: JobPlace, content: bytes) -> tuple[str, ...]:
+    execution = place.id.execution
+    named = placeholders.Place(place.paths, place.name, f"{execution.project}-{execution.domain}")
+    return placeholders.replaced(args, named, LiteralMap.FromString(content))
 
 
 def _environment(execution: ExecutionId, template: TaskTemplate) -> dict[str, str]:
