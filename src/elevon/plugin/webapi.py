@@ -1,0 +1,314 @@
+"""`WebApiExecutor`: for services that are told by calls to make, show and end something.
+
+The author writes `create`, `get` or `get_many`, `delete` and `status`; the base owns all that is hard about it: one
+creation through any crash, one poll for all attempts, quotas, time-outs, overload, and what to do when nobody knows
+whether something was created. It must never keep a truth in memory: what is polled comes back from custom state.
+"""
+
+import abc
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin import transports
+from elevon.plugin.caches import AutoRefreshCache, pages_of
+from elevon.plugin.contexts import SetupContext, TaskContext
+from elevon.plugin.declarations import declared_types
+from elevon.plugin.executors import Executor
+from elevon.plugin.pools import ResourcePool
+from elevon.plugin.statuses import TaskStatus
+from elevon.plugin.trackers import Tracked, Tracker
+from elevon.plugin.transports import TransportError
+
+M = TypeVar("M")
+R = TypeVar("R")
+T = TypeVar("T")
+V = TypeVar("V")
+_CREATE = "create"
+
+
+class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What every executor of a service can be told; derive from it to add an address and more.
+
+    Attributes:
+        resync_s: Every resource is asked for once in so many seconds.
+        page_size: The most resources that `get_many` is asked for at once.
+        workers: Pages that are asked for at the same time.
+        cache_size: Resources that are followed at the same time.
+        check_s: An attempt of which nothing is heard is looked at after so many seconds all the same.
+        call_s: A call that takes longer, in seconds, has failed.
+        failed_limit: After more failed syncs in a row, the attempt's check fails.
+        missing_limit: After more syncs in a row that do not find it, a resource is lost.
+        pool: Name of the resource pool of which each attempt holds a token from its creation to its end; empty for none.
+    """
+
+    resync_s: float = 30.0
+    page_size: int = 500
+    workers: int = 2
+    cache_size: int = 100_000
+    check_s: float = 300.0
+    call_s: float = 20.0
+    failed_limit: int = 5
+    missing_limit: int = 3
+    pool: str = ""
+
+
+class ResourceState(msgspec.Struct, Generic[R], frozen=True, omit_defaults=True):
+    """The custom state of every `WebApiExecutor`: all that is needed to find the resource again.
+
+    Attributes:
+        meta: What `create` returned; None while there is nothing.
+        refusal: Why the service refused to create it; empty if it did not.
+    """
+
+    meta: R | None = None
+    refusal: str = ""
+
+
+class Submission(msgspec.Struct, Generic[M], frozen=True):
+    """What a resource is made of.
+
+    Attributes:
+        ctx: The task execution.
+        template: The task's template.
+        spec: `template.custom`, decoded as the declared message.
+        inputs: The inputs, literals by name.
+    """
+
+    ctx: TaskContext[Any]
+    template: TaskTemplate
+    spec: M
+    inputs: LiteralMap
+
+
+class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
+    """An executor whose work is a resource of a service.
+
+    Subclass it as `WebApiExecutor[Message, Meta, Resource]`: the message or None, what names a resource (anything that
+    JSON keeps, and small: it is the custom state), and what the service says of one. Implement `create`, `delete`,
+    `status`, and `get` or, for a service that lists, `get_many`.
+
+    A call that fails is classed by the table of `TransportError`; `transport_error` says what the client's exceptions
+    are there. In `create` a fatal answer means that nothing was made, and fails the attempt for good; in a poll it
+    does so after `WebApiConfig.failed_limit` syncs in a row. A transient one is repeated: by the engine, with its
+    patience, for `create` and `delete`; by the next sync for a poll, and after `failed_limit` syncs it counts as a
+    system failure of the attempt at each further look, so that a service that is gone for good ends it.
+
+    A resource that the service does not find `missing_limit` times in a row is lost, which costs a user's retry.
+
+    Attributes:
+        creates_idempotently: Whether `create` with a token that was used before makes nothing and returns the same.
+    """
+
+    config_type: ClassVar[type[msgspec.Struct] | None] = WebApiConfig
+    creates_idempotently: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    async def create(self, submission: Submission[M], token: str) -> R:
+        """Make the resource under a token, and return what names it.
+
+        Args:
+            submission: What it is made of.
+            token: Unique to the attempt and the same at each repetition; send it as idempotency key, name or label.
+        """
+
+    @abc.abstractmethod
+    async def delete(self, meta: R) -> None:
+        """End the resource; one that has ended, or was never there, is no error (404 and 410 are taken care of)."""
+
+    @abc.abstractmethod
+    def status(self, resource: T) -> TaskStatus[Any]:
+        """What the resource means for its task; without a state, which is the base's.
+
+        Phases move forward. A success without outputs has `resolve_outputs` asked for them.
+        """
+
+    async def get(self, meta: R) -> T | None:
+        """The resource as it is now; None if the service does not know it."""
+        raise NotImplementedError
+
+    async def get_many(self, metas: Sequence[R]) -> Sequence[T | None]:
+        """The resources as they are now, at most `WebApiConfig.page_size`; None for each that is not known."""
+        return [await self.get(meta) for meta in metas]
+
+    async def find(self, token: str) -> R | None:
+        """What names the resource that was made under a token; None if there surely is none.
+
+        A service that can't tell leaves this as it is: a creation of which nobody knows whether it happened is then
+        repeated if `creates_idempotently`, and else waits for an operator.
+        """
+        raise errors.MayHaveHappenedError(_CREATE, token)
+
+    async def cancel(self, token: str) -> None:
+        """End what may have been made under a token, of which nothing more is known.
+
+        By default it is looked for by `find` and deleted. A service that can refuse a token from now on should: that
+        covers a `create` that is still on its way.
+        """
+        meta = await self.find(token)
+        if meta is not None:
+            await self._delete(meta)
+
+    def transport_error(self, error: Exception) -> TransportError | None:
+        """The transport error that an exception of the author's client stands for; None if it is something else."""
+        return transports.classify(error)
+
+    async def initialize(self, setup: SetupContext[Any]) -> None:
+        """Begin to poll. An executor with a client of its own makes it, and then calls this."""
+        if not (self._overrides("get") or self._overrides("get_many")):
+            raise errors.BugError(f"executor {self.id!r} can't be polled: implement get or get_many")
+        config: WebApiConfig = setup.config
+        self._config = config
+        self._state_type = declared_types(type(self)).state
+        self._check_after = timedelta(seconds=config.check_s)
+        self._resync_period = timedelta(seconds=config.resync_s)
+        self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
+        self._tracker: Tracker[R, T] = Tracker(
+            self._get_many,
+            self.status,
+            missing_limit=config.missing_limit,
+            failed_limit=config.failed_limit,
+        )
+        self._cache: AutoRefreshCache[Tracked[R]] = AutoRefreshCache(
+            "resources",
+            self._tracker.sync,
+            clock=setup.clock,
+            metrics=setup.metrics,
+            resync_period=self._resync_period,
+            size=config.cache_size,
+            workers=config.workers,
+            create_batches=pages_of(config.page_size) if self._overrides("get_many") else None,
+            is_terminal=lambda tracked: tracked.is_terminal,
+        )
+        self._cache.start()
+
+    async def close(self) -> None:
+        """Poll no more. An executor with a client of its own closes it after this."""
+        await self._cache.close()
+
+    async def start_task(
+        self, ctx: TaskContext[ResourceState[R]], template: TaskTemplate, spec: M, inputs: LiteralMap
+    ) -> TaskStatus[ResourceState[R]]:
+        """Take a token of the pool, which goes back with the end of the attempt, and create the resource."""
+        if self._pool is not None:
+            allocation = await self._pool.allocate(ctx)
+            if not allocation.is_granted:
+                return TaskStatus.not_ready(
+                    ResourceState(), reason=allocation.reason, check_after=self._resync_period
+                )
+        submission = Submission(ctx, template, spec, inputs)
+        created = await ctx.once(
+            _CREATE, lambda token: self._create(submission, token), self._finder(submission)
+        )
+        state = self._state_of(created)
+        if state.meta is None:
+            return TaskStatus.permanent_failure(state.refusal, state)
+        self._follow(ctx, state.meta)
+        return TaskStatus.queued(state, check_after=self._check_after)
+
+    async def check_task_status(self, ctx: TaskContext[ResourceState[R]]) -> TaskStatus[ResourceState[R]]:
+        """What the last sync saw; the service is not asked."""
+        state = ctx.state
+        if state.meta is None:
+            raise errors.BugError(f"{ctx.task_execution_id.attempt} is followed without a resource")
+        tracked = self._follow(ctx, state.meta)
+        name = ctx.task_execution_id.generated_name
+        self._tracker.ensure_synced(name, f"get of {state.meta!r}", self._resync_period)
+        if tracked.status is None:
+            return TaskStatus.unknown(check_after=self._check_after)
+        details = msgspec.structs.replace(tracked.status.details, check_after=self._check_after)
+        return msgspec.structs.replace(tracked.status, state=state, details=details)
+
+    async def kill_task(self, ctx: TaskContext[ResourceState[R]], reason: str) -> None:
+        """Delete what was created, and end what may have been."""
+        meta = ctx.custom_state.meta if ctx.custom_state is not None else None
+        intent = ctx.intents.get(_CREATE)
+        if meta is None and intent is not None:
+            if not intent.is_done:
+                await self._converted(f"cancel of {intent.token}", lambda: self.cancel(intent.token))
+                return
+            meta = self._state_of(intent.result).meta
+        if meta is not None:
+            await self._converted(f"delete of {meta!r}", lambda: self._delete(meta))
+
+    async def finalize_task(self, ctx: TaskContext[ResourceState[R]]) -> None:
+        """Follow it no more."""
+        name = ctx.task_execution_id.generated_name
+        self._cache.delete_delayed(name)
+        self._tracker.forget(name)
+
+    def _follow(self, ctx: TaskContext[Any], meta: R) -> Tracked[R]:
+        name = ctx.task_execution_id.generated_name
+        return self._cache.get_or_create(name, Tracked(meta), ctx.wake)
+
+    def _finder(self, submission: Submission[M]) -> Callable[[str], Awaitable[Any]] | None:
+        """How to look whether the resource was created; None if there is no way."""
+        if self._overrides("find"):
+            return self._find
+        return (lambda token: self._create(submission, token)) if self.creates_idempotently else None
+
+    async def _create(self, submission: Submission[M], token: str) -> Any:
+        """Create it: what once is to remember, which a refusal is too."""
+        try:
+            meta = await self._asked(lambda: self.create(submission, token))
+        except TransportError as error:
+            if error.is_transient:
+                raise error.as_error(f"create under {token}") from error
+            return msgspec.to_builtins(ResourceState[R](refusal=f"the service refused the task: {error}"))
+        return msgspec.to_builtins(ResourceState(meta))
+
+    async def _find(self, token: str) -> Any:
+        meta = await self._converted(f"find of {token}", lambda: self.find(token))
+        return None if meta is None else msgspec.to_builtins(ResourceState(meta))
+
+    async def _delete(self, meta: R) -> None:
+        try:
+            await self._asked(lambda: self.delete(meta))
+        except TransportError as error:
+            if not error.is_missing:
+                raise
+
+    async def _get_many(self, metas: Sequence[R]) -> Sequence[T | None]:
+        """A page, as the tracker wants it; one resource that is missing is no failure."""
+        try:
+            found = await self._asked(lambda: self.get_many(metas))
+        except TransportError as error:
+            if error.is_missing and len(metas) == 1:
+                return [None]
+            raise
+        if len(found) != len(metas):
+            raise errors.BugError(
+                f"get_many of executor {self.id!r} returned {len(found)} resources for {len(metas)}: "
+                "return one for each, None for one that is not known"
+            )
+        return found
+
+    async def _converted(self, what: str, call: Callable[[], Awaitable[V]]) -> V:
+        """A call whose failure is an error of elevon's tree."""
+        try:
+            return await self._asked(call)
+        except TransportError as error:
+            raise error.as_error(what) from error
+
+    async def _asked(self, call: Callable[[], Awaitable[V]]) -> V:
+        """A call of the service, within its time; what its client raises is a transport error."""
+        try:
+            async with asyncio.timeout(self._config.call_s):
+                return await call()
+        except Exception as error:
+            transport = self.transport_error(error)
+            if transport is None or transport is error:
+                raise
+            raise transport from error
+
+    def _overrides(self, method: str) -> bool:
+        """Whether the author has written an optional method."""
+        return getattr(type(self), method) is not getattr(WebApiExecutor, method)
+
+    def _state_of(self, created: Any) -> ResourceState[R]:
+        return msgspec.convert(created, self._state_type)
