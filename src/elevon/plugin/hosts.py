@@ -161,6 +161,7 @@ class ExecutorHost(abc.ABC):
         return services
 
     def _timed_out(self, time_limit: timedelta) -> errors.UnavailableError:
+        self._setup.metrics.counter("call_timeouts", "calls that were out of time and cancelled").add()
         return errors.UnavailableError(
             f"executor {self._executor.id!r} did not answer within {time_limit.total_seconds():g} s and was cancelled"
         )

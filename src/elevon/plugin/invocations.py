@@ -14,6 +14,7 @@ import msgspec
 from elevon import ports
 from elevon.idl.messages import LiteralMap, Resources, SecurityContext, TaskTemplate
 from elevon.plugin.contexts import Launch
+from elevon.primitives.log_contexts import LogContext
 from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.identities import AttemptId
@@ -122,6 +123,16 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     template: TaskTemplate | None = None
     inputs: LiteralMap | None = None
     reason: str = ""
+
+    @property
+    def log_context(self) -> LogContext:
+        """Whom the call is for, as its log tells."""
+        return LogContext(
+            execution=self.id.execution.name,
+            node=self.id.node_id,
+            attempt=self.id.attempt,
+            executor=self.record.executor_id,
+        )
 
 
 class AttemptServices(Protocol):

@@ -20,6 +20,7 @@ from elevon.plugin.invocations import AttemptServices, Invocation
 from elevon.plugin.states import StateCodec
 from elevon.plugin.statuses import Details, TaskStatus
 from elevon.plugin.task_contexts import AttemptContext
+from elevon.primitives import log_contexts
 from elevon.records import failures
 from elevon.records.answers import Answer, CallKind, Done, Outputs, Raised, Reply
 from elevon.records.failures import Failure
@@ -63,6 +64,10 @@ class ServedExecutor:
     async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
         """Make the call, and say what came of it; only a cancellation is raised."""
         context = AttemptContext(invocation, self._codec, services, self.setup)
+        with log_contexts.entered(invocation.log_context):
+            return await self._contained(invocation, context)
+
+    async def _contained(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:
         try:
             return await crossings.contained(lambda: self._call(invocation, context))
         except Exception as error:  # noqa: BLE001 - whatever an executor raises is the reply of its call

@@ -11,6 +11,7 @@ from elevon import errors
 from elevon.plugin import serving
 from elevon.plugin.hosts import ExecutorHost
 from elevon.plugin.invocations import Invocation
+from elevon.primitives import log_contexts
 from elevon.propeller.attempt_services import EngineAttemptServices
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import CallRaised, CallSucceeded, Event, StatusReturned
@@ -39,6 +40,11 @@ class Callee(msgspec.Struct, frozen=True, kw_only=True):
 
 async def carry_out(command: Call, callee: Callee) -> Event:
     """Make the call, and say what came of it."""
+    with log_contexts.entered(callee.invocation.log_context):
+        return await _carry_out(command, callee)
+
+
+async def _carry_out(command: Call, callee: Callee) -> Event:
     reply = await _reply(callee)
     if isinstance(reply, Answer) and reply.phase is AttemptPhase.SUCCEEDED and reply.outputs is None:
         reply = await _with_outputs(callee, reply)

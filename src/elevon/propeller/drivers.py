@@ -8,8 +8,9 @@ was built on a lost batch, is right.
 
 import asyncio
 import contextlib
+import functools
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -20,16 +21,19 @@ from elevon.primitives import failpoints
 from elevon.propeller import calls, masking
 from elevon.propeller.attempts import Attempts
 from elevon.propeller.machine import commands, recovery
+from elevon.propeller.machine.drafts import Step
 from elevon.propeller.machine.events import (
     AbortRequested,
     Begin,
     CallRaised,
     CallSucceeded,
     Event,
+    StatusReturned,
     TimerFired,
     Unparked,
 )
 from elevon.propeller.machine.steps import step
+from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.propeller.timers import Timers
@@ -120,6 +124,12 @@ class Driver:
             if record.is_parked and record.task_type in task_types:
                 self.post(Unparked(record.node_id, record.attempt))
 
+    def standings(self) -> Iterator[Standing]:
+        """Where its attempts stand that have not ended."""
+        for record in self._view.attempts.values():
+            if not record.phase.is_terminal:
+                yield Standing(record.executor_id, record.is_parked)
+
     def suspend(self) -> None:
         """Commit what has come in, and make no more calls; everything stays resumable."""
         self._is_suspended = True
@@ -198,7 +208,7 @@ class Driver:
             event = self._inbox.popleft()
             if isinstance(event, TimerFired):
                 self._now = max(self._now, event.at)  # so long has really passed, whatever the clock says
-            made = step(self._view, event, self._now)
+            made = self._step(event)
             changes.extend(made.changes)
             for command in made.commands:
                 if isinstance(command, commands.Enqueue):
@@ -211,9 +221,29 @@ class Driver:
                     todo.append(command)
         return changes, todo
 
+    def _step(self, event: Event) -> Step:
+        """One step; a phase that it held back is counted."""
+        if not isinstance(event, StatusReturned):
+            return step(self._view, event, self._now)
+        key = (event.node_id, event.attempt)
+        before = self._view.attempts.get(key)
+        made = step(self._view, event, self._now)
+        after = self._view.attempts.get(key)
+        if before is not None and after is not None and after.setback_count > before.setback_count:
+            self._services.measures.count_setback(after.executor_id)
+        return made
+
     def _commit(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         failpoints.hit("driver.before_commit")
-        return self._services.store.commit(self.lease, changes)
+        durable = self._services.store.commit(self.lease, changes)
+        handed_at = self._services.clock.monotonic()
+        durable.add_done_callback(functools.partial(self._count_commit, len(changes), handed_at))
+        return durable
+
+    def _count_commit(self, row_count: int, handed_at: float, durable: asyncio.Future[None]) -> None:
+        if not durable.cancelled() and durable.exception() is None:
+            seconds = self._services.clock.monotonic() - handed_at
+            self._services.measures.count_commit(row_count, seconds)
 
     def _prepare(self, command: commands.Command) -> "_Prepared":
         """Find out whom a call goes to and with what; what is in the way is the call's event."""
@@ -256,11 +286,24 @@ class Driver:
 
     async def _call(self, command: commands.Call, callee: calls.Callee) -> None:
         failpoints.hit(f"driver.before_{command.call}")
-        event = await calls.carry_out(command, callee)
+        event = await self._measured(command, callee)
         failpoints.hit(f"driver.after_{command.call}")
         if isinstance(event, CallSucceeded) and event.call is CallKind.FINALIZE:
             self._attempts.forget_intents(event.node_id, event.attempt)
         self.post(event)
+
+    async def _measured(self, command: commands.Call, callee: calls.Callee) -> Event:
+        """Make a call, and measure it however it ends."""
+        clock, measures = self._services.clock, self._services.measures
+        executor_id = callee.invocation.record.executor_id
+        begun_at = clock.monotonic()
+        measures.begin_call(executor_id, command.call)
+        event = None
+        try:
+            event = await calls.carry_out(command, callee)
+            return event
+        finally:
+            measures.end_call(executor_id, command.call, clock.monotonic() - begun_at, event)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

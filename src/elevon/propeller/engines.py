@@ -7,7 +7,7 @@ numbers say who may write.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from elevon import compiler, errors
@@ -16,6 +16,7 @@ from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
 from elevon.propeller.drivers import Driver
 from elevon.propeller.executors import task_types_of
+from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.records.changes import Change
@@ -43,6 +44,7 @@ class Engine:
         self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
         self._graphs: dict[str, Graph] = {}
         self._suspension = asyncio.Event()
+        services.measures.look_at(self._standings)
         services.executors.observe(self._unpark)
 
     def observe(self, callback: Callable[[ExecutionId, Sequence[Change]], None]) -> None:
@@ -142,6 +144,10 @@ class Engine:
         """Let attempts go on whose types are served now."""
         for driver in list(self._drivers.values()):
             driver.unpark(task_types)
+
+    def _standings(self) -> Iterator[Standing]:
+        for driver in self._drivers.values():
+            yield from driver.standings()
 
     def _publish(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         for callback in self._observers:

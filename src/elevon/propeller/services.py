@@ -7,9 +7,11 @@ import msgspec
 
 from elevon import ports
 from elevon.plugin.contexts import NO_SECRETS
+from elevon.primitives.figures import Figures
 from elevon.primitives.redaction import Redactor
 from elevon.propeller.executors import Executors
 from elevon.propeller.machine.backoffs import Backoff
+from elevon.propeller.measures import Measures
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +24,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
         clock: The source of time.
         data_dir: Below it are the files of attempts.
         secrets: What tasks are given that ask for them.
+        measures: Counts and measures what the engine does.
         redactor: Knows every secret that this engine hands out, to whomever.
         backoff: Patience with calls that raise.
         lease_time: How long a lease lasts; renewed three times within.
@@ -35,6 +38,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     clock: ports.Clock
     data_dir: Path
     secrets: ports.SecretStore = NO_SECRETS
+    measures: Measures = msgspec.field(default_factory=lambda: Measures(Figures()))
     redactor: Redactor = msgspec.field(default_factory=Redactor)
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)
