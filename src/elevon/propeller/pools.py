@@ -39,7 +39,7 @@ class EnginePools:
     async def allocate(self, token: Token, wake: Callable[[], None]) -> Allocation:
         """Ask the store; who is refused is woken when its turn may have come."""
         queue = self._queue(token)
-        was_held = (token.pool, token.name) in self._tokens.get(token.owner, {}) and token.name not in queue
+        was_waiting = token.name in queue
         # Before the store is asked: a token that comes back meanwhile wakes who is about to be refused.
         self._remember(token)
         queue[token.name] = wake
@@ -50,8 +50,8 @@ class EnginePools:
             raise
         if allocation.is_granted:
             queue.pop(token.name, None)
-            if not was_held:
-                self._ring(token.pool)  # more may be free than one
+            if was_waiting:
+                self._ring(token.pool)  # more may be free than the one that it was woken for
         return allocation
 
     async def release(self, token: Token) -> None:

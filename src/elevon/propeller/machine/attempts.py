@@ -99,7 +99,8 @@ def resume(draft: Draft, record: AttemptRecord) -> None:
     """Go on with an attempt of which only the row survived: any call that was in flight is lost.
 
     The time without an engine does not count against an attempt that nobody had accepted, and time-outs are looked
-    at again only once the executor has said whether the work went on meanwhile.
+    at again only once the executor has said whether the work went on meanwhile. Who waits for resources asks at once:
+    whoever would have woken it knows nothing of the new engine. Only a call that raised is waited for.
     """
     if record.phase in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES):
         record = replace(record, queued_at=draft.now)
@@ -110,7 +111,7 @@ def resume(draft: Draft, record: AttemptRecord) -> None:
         draft.put_attempt(record, message="tried again after a restart")
     if record.phase.is_terminal:
         draft.call(record, CallKind.FINALIZE)
-    elif record.next_call_at is not None and record.next_call_at > draft.now:
+    elif record.system_failure_count and record.next_call_at is not None and record.next_call_at > draft.now:
         draft.call_after(record, record.next_call_at - draft.now)
     else:
         _call_again(draft, record)
