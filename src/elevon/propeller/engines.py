@@ -160,8 +160,9 @@ class Engine:
             await self._services.clock.sleep(lease_time.total_seconds() / 3)
             drivers = list(self._drivers.values())
             kept = await self._services.store.renew_leases(self.id, self._services.clock.now() + lease_time)
+            owned = {lease.execution for lease in kept}
             for driver in drivers:
-                if driver.lease.execution not in {lease.execution for lease in kept}:
+                if driver.lease.execution not in owned:
                     driver.fence()
 
     async def _obey(self) -> None:
