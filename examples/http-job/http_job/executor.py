@@ -27,11 +27,9 @@ class HttpJobConfig(WebApiConfig, frozen=True, kw_only=True):
 
     Attributes:
         base_url: Where the service is.
-        connections: The most connections to it at the same time.
     """
 
     base_url: str = "http://127.0.0.1:8090"
-    connections: int = 16
     resync_s: float = 10.0
 
 
@@ -46,7 +44,7 @@ class HttpJobExecutor(WebApiExecutor[HttpJob, str, Job]):
     async def initialize(self, setup: SetupContext[HttpJobConfig]) -> None:
         """Open the connections."""
         config = setup.config
-        self._client = JobClient(config.base_url, config.connections, config.call_s)
+        self._client = JobClient(config.base_url, config.calls + config.workers, config.call_s)
         await super().initialize(setup)
 
     async def close(self) -> None:

@@ -39,9 +39,10 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         resync_s: Every resource is asked for once in so many seconds.
         page_size: The most resources that `get_many` is asked for at once.
         workers: Pages that are asked for at the same time.
+        calls: Calls other than polls at the same time; others wait for their turn.
         cache_size: Resources that are followed at the same time.
         check_s: An attempt of which nothing is heard is looked at after so many seconds all the same.
-        call_s: A call that takes longer, in seconds, has failed.
+        call_s: A call that takes longer, in seconds, has failed; its wait for its turn does not count.
         failed_limit: After more failed syncs in a row, the attempt's check fails.
         missing_limit: After more syncs in a row that do not find it, a resource is lost.
         pool: Name of the resource pool of which each attempt holds a token from its creation to its end; empty for none.
@@ -50,6 +51,7 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     resync_s: float = 30.0
     page_size: int = 500
     workers: int = 2
+    calls: int = 16
     cache_size: int = 100_000
     check_s: float = 300.0
     call_s: float = 20.0
@@ -167,6 +169,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         self._state_type = declared_types(type(self)).state
         self._check_after = timedelta(seconds=config.check_s)
         self._resync_period = timedelta(seconds=config.resync_s)
+        self._turns = asyncio.Semaphore(config.calls)
         self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
         self._tracker: Tracker[R, T] = Tracker(
             self._get_many,
@@ -268,7 +271,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
 
     async def _delete(self, meta: R) -> None:
         try:
-            await self._asked(lambda: self.delete(meta))
+            await self._answered(lambda: self.delete(meta))
         except TransportError as error:
             if not error.is_missing:
                 raise
@@ -276,7 +279,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def _get_many(self, metas: Sequence[R]) -> Sequence[T | None]:
         """A page, as the tracker wants it; one resource that is missing is no failure."""
         try:
-            found = await self._asked(lambda: self.get_many(metas))
+            found = await self._answered(lambda: self.get_many(metas))
         except TransportError as error:
             if error.is_missing and len(metas) == 1:
                 return [None]
@@ -296,6 +299,11 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             raise error.as_error(what) from error
 
     async def _asked(self, call: Callable[[], Awaitable[V]]) -> V:
+        """A call of the service that waits for its turn."""
+        async with self._turns:
+            return await self._answered(call)
+
+    async def _answered(self, call: Callable[[], Awaitable[V]]) -> V:
         """A call of the service, within its time; what its client raises is a transport error."""
         try:
             async with asyncio.timeout(self._config.call_s):
