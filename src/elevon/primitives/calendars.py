@@ -5,15 +5,16 @@ It owns the order of instants; it must never know a clock, nor whether a thing t
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Calendar(Generic[T]):
-    """Things by the instant at which they are due; to add and to take one costs the same however many there are.
+    """Things by the instant at which they are due; one costs the same however many there are.
 
-    The cost of an instant grows with the logarithm of their number, so whoever adds rounds to few of them.
+    An instant costs more with the logarithm of their number, so whoever adds rounds to few of them, and adds something.
     """
 
     def __init__(self) -> None:
@@ -25,13 +26,13 @@ class Calendar(Generic[T]):
         """The earliest instant that has something; None if there is none."""
         return self._instants[0] if self._instants else None
 
-    def add(self, thing: T, at: float) -> None:
-        """Note that it is due at that instant, in seconds of any clock; behind what is there already."""
+    def add(self, added: Iterable[T], at: float) -> None:
+        """Note that things are due at that instant, in seconds of any clock; behind those that are there already."""
         things = self._things.get(at)
         if things is None:
             self._things[at] = things = deque[T]()
             heapq.heappush(self._instants, at)
-        things.append(thing)
+        things.extend(added)
 
     def take(self, now: float, limit: int) -> tuple[float, list[T]]:
         """Remove what the earliest instant has, if that is not after `now`.

@@ -14,7 +14,6 @@ import pytest
 from elevon import errors
 from elevon.plugin.caches import (
     AutoRefreshCache,
-    CacheOptions,
     Item,
     SyncAction,
     SyncResponse,
@@ -121,15 +120,14 @@ class World:
         self.cache = self.make()
 
     def make(self, **changed: Any) -> AutoRefreshCache[str]:
-        options: CacheOptions[str] = {
+        options: dict[str, Any] = {
             "resync_period": timedelta(seconds=PERIOD_S),
             "size": 1_000,
             "create_batches": pages_of(100),
             "is_terminal": lambda phase: phase == "done",
         }
-        options.update(changed)
         self.cache = AutoRefreshCache(
-            "jobs", self.service.sync, clock=self.clock, metrics=self.figures, **options
+            "jobs", self.service.sync, clock=self.clock, metrics=self.figures, **options | changed
         )
         return self.cache
 

@@ -87,9 +87,10 @@ class Refresher(Generic[T]):
         An id may still be marked for an entry that was evicted; then the end of that sync is waited for.
         """
         now = self._clock.monotonic()
-        self._note_refresh(entry, now)
+        self._refreshed_at[entry] = now
+        self._refreshed_at.move_to_end(entry)
         if entry.id not in self._marked and entry.due_at is None:
-            self._schedule(entry, self._soon(now) if is_urgent else self._later(now + self._period_s, now))
+            self._schedule((entry,), self._soon(now) if is_urgent else self._later(now + self._period_s, now))
 
     # What a batch asks for.
 
@@ -135,47 +136,50 @@ class Refresher(Generic[T]):
             error: What it raised; None if nothing.
         """
         now = self._clock.monotonic()
+        renewed: list[Entry[T]] = []
         for entry in entries:
             del self._marked[entry.id]
-            if entry.is_leaving and entry.is_present:
-                self._entries.drop(entry)
-            if not entry.is_present:
-                self._welcome_successor(entry, now)
+            if entry.is_leaving or not entry.is_present:
+                self._see_off(entry, now)
             elif entry.is_terminal:
                 continue
             elif error is not None:
                 self._back_off(entry, len(entries), error, now)
             else:
-                self._renew(entry, begun_at, now)
+                renewed.append(entry)
+        if begun_at is None:
+            self._schedule(renewed, self._later(now + self._period_s, now))
+        else:
+            self._renew(renewed, begun_at, now)
 
-    def _welcome_successor(self, entry: Entry[T], now: float) -> None:
-        """Somebody else may have come under the same id, and have waited for the end of this sync."""
+    def _see_off(self, entry: Entry[T], now: float) -> None:
+        """Drop it if that was put off; let in who may have come under the same id, and waited for this sync to end."""
+        if entry.is_present:
+            self._entries.drop(entry)
         successor = self._entries.peek(entry.id)
         if successor is not None and not successor.is_terminal:
-            self._schedule(successor, self._soon(now))
+            self._schedule((successor,), self._soon(now))
 
     def _back_off(self, entry: Entry[T], count: int, error: BaseException, now: float) -> None:
-        is_fault_of_service = isinstance(error, _SERVICE_FAULTS)
-        entry.batch_limit = max(1, count // 2) if is_fault_of_service else 1
+        entry.batch_limit = max(1, count // 2) if isinstance(error, _SERVICE_FAULTS) else 1
         entry.failure_count += 1
         wait_s = self._period_s * min(2 ** (entry.failure_count - 1), _BACKOFF_LIMIT)
         if isinstance(error, errors.RetryableError) and error.after is not None:
             wait_s = max(wait_s, error.after.total_seconds())
-        self._schedule(entry, self._later(now + wait_s, now))
+        self._schedule((entry,), self._later(now + wait_s, now))
 
-    def _renew(self, entry: Entry[T], begun_at: float | None, now: float) -> None:
-        if begun_at is not None:
-            entry.failure_count, entry.batch_limit = 0, None
-            self._note_refresh(entry, now)
-        is_urgent = entry.is_changed and begun_at is not None
-        since = now if begun_at is None else begun_at
-        self._schedule(entry, self._soon(now) if is_urgent else self._later(since + self._period_s, now))
+    def _renew(self, entries: Sequence[Entry[T]], begun_at: float, now: float) -> None:
+        for entry in entries:
+            self._refreshed_at[entry] = now
+            self._refreshed_at.move_to_end(entry)
+            if entry.failure_count:
+                entry.failure_count, entry.batch_limit = 0, None
+        changed = [entry for entry in entries if entry.is_changed]
+        settled = [entry for entry in entries if not entry.is_changed] if changed else entries
+        self._schedule(changed, self._soon(now))
+        self._schedule(settled, self._later(begun_at + self._period_s, now))
 
     # What follows concerns time.
-
-    def _note_refresh(self, entry: Entry[T], now: float) -> None:
-        self._refreshed_at[entry] = now
-        self._refreshed_at.move_to_end(entry)
 
     def _oldest_s(self) -> float:
         """The age of the oldest refresh; what needs none any more is forgotten when it is found there."""
@@ -194,9 +198,12 @@ class Refresher(Generic[T]):
         """The last tick that is not after that instant; but one that is yet to come."""
         return max(at // self._tick_s, now // self._tick_s + 1) * self._tick_s
 
-    def _schedule(self, entry: Entry[T], at: float) -> None:
-        entry.due_at = at
-        self._calendar.add(entry, at)
+    def _schedule(self, entries: Sequence[Entry[T]], at: float) -> None:
+        if not entries:
+            return
+        for entry in entries:
+            entry.due_at = at
+        self._calendar.add(entries, at)
         self._ring(at)
 
     def _ring(self, at: float) -> None:
