@@ -93,12 +93,12 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_granted:
             return ""
         whose = f" for {self.namespace}" if self.status is AllocationStatus.NAMESPACE_EXHAUSTED else ""
-        held = f"{self.held_count} of {self.limit} tokens{whose} are held"
+        held = f"{self.held_count} of {self.limit} are held"
         if self.holders:
             unnamed = self.held_count - len(self.holders)
             more = f" and {unnamed} more" if unnamed > 0 else ""
             held += f", by {', '.join(map(str, self.holders))}{more}"
-        return f"waiting for the pool {self.pool!r}: {held}; {self._queue()}"
+        return f"no token of the pool {self.pool!r} is free{whose}: {held}; {self._queue()}"
 
     def _queue(self) -> str:
         match self.ahead_count:

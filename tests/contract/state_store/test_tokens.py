@@ -75,10 +75,9 @@ async def test_refusal_says_who_is_in_the_way(people: People) -> None:
     second, third = await people.ask("b"), await people.ask("c")
     assert second.status is third.status is AllocationStatus.EXHAUSTED
     holder = f"{RUN}/a#0"
-    assert second.reason == (
-        f"waiting for the pool 'queries': 1 of 1 tokens are held, by {holder}; nobody is ahead"
-    )
-    assert third.reason == f"waiting for the pool 'queries': 1 of 1 tokens are held, by {holder}; 1 is ahead"
+    common = f"no token of the pool 'queries' is free: 1 of 1 are held, by {holder}"
+    assert second.reason == f"{common}; nobody is ahead"
+    assert third.reason == f"{common}; 1 is ahead"
 
 
 async def test_long_list_of_holders_and_a_long_queue_are_cut(people: People) -> None:
@@ -174,7 +173,7 @@ async def test_namespace_at_its_limit_waits_and_holds_up_nobody(people: People) 
     await people.ask("a")
     own = await people.ask("b")
     assert own.status is AllocationStatus.NAMESPACE_EXHAUSTED
-    assert "1 of 1 tokens for default are held, by default:development:a1/a#0" in own.reason
+    assert "is free for default: 1 of 1 are held, by default:development:a1/a#0" in own.reason
     assert (await people.ask("x", THEIRS)).is_granted
     assert (await people.ask("y", THEIRS)).status is AllocationStatus.NAMESPACE_EXHAUSTED
     await people.release("a")

@@ -55,7 +55,7 @@ async def one_holds_one_waits(world: World, executor: Queries) -> AsyncGenerator
             async with driving(embedded, second):
                 await until(
                     embedded,
-                    lambda there: is_in(there, "x2", AttemptPhase.WAITING_FOR_RESOURCES, "waiting"),
+                    lambda there: is_in(there, "x2", AttemptPhase.WAITING_FOR_RESOURCES, "no token"),
                 )
                 yield embedded
 
@@ -89,7 +89,7 @@ async def test_who_waits_says_why_and_is_woken_when_its_turn_comes(world: World)
         view = await embedded.admin.view(identity("x2"))
         (node,) = view.walk()
         assert node.attempts[0].reason == (
-            "waiting for the pool 'queries': 1 of 1 tokens are held, by default:development:x1/n0#0; nobody is ahead"
+            "no token of the pool 'queries' is free: 1 of 1 are held, by default:development:x1/n0#0; nobody is ahead"
         )
         assert await standing(world) == (["x1"], ["x2"])
         executor.end("x1/n0#0")

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from types import SimpleNamespace
 
 import pytest
 
 from elevon import errors
+from elevon.plugin.contexts import TaskExecutionId
 from elevon.plugin.pools import NO_POOLS, ResourcePool, ResourcePools
 from elevon.propeller.pools import EnginePools
 from elevon.records.identities import AttemptId, ExecutionId
@@ -28,7 +28,7 @@ class Person:
 
     def __init__(self, execution: ExecutionId, node_id: str) -> None:
         self.owner = AttemptId(execution, node_id, 0)
-        self.task_execution_id = SimpleNamespace(
+        self.task_execution_id = TaskExecutionId(
             attempt=self.owner, generated_name=f"{execution.name}-{node_id}"
         )
         self.namespace = execution.project
