@@ -30,6 +30,7 @@ from elevon.records.leases import Lease
 from elevon.records.phases import ExecutionPhase
 from elevon.stores.sqlite import SqliteStateStore
 from elevon.workers.launcher import LocalLauncher
+from elevon.workers.processes import Household
 
 FAN = Workload("fan", 200)
 CHAIN = Workload("chain", 100)
@@ -89,7 +90,7 @@ async def run(workload: Workload, sources: Path, folder: Path) -> tuple[Counting
     clock, executor = SystemClock(), Instant()
     store = CountingStore(folder / "elevon.db")
     await store.open()
-    launcher = LocalLauncher(2, store.get_artifact, clock, folder / "scratch")
+    launcher = LocalLauncher(2, store.get_artifact, clock, Household(folder / "scratch", None))
 
     def setup(registration: Registration) -> SetupContext[Any]:
         return SetupContext(config=None, clock=clock, blobs=LocalBlobStore(), state_dir=folder)

@@ -32,6 +32,7 @@ from elevon.tasktypes.echo.executor import EchoExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from elevon.workers.launcher import LocalLauncher
+from elevon.workers.processes import Household
 
 _log = logging.getLogger(__name__)
 SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor)
@@ -138,9 +139,8 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     async with contextlib.AsyncExitStack() as stack:
         lock = stack.enter_context(locks.hold(home.lock_path(engine_id)))
         store = await stack.enter_async_context(_open_store(home))
-        launcher = LocalLauncher(
-            settings.workers, store.get_artifact, clock, home.scratch_dir, engine_lock_fd=lock.fileno()
-        )
+        household = Household(home.scratch_dir, lock.fileno())
+        launcher = LocalLauncher(settings.workers, store.get_artifact, clock, household)
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)

@@ -97,7 +97,8 @@ class BlockingFrames:
 class LoopFrames:
     """One end of a pair of pipes, for a loop; owns both descriptors.
 
-    To the reader a closed other end is silence: whoever owns the process watches for its exit.
+    To the reader a closed other end is silence, unless it asks to be told: whoever owns the process watches for its
+    exit.
     """
 
     def __init__(
@@ -107,18 +108,21 @@ class LoopFrames:
         write_fd: int,
         on_data: Callable[[list[bytes]], None],
         on_broken: Callable[[errors.CorruptStateError], None],
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         """Listen.
 
         Args:
             on_data: Gets the payloads that arrived together; its exceptions go to the loop's handler.
             on_broken: Called once, when what arrives is no frame; nothing is read from then on.
+            on_end: Called once, when the other end is closed and all it wrote was read.
         """
         self._loop = loop
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._on_data = on_data
         self._on_broken = on_broken
+        self._on_end = on_end
         self._decoder = FrameDecoder()
         self._unsent: deque[memoryview] = deque()
         self._is_closed = False
@@ -166,6 +170,9 @@ class LoopFrames:
             return False
         if not data:
             self._loop.remove_reader(self._read_fd)
+            on_end, self._on_end = self._on_end, None
+            if on_end is not None:
+                on_end()
             return False
         try:
             payloads = self._decoder.feed(data)

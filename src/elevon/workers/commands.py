@@ -90,7 +90,7 @@ class CommandRun:
         outputs = captures.create(self._private or self._job.data_dir)
         for descriptor in outputs:
             stack.callback(os.close, descriptor)
-        command = processes.Command(
+        command = ports.ProcessCommand(
             args=("/bin/sh", "-c", _GATE, "sh", *self._job.args),
             environment=self._settings.environment(environment),
             cwd=work_dir,

@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -110,9 +109,8 @@ class LocalLauncher:
         slot_count: int,
         load_artifact: Callable[[str], Awaitable[bytes]],
         clock: ports.Clock,
-        scratch_dir: Path,
+        household: processes.Household,
         settings: WorkerSettings | None = None,
-        engine_lock_fd: int | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -120,15 +118,15 @@ class LocalLauncher:
             slot_count: How many slots there are.
             load_artifact: Fetches a bundle of sources by its digest.
             clock: Paces the waiting for processes to be gone.
-            scratch_dir: Where workers have their folders; on the disk of the attempts' directories.
+            household: Starts the processes, in folders on the disk of the attempts' directories; closed with the
+                launcher.
             settings: Limits and habits.
-            engine_lock_fd: A locked file that is to stay locked until no process is left, also after a kill -9.
         """
         self._slot_count = slot_count
         self._free_count = slot_count
         self._clock = clock
         self._settings = settings or WorkerSettings()
-        self._household = processes.Household(scratch_dir, engine_lock_fd)
+        self._household = household
         self._pool = pools.WorkerPool(self._household, self._settings)
         self._codes = codes.CodeCache(load_artifact)
         self._entries: dict[str, _Entry] = {}

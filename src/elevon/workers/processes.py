@@ -9,10 +9,8 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-
-import msgspec
 
 from elevon import errors, ports
 from elevon.primitives import failpoints, ids
@@ -22,24 +20,6 @@ _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
 _REAPER_DELAY_S = 0.01
 _REAPER_DELAY_LIMIT_S = 5.0
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What to start, and on which descriptors.
-
-    Attributes:
-        args: Program and arguments.
-        environment: All of it.
-        cwd: Working directory; None for the engine's.
-        streams: Descriptors of stdin, stdout and stderr.
-        passed_fds: Further descriptors that it keeps.
-    """
-
-    args: Sequence[str]
-    environment: Mapping[str, str]
-    cwd: Path | None = None
-    streams: tuple[int, int, int]
-    passed_fds: tuple[int, ...] = ()
 
 
 class OwnedProcess:
@@ -52,6 +32,11 @@ class OwnedProcess:
         self._popen = popen
         self._on_exit = on_exit
         self._watch = exits.ExitWatch(popen.pid, self._bury)
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        return "is running" if self.exit_code is None else exits.describe(self.exit_code)
 
     def kill(self) -> None:
         """Send SIGKILL to the group, at once; after the leader's end this does nothing."""
@@ -76,6 +61,10 @@ class OwnedProcess:
     def resident_bytes(self) -> int:
         """Memory in use by the whole group."""
         return sum(member.resident_bytes for member in reaper.members(self.pid))
+
+    def leader_resident_bytes(self) -> int:
+        """Memory in use by the leader alone."""
+        return 0 if self.exit_code is not None else reaper.resident_bytes_of(self.pid)
 
     def _bury(self) -> None:
         # The leader is dead and not reaped: the group's id is still ours, so that nobody else can be hit.
@@ -104,7 +93,7 @@ class Household:
         self._reaper_start: asyncio.TimerHandle | None = None
         self._reaper_delay_s = _REAPER_DELAY_S
 
-    def spawn(self, command: Command, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
+    def spawn(self, command: ports.ProcessCommand, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
         """Start a process as the leader of its own session; the reaper knows of it when this returns.
 
         Args:
@@ -121,7 +110,8 @@ class Household:
             on_exit(process)
 
         failpoints.hit("household.before_spawn")
-        process = OwnedProcess(_start(command), forget)
+        shared = (self._lock_fd,) if command.holds_lock and self._lock_fd is not None else ()
+        process = OwnedProcess(_start(command, (*command.passed_fds, *shared)), forget)
         failpoints.hit("household.after_spawn")
         self._processes[process.pid] = process
         self._tell(f"+{process.pid} {process.start}")
@@ -222,7 +212,7 @@ def _close_stdin(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def _start(command: Command) -> subprocess.Popen[bytes]:
+def _start(command: ports.ProcessCommand, passed_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
     stdin, stdout, stderr = command.streams
     try:
         return subprocess.Popen(  # noqa: S603
@@ -233,7 +223,7 @@ def _start(command: Command) -> subprocess.Popen[bytes]:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            pass_fds=command.passed_fds,
+            pass_fds=passed_fds,
         )
     except OSError as error:
         raise errors.UnavailableError(f"no process can be started: {error}") from error

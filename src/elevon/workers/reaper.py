@@ -50,6 +50,14 @@ def start_of(pid: int) -> str:
     return _ps("-o", "lstart=", "-p", str(pid)).strip().replace(" ", "_")
 
 
+def resident_bytes_of(pid: int) -> int:
+    """Memory in use by one process; 0 if there is none."""
+    if _HAS_PROC:
+        fields = _stat_fields(str(pid))
+        return int(fields[21]) * _PAGE_BYTES if fields else 0
+    return int(_ps("-o", "rss=", "-p", str(pid)).strip() or 0) * 1024
+
+
 def kill_group(pgid: int) -> None:
     """Send SIGKILL to a whole group; none there is fine."""
     # macOS answers EPERM for a group that holds nothing but zombies.

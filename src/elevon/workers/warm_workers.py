@@ -74,7 +74,7 @@ class WarmWorker:
             stdin, stdout, stderr = closed_later(
                 os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), *captures.create(self.folder)
             )
-            command = processes.Command(
+            command = ports.ProcessCommand(
                 args=(
                     *(sys.executable, "-P", "-m", "elevon.workers.child"),
                     *(str(order_fd), str(report_fd), str(self.folder)),

@@ -21,6 +21,7 @@ from elevon.records.changes import Change
 from elevon.records.leases import Lease
 from elevon.stores.memory import MemoryStateStore
 from elevon.workers.launcher import LocalLauncher
+from elevon.workers.processes import Household
 from tests.integration.engine.worlds import IMPATIENT, Scripted
 
 
@@ -126,7 +127,7 @@ class Memory:
         """An engine on the store."""
         async with contextlib.AsyncExitStack() as stack:
             await self.store.open()
-            launcher = LocalLauncher(1, self.store.get_artifact, self.clock, self._path)
+            launcher = LocalLauncher(1, self.store.get_artifact, self.clock, Household(self._path, None))
             stack.push_async_callback(launcher.close)
             setup: SetupContext[None] = SetupContext(
                 config=None, clock=self.clock, blobs=LocalBlobStore(), state_dir=self._path

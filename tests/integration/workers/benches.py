@@ -14,6 +14,7 @@ from elevon.primitives.clocks import SystemClock
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.sdk import sources
 from elevon.workers.launcher import LocalLauncher
+from elevon.workers.processes import Household
 from elevon.workers.settings import WorkerSettings
 
 LONG = timedelta(seconds=30)
@@ -41,9 +42,8 @@ class Bench:
             slot_count,
             self.load_artifact,
             SystemClock(),
-            self.folder / "scratch",
+            Household(self.folder / "scratch", self.lock_fd),
             WorkerSettings(**settings),  # pyright: ignore[reportArgumentType]
-            self.lock_fd,
         )
         self.launchers.append(launcher)
         return launcher

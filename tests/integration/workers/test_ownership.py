@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from elevon.ports import ProcessCommand
 from elevon.primitives.clocks import SystemClock
 from elevon.workers import reaper
-from elevon.workers.processes import Command, Household, OwnedProcess
+from elevon.workers.processes import Household, OwnedProcess
 from tests.integration.workers.benches import Bench, is_running, nothing, run, until, value
 
 ENGINE = """
@@ -148,5 +149,7 @@ async def test_an_exit_is_noticed_however_early(tmp_path: Path) -> None:
     await household.close(SystemClock())
 
 
-def sleep_command(seconds: str = "600") -> Command:
-    return Command(args=("sleep", seconds), environment={"PATH": os.environ["PATH"]}, streams=(0, 1, 2))
+def sleep_command(seconds: str = "600") -> ProcessCommand:
+    return ProcessCommand(
+        args=("sleep", seconds), environment={"PATH": os.environ["PATH"]}, streams=(0, 1, 2)
+    )
