@@ -45,7 +45,8 @@ async def serve(home: Path) -> None:
             begun_at = time.perf_counter()
             path = asked["path"]
             if path not in prepared:
-                prepared[path] = programs.load(path, "main").prepare(engine.task_types)
+                program = programs.load(path, "main")
+                prepared[path] = program.prepare(await engine.task_types(program.task_types()))
             submitted_at, cpu_before = time.perf_counter(), time.process_time()
             records = await submit(engine, prepared[path], asked["copies"])
             ended_at = time.perf_counter()
