@@ -13,7 +13,7 @@ import elevon
 
 PROJECT = Path(__file__).parents[2]
 LOCKS = sorted((PROJECT / "requirements").glob("*.lock"))
-HEAVY = ("apsw", "cyclopts", "grpc", "pydantic", "rich", "starlette", "structlog")
+HEAVY = ("apsw", "cyclopts", "grpc", "prometheus_client", "pydantic", "rich", "starlette", "structlog")
 
 
 def names_of(requirements: list[str]) -> set[str]:

@@ -12,18 +12,21 @@ from typing import Any, Final
 import msgspec
 
 from elevon.admin.executions import Admin, NewExecution
+from elevon.app import logs, publications
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
-from elevon.blobs.local_files import LocalBlobStore
+from elevon.app.supplies import Supplies, secrets_of
 from elevon.plugin import discovery
-from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import Executor
-from elevon.plugin.pools import NO_POOLS, ResourcePools
-from elevon.plugin.registry import Registration, Registry
+from elevon.plugin.pools import ResourcePools
+from elevon.plugin.registry import Registry
 from elevon.primitives import ids, locks
 from elevon.primitives.clocks import SystemClock
+from elevon.primitives.figures import Figures
+from elevon.primitives.redaction import Redactor
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
+from elevon.propeller.measures import Measures
 from elevon.propeller.pools import EnginePools
 from elevon.propeller.services import Services
 from elevon.stores.sqlite import SqliteStateStore
@@ -112,7 +115,10 @@ async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> f
         wanted: Types that executors are to look for which discover theirs; read only if there is one.
     """
     known = registry(settings)
-    executors = Executors(known, lambda registration: _setup(home, SystemClock(), registration))
+    clock, redactor = SystemClock(), Redactor()
+    secrets = secrets_of(settings.secrets, redactor)
+    supplies = Supplies(home=home, clock=clock, secrets=secrets, measures=Measures(Figures()))
+    executors = Executors(known, supplies.setup_of, redactor=redactor)
     try:
         await executors.discover(wanted)
     finally:
@@ -134,9 +140,12 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     home.prepare()
     clock = SystemClock()
     locks.remove_stale(home.engines_dir)
+    publications.remove_stale(home)
     engine_id = ids.new("e", 12)
     known = registry(settings)
+    redactor, figures = Redactor(), Figures()
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(logs.masked(redactor))
         lock = stack.enter_context(locks.hold(home.lock_path(engine_id)))
         store = await stack.enter_async_context(_open_store(home))
         household = Household(home.scratch_dir, lock.fileno())
@@ -145,10 +154,14 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
         pools = EnginePools(store, settings.pools)
-        given = ResourcePools(frozenset(settings.pools), pools)
-        executors = Executors(
-            known, lambda registration: _setup(home, clock, registration, given), clock=clock
+        supplies = Supplies(
+            home=home,
+            clock=clock,
+            secrets=secrets_of(settings.secrets, redactor),
+            measures=Measures(figures),
+            pools=ResourcePools(frozenset(settings.pools), pools),
         )
+        executors = Executors(known, supplies.setup_of, clock=clock, redactor=redactor)
         stack.push_async_callback(executors.stop)
         services = Services(
             store=store,
@@ -156,6 +169,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             launcher=launcher,
             clock=clock,
             data_dir=home.data_dir,
+            secrets=supplies.secrets,
+            measures=supplies.measures,
+            redactor=redactor,
             backoff=settings.backoff,
             lease_time=settings.lease_time,
         )
@@ -166,6 +182,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         if settings.pools:
             await pools.load()
             engine.observe(pools.notice)
+        await stack.enter_async_context(
+            publications.published(home, engine_id, figures, clock, settings.metrics_port)
+        )
         yield Embedded(Admin(store, clock), engine, executors)
 
 
@@ -181,15 +200,3 @@ async def _open_store(home: Home) -> AsyncGenerator[SqliteStateStore]:
 
 def _served_by(known: Registry) -> frozenset[str] | None:
     return None if known.has_default else known.known_types
-
-
-def _setup(
-    home: Home, clock: SystemClock, registration: Registration, pools: ResourcePools = NO_POOLS
-) -> SetupContext[Any]:
-    return SetupContext(
-        config=registration.config,
-        clock=clock,
-        blobs=LocalBlobStore(),
-        state_dir=home.executors_dir / registration.id,
-        pools=pools,
-    )

@@ -7,12 +7,13 @@ mistyped setting is never passed over in silence. What an executor's settings me
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 
 from elevon import errors
-from elevon.app.settings import Settings
+from elevon.app.logs import LogSettings
+from elevon.app.settings import SecretSettings, Settings
 from elevon.primitives import suggestions
 from elevon.records.tokens import PoolLimits
 
@@ -53,6 +54,16 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         return PoolLimits(limit=self.limit, limit_per_namespace=self.limit_per_namespace)
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """The table `[metrics]`.
+
+    Attributes:
+        port: Where a scraper reads the figures of an engine, on this machine; 0 for any port that is free.
+    """
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file.
 
@@ -61,12 +72,21 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         tasktypes: Executors to register, as `module:Class`.
         executors: Settings of each executor, by its id.
         pools: Limits of each resource pool, by its name.
+        secrets: Where secrets are looked for.
+        metrics: Where figures are shown.
+        logs: What the log of a command is to be.
     """
 
     engine: Engine = Engine()
     tasktypes: tuple[str, ...] = ()
     executors: Mapping[str, dict[str, Any]] = {}
     pools: Mapping[str, Pool] = {}
+    secrets: SecretSettings = SecretSettings()
+    metrics: Metrics = Metrics()
+    logs: LogSettings = LogSettings()
+
+
+_TABLES: Final = {"engine": Engine, "secrets": SecretSettings, "metrics": Metrics, "logs": LogSettings}
 
 
 def read(path: Path) -> Configuration:
@@ -84,12 +104,12 @@ def read(path: Path) -> Configuration:
     except ValueError as error:  # TOMLDecodeError, and bytes that are no text
         raise errors.UserError(f"{path} is no TOML: {error}") from error
     _check_names(path, document, Configuration, "")
-    engine = document.get("engine")
-    if isinstance(engine, dict):
-        _check_names(path, document["engine"], Engine, "engine.")
+    for name, known in _TABLES.items():
+        if isinstance(document.get(name), dict):
+            _check_names(path, document[name], known, f"{name}.")
     pools = document.get("pools")
-    for name, pool in pools.items() if isinstance(pools, dict) else ():
-        if isinstance(pool, dict):
+    for name in cast("dict[str, Any]", pools) if isinstance(pools, dict) else ():
+        if isinstance(document["pools"][name], dict):
             _check_names(path, document["pools"][name], Pool, f"pools.{name}.")
     try:
         return msgspec.convert(document, Configuration)

@@ -34,7 +34,7 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def engines_dir(self) -> Path:
-        """One lock file for each engine that lives."""
+        """One lock file for each engine that lives, and its figures."""
         return self.path / "engines"
 
     @property

@@ -8,8 +8,10 @@ from elevon.plugin.registry import Registration
 
 def origin_of(registration: Registration, settings: Settings) -> str:
     """In words: elevon itself, an installed package with its version, or the reference that named it."""
-    if isinstance(registration.executor, SHIPPED):
+    if registration.local is None:
+        return registration.description.package or registration.path
+    if isinstance(registration.local.executor, SHIPPED):
         return "elevon"
     if registration.path in settings.tasktypes:
         return registration.path
-    return discovery.package_of(type(registration.executor)) or registration.path
+    return discovery.package_of(type(registration.local.executor)) or registration.path

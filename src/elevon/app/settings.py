@@ -9,8 +9,21 @@ import msgspec
 
 from elevon.plugin.executors import Executor
 from elevon.plugin.states import STATE_LIMIT_BYTES
+from elevon.primitives import secret_names
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.tokens import PoolLimits
+
+
+class SecretSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where secrets are looked for, under flytekit's names.
+
+    Attributes:
+        env_prefix: What the names of variables begin with: `<PREFIX><GROUP>_<KEY>`.
+        default_dir: Where the files are: `<DIR>/<group>/<key>`.
+    """
+
+    env_prefix: str = secret_names.VARIABLE_PREFIX
+    default_dir: str = secret_names.FOLDER
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         default_executor: Id of the executor for types that nobody registered; empty for none.
         state_limit_bytes: Largest encoded custom state.
         pools: Limits of resource pools, by their names.
+        secrets: Where secrets are looked for.
+        metrics_port: Where a scraper of this machine reads the figures of the engine; 0 for any port that is free,
+            None for none.
         max_parallelism: Limit on attempts under way at once of a new execution; 0 for none.
         backoff: Patience with calls that raise.
         lease_time: After this, executions of an engine that has stopped are taken over although it lives.
@@ -38,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_executor: str = ""
     state_limit_bytes: int = STATE_LIMIT_BYTES
     pools: Mapping[str, PoolLimits] = {}
+    secrets: SecretSettings = SecretSettings()
+    metrics_port: int | None = None
     max_parallelism: int = 0
     backoff: Backoff = Backoff()
     lease_time: timedelta = timedelta(seconds=30)

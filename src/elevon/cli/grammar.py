@@ -48,6 +48,8 @@ COMMANDS: Mapping[str, str | Group] = {
     ),
 }
 
+_LAST_PORT = 65535
+
 
 class Command(Protocol):
     """What the module of a command offers."""
@@ -143,6 +145,20 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", metavar="N", type=count, help="processes that run Python tasks (default: one a core)"
     )
+    parser.add_argument(
+        "--metrics-port",
+        metavar="N",
+        type=port,
+        help="serve the engine's figures to Prometheus at http://127.0.0.1:N/metrics; 0 for any port (default: no)",
+    )
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), help="how the log on stderr is written (default: text)"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        help="the least that is logged on stderr (default: warning)",
+    )
     add_tasktypes(parser)
 
 
@@ -162,6 +178,14 @@ def count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def port(text: str) -> int:
+    """An argument that names a port, or any by 0."""
+    value = int(text)
+    if not 0 <= value <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: use 0 to {_LAST_PORT}")
     return value
 
 

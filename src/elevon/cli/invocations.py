@@ -10,7 +10,8 @@ import shlex
 import msgspec
 
 from elevon import app
-from elevon.app import configurations
+from elevon.app import configurations, logs
+from elevon.app.logs import LogSettings
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +22,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         workers: `--workers`; None for the default.
         max_parallelism: `--max-parallelism`; None for the default.
         tasktypes: `--tasktype`, each.
+        metrics_port: `--metrics-port`; None for none.
+        logs: `--log-format` and `--log-level`.
+        is_debugging: `--debug`, which is a level too.
         is_json: Whether stdout is for one JSON document.
     """
 
@@ -28,6 +32,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     workers: int | None = None
     max_parallelism: int | None = None
     tasktypes: tuple[str, ...] = ()
+    metrics_port: int | None = None
+    logs: LogSettings = LogSettings()
+    is_debugging: bool = False
     is_json: bool = False
 
     @property
@@ -53,8 +60,19 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
             configuration_origin=str(path),
             default_executor=engine.default_executor,
             state_limit_bytes=engine.state_limit_bytes,
+            secrets=configured.secrets,
+            metrics_port=configured.metrics.port if self.metrics_port is None else self.metrics_port,
             pools={name: pool.limits for name, pool in configured.pools.items()},
         )
+
+    def configure_logs(self) -> None:
+        """Let the log of this process be what options, or else the configuration of the home, say.
+
+        Raises:
+            UserError: The configuration is wrong.
+        """
+        given = self.logs.over(LogSettings(level="debug" if self.is_debugging else None))
+        logs.configure(given.over(configurations.read(self.home.configuration).logs))
 
     def words(self, command: str, *arguments: str) -> list[str]:
         """Another command, one word or two, with the same home and executors, as words behind `elevon`."""
@@ -66,6 +84,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
                 words += ["--tasktype", tasktype]
             if self.workers is not None:
                 words += ["--workers", str(self.workers)]
+            for option, value in (("format", self.logs.format), ("level", self.logs.level)):
+                words += [f"--log-{option}", value] if value else []
+            words += [] if self.metrics_port is None else ["--metrics-port", str(self.metrics_port)]
         return words
 
     def command(self, command: str, *arguments: str) -> str:
@@ -80,5 +101,10 @@ def of(options: argparse.Namespace) -> Invocation:
         workers=getattr(options, "workers", None),
         max_parallelism=getattr(options, "max_parallelism", None),
         tasktypes=tuple(getattr(options, "tasktype", ())),
+        metrics_port=getattr(options, "metrics_port", None),
+        logs=LogSettings(
+            format=getattr(options, "log_format", None), level=getattr(options, "log_level", None)
+        ),
+        is_debugging=getattr(options, "debug", False),
         is_json=getattr(options, "output", "text") == "json",
     )

@@ -234,6 +234,9 @@ def add_own(parser: argparse.ArgumentParser) -> dict[str, bool]:
         "--workers": True,
         "--max-parallelism": True,
         "--tasktype": True,
+        "--metrics-port": True,
+        "--log-format": True,
+        "--log-level": True,
         "--detach": False,
         "--debug": False,
     }

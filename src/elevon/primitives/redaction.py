@@ -6,13 +6,10 @@ in JSON and in Python, quoted as in a URL, in base64 at any offset, and by its l
 secret a value belongs to, and costs nothing until it has learnt one.
 """
 
-import base64
-import json
 import re
 import threading
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 SHORTEST: Final = 4  # characters: what is shorter stands in every other text by chance
@@ -62,6 +59,9 @@ class Redactor:
 
 def _forms(value: str) -> Iterator[str]:
     """The spellings of a value that are looked for."""
+    import json  # these take longer to load than all else here, and most engines hand no secret out
+    from urllib.parse import quote, quote_plus
+
     yield value
     for ascii_only in (True, False):
         yield json.dumps(value, ensure_ascii=ascii_only)[1:-1]
@@ -77,6 +77,8 @@ def _forms(value: str) -> Iterator[str]:
 
 def _base64_forms(content: bytes) -> Iterator[str]:
     """What is the same in every text in base64 that holds the content, as in `user:password` of an HTTP header."""
+    import base64
+
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for offset, lead in enumerate(_BASE64_LEAD):
             whole = encode(bytes(offset) + content).decode()

@@ -18,6 +18,7 @@ from elevon.plugin import hosts
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.registry import Registration, Registry
 from elevon.primitives.clocks import SystemClock
+from elevon.primitives.redaction import Redactor
 from elevon.propeller.discoveries import Discovered, Discoveries
 
 PATIENCE: Final = timedelta(seconds=5)
@@ -32,6 +33,7 @@ class Executors:
         setup_of: What each executor is initialized with.
         patience: After this, executors whose `initialize` is still waited for are named in the log.
         clock: Of the engine; None for that of the machine.
+        redactor: Masks what is told of executors that could not be initialized; None for one that knows no secrets.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Executors:
         setup_of: Callable[[Registration], SetupContext[Any]],
         patience: timedelta = PATIENCE,
         clock: ports.Clock | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
+        self._redactor = redactor or Redactor()
         self.registry = registry
         self._patience = patience
         self._starts: dict[str, asyncio.Task[None]] = {}
@@ -108,12 +112,12 @@ class Executors:
             reasons = "".join(f"; {problem}" for problem in self._discoveries.problems)
             raise errors.UnavailableError(
                 f"no executor is registered for the task type {task_type!r}: resume with the package installed that "
-                f"has it, or with --tasktype MODULE:CLASS{reasons}"
+                f"has it, or with --tasktype MODULE:CLASS{self._redactor.text(reasons)}"
             )
         failure = self._hosts[registration.id].failure
         if failure is not None:
             raise errors.UnavailableError(
-                f"executor {registration.id!r} could not be initialized: {failure.message}; "
+                f"executor {registration.id!r} could not be initialized: {self._redactor.text(failure.message)}; "
                 "mend that, then run or resume again"
             )
         return registration

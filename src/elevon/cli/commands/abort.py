@@ -26,7 +26,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Abort it."""
-    return asyncio.run(_run(options.id, options.reason, invocations.of(options)))
+    invocation = invocations.of(options)
+    invocation.configure_logs()
+    return asyncio.run(_run(options.id, options.reason, invocation))
 
 
 async def _run(text: str, reason: str, invocation: Invocation) -> int:

@@ -22,7 +22,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Drive the new execution; the exit code is its own."""
-    return asyncio.run(_run(options.id, options.execution_id, invocations.of(options)))
+    invocation = invocations.of(options)
+    invocation.configure_logs()
+    return asyncio.run(_run(options.id, options.execution_id, invocation))
 
 
 async def _run(text: str, execution_id: str, invocation: Invocation) -> int:

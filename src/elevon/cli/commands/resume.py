@@ -32,7 +32,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Drive them; the exit code is the worst of theirs."""
-    return asyncio.run(_run(options.ids, invocations.of(options)))
+    invocation = invocations.of(options)
+    invocation.configure_logs()
+    return asyncio.run(_run(options.ids, invocation))
 
 
 async def _run(names: Sequence[str], invocation: Invocation) -> int:

@@ -68,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
         return exits.Exit.SUCCEEDED
     options.debug = is_debugging
     own.parse_args([*before, *words.ours], namespace=options)
-    if options.debug:
-        grammar.log_everything()
     document = parameters.read_document(options.inputs) if options.inputs else {}
     values = parameters.read(words.texts, document, interface.inputs)
     order = _Order(program, values, options.execution_id, options.detach)
-    return asyncio.run(_run(order, invocations.of(options)))
+    invocation = invocations.of(options)
+    invocation.configure_logs()
+    return asyncio.run(_run(order, invocation))
 
 
 async def _run(order: _Order, invocation: Invocation) -> int:
