@@ -49,9 +49,8 @@ class People:
     async def standing(self, pool: str = "queries") -> tuple[list[str], list[str]]:
         """Nodes of those who hold a token, and of those who wait, in order."""
         there = await self.store.list_tokens(pool)
-        return tuple(
-            [one.owner.node_id for one in there if one.is_granted is is_held] for is_held in (True, False)
-        )
+        held = [one.owner.node_id for one in there if one.is_granted]
+        return held, [one.owner.node_id for one in there if not one.is_granted]
 
 
 @pytest.fixture

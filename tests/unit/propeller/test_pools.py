@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from elevon import errors
@@ -57,7 +58,7 @@ class Engine:
     async def commit(self, person: Person, **changes: object) -> None:
         """Make a state of an attempt durable, and let the pools notice."""
         execution, node_id = person.owner.execution, person.owner.node_id
-        record = attempt(node_id, **changes)
+        record = msgspec.structs.replace(attempt(node_id), **changes)
         await self.store.commit(self.leases[execution], [record])
         self.side.notice(execution, [record])
 
