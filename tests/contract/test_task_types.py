@@ -11,7 +11,7 @@ from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import Executor
 from elevon.plugin.declarations import check_class, is_executor
 from elevon.plugin.registry import Registry
-from elevon.records.phases import AttemptPhase
+from elevon.records.phases import FOLLOWED
 from elevon.testing.contexts import FakeTaskContext
 
 FOLDERS = sorted(module.name for module in pkgutil.iter_modules(tasktypes.__path__))
@@ -36,7 +36,7 @@ def context(executor, tmp_path):
 
 
 def spec_of(executor):
-    return Registry.of([executor]).by_id(executor.id).decode_spec(TaskTemplate())
+    return Registry.of([executor]).by_id(executor.id).implementation.decode_spec(TaskTemplate())
 
 
 def test_all_of_them_live_together():
@@ -74,6 +74,6 @@ async def test_finalize_may_be_repeated_after_every_end(executor, context):
 
 async def test_an_executor_made_anew_goes_on_from_the_state(executor, context):
     started = await context.start(executor, TaskTemplate(), spec_of(executor))
-    if started.phase not in (AttemptPhase.SUCCEEDED, AttemptPhase.FAILED):
+    if started.phase in FOLLOWED:
         status = await context.check(type(executor)())
         assert status.failure is None
