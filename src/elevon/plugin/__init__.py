@@ -4,6 +4,15 @@ This room owns the contract between the engine and an executor, for shipped type
 must never know a task type, a store or a worker.
 """
 
+from elevon.plugin.caches import (
+    AutoRefreshCache,
+    CacheOptions,
+    Item,
+    RateLimiter,
+    SyncAction,
+    SyncResponse,
+    pages_of,
+)
 from elevon.plugin.contexts import Intent, Launch, SetupContext, TaskContext, TaskExecutionId, TaskLauncher
 from elevon.plugin.executors import (
     CONTRACT_VERSION,
@@ -23,6 +32,8 @@ __all__ = [
     "STATE_LIMIT_BYTES",
     "Allocation",
     "AllocationStatus",
+    "AutoRefreshCache",
+    "CacheOptions",
     "DetailOptions",
     "Details",
     "DiscoveredTypes",
@@ -30,16 +41,21 @@ __all__ = [
     "ExecutorProperties",
     "Intent",
     "Isolation",
+    "Item",
     "Launch",
     "LauncherExecutor",
+    "RateLimiter",
     "ResourcePool",
     "ResourcePools",
     "SetupContext",
     "StateCodec",
+    "SyncAction",
+    "SyncResponse",
     "TaskContext",
     "TaskExecutionId",
     "TaskLauncher",
     "TaskStatus",
+    "pages_of",
     "read_outputs",
     "status_of_job",
 ]

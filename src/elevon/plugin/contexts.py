@@ -7,12 +7,13 @@ of a context beyond the call, except `wake`.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, Unpack
 
 import msgspec
 
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, SecurityContext
+from elevon.plugin.caches import AutoRefreshCache, CacheOptions, OpenCaches, Sync
 from elevon.plugin.metering import NO_METRICS, Metrics
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.primitives import secret_names
@@ -24,6 +25,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 C = TypeVar("C")
 S_co = TypeVar("S_co", covariant=True)
+T = TypeVar("T")
 R = TypeVar("R", bound="Json")
 
 
@@ -49,6 +51,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
             or a result of `once` that holds it is refused.
         metrics: Counts and measures under the executor's id.
         pools: Tokens of quotas that all engines of the home share.
+        caches: Those that `make_cache` made; they are closed after the executor.
     """
 
     config: C
@@ -58,6 +61,22 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     secrets: ports.SecretStore = NO_SECRETS
     metrics: Metrics = NO_METRICS
     pools: ResourcePools = NO_POOLS
+    caches: OpenCaches = msgspec.field(default_factory=OpenCaches)
+
+    def make_cache(self, name: str, sync: Sync[T], **options: Unpack[CacheOptions[T]]) -> AutoRefreshCache[T]:
+        """A cache on this clock and with these metrics; it is started, and closed after the executor.
+
+        Args:
+            name: An identifier for metrics and logs, unique in the executor.
+            sync: Asks the service about a batch of items.
+            options: See `CacheOptions`.
+
+        Raises:
+            BugError: The name is taken, or it or an option makes no sense.
+        """
+        cache = AutoRefreshCache(name, sync, clock=self.clock, metrics=self.metrics, **options)
+        self.caches.start(name, cache)
+        return cache
 
 
 class TaskExecutionId(msgspec.Struct, frozen=True, kw_only=True):

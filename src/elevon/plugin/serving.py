@@ -61,6 +61,21 @@ class ServedExecutor:
         self._decode_spec = decode_spec
         self.setup = setup
 
+    async def initialize(self) -> None:
+        """Let the executor set itself up; what it was given to keep running ends with an attempt that fails."""
+        try:
+            await self._executor.initialize(self.setup)
+        except BaseException:
+            await self.setup.caches.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the executor, and then what runs for it."""
+        try:
+            await self._executor.close()
+        finally:
+            await self.setup.caches.close()
+
     async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
         """Make the call, and say what came of it; only a cancellation is raised."""
         context = AttemptContext(invocation, self._codec, services, self.setup)

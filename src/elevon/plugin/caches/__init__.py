@@ -4,7 +4,7 @@ This room owns `AutoRefreshCache` and what it is made of: the items (`entries`),
 calls that ask for news (`syncs`). It must never be a truth: whatever it loses comes back from custom state.
 """
 
-from elevon.plugin.caches.caches import AutoRefreshCache
+from elevon.plugin.caches.caches import AutoRefreshCache, OpenCaches
 from elevon.plugin.caches.items import Item, Sync, SyncAction, SyncResponse
 from elevon.plugin.caches.options import CacheOptions, CreateBatches, RateLimiter, pages_of
 
@@ -13,6 +13,7 @@ __all__ = [
     "CacheOptions",
     "CreateBatches",
     "Item",
+    "OpenCaches",
     "RateLimiter",
     "Sync",
     "SyncAction",

@@ -6,7 +6,7 @@ Everything in it runs on one event loop, that of the executor, and nothing in it
 
 import asyncio
 from types import TracebackType
-from typing import Generic, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from elevon import errors, ports
 from elevon.plugin.caches.entries import Entries, Entry, Wake
@@ -158,3 +158,27 @@ class AutoRefreshCache(Generic[T]):
             entry.is_leaving = True
         else:
             self._entries.drop(entry)
+
+
+class OpenCaches:
+    """The caches that an executor was given and that are closed after it."""
+
+    def __init__(self) -> None:
+        self._caches: dict[str, AutoRefreshCache[Any]] = {}
+
+    def start(self, name: str, cache: AutoRefreshCache[Any]) -> None:
+        """Start a cache, and remember to close it.
+
+        Raises:
+            BugError: There is one of that name.
+        """
+        if name in self._caches:
+            raise errors.BugError(f"there is a cache {name!r} already: give each cache a name of its own")
+        cache.start()
+        self._caches[name] = cache
+
+    async def close(self) -> None:
+        """Close all of them; idempotent."""
+        caches, self._caches = self._caches, {}
+        for cache in caches.values():
+            await cache.close()

@@ -29,7 +29,7 @@ class CacheOptions(TypedDict, Generic[T], total=False):
         size: How many items there may be; the least recently used one is evicted for a new one.
         workers: How many syncs may run at a time; 4 unless given.
         rate_limiter: What each sync waits for; None for nothing.
-        create_batches: Groups items that are due, at most 5,000 at a time, into batches for `sync`; None for batches
+        create_batches: Groups items that are due, at most 2,000 at a time, into batches for `sync`; None for batches
             of one. An item that it leaves out is due again a period later. See `pages_of`.
         is_terminal: Whether an item will never change again and so needs no sync; none will unless given.
         sync_on_create: Whether a new item is synced at once, with others that are new; else, after a period.

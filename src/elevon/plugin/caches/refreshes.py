@@ -20,7 +20,7 @@ from elevon.plugin.metering import Metrics
 from elevon.primitives.calendars import Calendar
 
 T = TypeVar("T")
-_SLICE: Final = 5_000  # items that a pass handles before others on the loop get their turn
+_SLICE: Final = 2_000  # items that a pass handles before others on the loop get their turn
 _GATHERING_S: Final = 0.05  # what is to be synced at once within this time is synced together
 _TICKS_PER_PERIOD: Final = 16
 _BACKOFF_LIMIT: Final = 8  # periods
