@@ -21,15 +21,17 @@ ENTRY_POINT_GROUP = "elevon.tasktypes"
 
 
 class Problem(NamedTuple):
-    """An executor of an installed package that can't be had.
+    """An executor, or a whole host of executors, that can't be had.
 
     Attributes:
-        name: Of its entry point; by custom the task type.
-        sentence: Names the entry point, and what is wrong with it.
+        name: Of an entry point, by custom the task type; or of a host.
+        sentence: Names it, and what is wrong with it.
+        is_of_host: Whether it is a host, of which nobody knows which types it would serve.
     """
 
     name: str
     sentence: str
+    is_of_host: bool = False
 
 
 def load_executor(reference: str, directory: Path | None = None) -> Executor[Any, Any]:

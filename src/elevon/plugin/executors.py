@@ -19,7 +19,7 @@ from elevon.plugin.contexts import SetupContext, TaskContext
 from elevon.plugin.statuses import TaskStatus
 
 CONTRACT_VERSION = 1
-Isolation: TypeAlias = OneOf["engine", "thread"]
+Isolation: TypeAlias = OneOf["engine", "thread", "process"]
 
 M = TypeVar("M")
 S = TypeVar("S")
@@ -38,7 +38,8 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
         uses_launcher: An attempt is started only when the launcher has a free slot for it, as many as its template
             requests CPUs; it gives the slot back when its terminal status is durable. An executor that launches
             late, after waiting for something else, leaves it False: its job waits in the launcher's queue.
-        isolation: `engine` (the engine's own loop) or `thread` (a loop of its own in a thread).
+        isolation: `engine` (the engine's own loop), `thread` (a loop of its own in a thread) or `process` (a process of
+            its own, which the engine ends and starts again if it must).
         discovers_types: Which types it serves is found out at run time, by `discover_types`; `task_types` may be empty.
     """
 

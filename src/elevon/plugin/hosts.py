@@ -1,8 +1,9 @@
 """Where the calls of an executor run: on the engine's loop, or on a loop of its own in a thread.
 
-A host owns the life of one executor (`initialize` before any call, `close` at the end), the time limit of each call,
-and the containment of whatever a call raises or blocks. It must never know attempts: that calls for one attempt do
-not overlap is the engine's part, and the host helps by returning only when a call has really ended.
+`processes.hosts` has the third kind, which runs them in a process. A host owns the life of one executor (`initialize`
+before any call, `close` at the end), the time limit of each call, and the containment of whatever a call raises or
+blocks. It must never know attempts: that calls for one attempt do not overlap is the engine's part, and the host helps
+by returning only when a call has really ended.
 """
 
 import abc
@@ -22,6 +23,7 @@ from elevon import errors
 from elevon.plugin import bridges, crossings, serving
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import DiscoveredTypes
+from elevon.plugin.heartbeats import Heartbeat
 from elevon.plugin.invocations import AttemptServices, Invocation
 from elevon.plugin.registry import Registration
 from elevon.records import failures
@@ -30,7 +32,6 @@ from elevon.records.answers import Reply
 T = TypeVar("T")
 INITIALIZE_TIME_LIMIT = timedelta(minutes=5)
 STOP_GRACE = timedelta(seconds=5)
-BLOCKED_AFTER = timedelta(seconds=5)
 _log = logging.getLogger("elevon.plugin")
 
 
@@ -41,12 +42,8 @@ class ExecutorHost(abc.ABC):
         failure: Why `initialize` failed; None while it has not.
     """
 
-    def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
+    def __init__(self) -> None:
         self.failure: failures.Failure | None = None
-        self._registration = registration
-        self._executor = registration.executor
-        self._setup = setup
-        self._grace = STOP_GRACE  # how long a cancelled call may take to end
         self._is_ready = False
 
     @property
@@ -59,6 +56,7 @@ class ExecutorHost(abc.ABC):
         """Since when a call has kept the executor's loop from anything else; None if none does."""
         return None
 
+    @abc.abstractmethod
     async def start(
         self, time_limit: timedelta = INITIALIZE_TIME_LIMIT, grace: timedelta = STOP_GRACE
     ) -> None:
@@ -67,6 +65,51 @@ class ExecutorHost(abc.ABC):
         An `initialize` that goes on for longer than `grace` after its cancellation is left behind: unlike a call it
         has no attempt that would have to wait for its end.
         """
+
+    @abc.abstractmethod
+    async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
+        """Make one call of the executor for an attempt; whatever the executor does is the reply.
+
+        Args:
+            invocation: The call.
+            services: What the engine does for the attempt, on this loop.
+
+        Raises:
+            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
+            UnexpectedExitError: The call posed as cancelled.
+        """
+
+    @abc.abstractmethod
+    async def discover_types(self) -> DiscoveredTypes:
+        """Ask the executor which types it serves besides those that it registers for.
+
+        Raises:
+            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
+            Exception: What it raised.
+        """
+
+    @abc.abstractmethod
+    def watch(self) -> None:
+        """Look whether the loop still answers; the engine calls it about once a second."""
+
+    @abc.abstractmethod
+    async def stop(self, grace: timedelta = STOP_GRACE) -> None:
+        """End what runs, close the executor, end the loop; idempotent, each of the three within `grace`."""
+
+
+class LocalHost(ExecutorHost):
+    """Runs them in this process."""
+
+    def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
+        super().__init__()
+        self._local = registration.implementation
+        self._executor = self._local.executor
+        self._setup = setup
+        self._grace = STOP_GRACE  # how long a cancelled call may take to end
+
+    async def start(
+        self, time_limit: timedelta = INITIALIZE_TIME_LIMIT, grace: timedelta = STOP_GRACE
+    ) -> None:
         self._grace = grace
         try:
             await self._open()
@@ -81,16 +124,6 @@ class ExecutorHost(abc.ABC):
             self._is_ready = True
 
     async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
-        """Make one call of the executor for an attempt; whatever the executor does is the reply.
-
-        Args:
-            invocation: The call.
-            services: What the engine does for the attempt, on this loop.
-
-        Raises:
-            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
-            UnexpectedExitError: The call posed as cancelled.
-        """
         bridged = self._bridged_services(services)
         return await self.call(lambda: self._served.carry_out(invocation, bridged))
 
@@ -115,20 +148,9 @@ class ExecutorHost(abc.ABC):
         )
 
     async def discover_types(self) -> DiscoveredTypes:
-        """Ask the executor which types it serves besides those that it registers for.
-
-        Raises:
-            UnavailableError: The executor is not ready, the time is up, or the host was stopped.
-            Exception: What it raised.
-        """
         return await self.call(self._executor.discover_types)
 
-    @abc.abstractmethod
-    def watch(self) -> None:
-        """Look whether the loop still answers; the engine calls it about once a second."""
-
     async def stop(self, grace: timedelta = STOP_GRACE) -> None:
-        """End what runs, close the executor, end the loop; idempotent, each of the three within `grace`."""
         self._grace = grace
         if self._is_ready:
             self._is_ready = False
@@ -151,8 +173,8 @@ class ExecutorHost(abc.ABC):
             raise self._timed_out(time_limit) from error
 
     def _serve(self) -> serving.ServedExecutor:
-        known = self._registration
-        return serving.ServedExecutor(known.executor, known.codec, known.decode_spec, self._bridged_setup())
+        local = self._local
+        return serving.ServedExecutor(local.executor, local.codec, local.decode_spec, self._bridged_setup())
 
     def _bridged_setup(self) -> SetupContext[Any]:
         return self._setup
@@ -179,7 +201,7 @@ class ExecutorHost(abc.ABC):
     async def _shut(self, grace: timedelta) -> None: ...
 
 
-class EngineHost(ExecutorHost):
+class EngineHost(LocalHost):
     """Runs calls inline; for executors that are trusted never to block."""
 
     def watch(self) -> None:
@@ -212,46 +234,34 @@ class EngineHost(ExecutorHost):
         """The engine's loop goes on."""
 
 
-class ThreadHost(ExecutorHost):
+class ThreadHost(LocalHost):
     """Runs calls on a loop of their own, so that one which blocks hurts only its own executor."""
 
     def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
         super().__init__(registration, setup)
         self._calls: set[crossings.RemoteCall[Any]] = set()
         self._thread: _LoopThread | None = None
-        self._beat_sent: tuple[float, datetime] | None = None
-        self._is_blocking_logged = False
+        self._heartbeat = Heartbeat(setup.clock)
 
     @property
     def blocked_since(self) -> datetime | None:
-        """When the heartbeat was sent that the loop owes, if it has owed it for longer than `BLOCKED_AFTER`."""
-        if self._beat_sent is None:
-            return None
-        sent, sent_at = self._beat_sent
-        is_late = self._setup.clock.monotonic() - sent >= BLOCKED_AFTER.total_seconds()
-        return sent_at if is_late else None
+        """When the heartbeat was sent that the loop owes, if it has owed it for too long."""
+        return self._heartbeat.blocked_since
 
     def watch(self) -> None:
         """Send a heartbeat while calls are under way, and name the call that keeps one from being answered."""
         thread = self._thread
         if thread is None:
             return
-        if self._beat_sent is None:
-            if self._calls:
-                self._beat_sent = (self._setup.clock.monotonic(), self._setup.clock.now())
-                thread.executor.post(lambda: thread.engine.post(self._receive_beat))
-        elif self.blocked_since is not None and not self._is_blocking_logged:
-            self._is_blocking_logged = True
+        if self._calls and self._heartbeat.begin():
+            thread.executor.post(lambda: thread.engine.post(self._heartbeat.end))
+        elif self._heartbeat.is_to_be_told():
             _log.warning(
                 "executor %r has blocked its loop since %s, at %s: await there, or use asyncio.to_thread",
                 self._executor.id,
                 self.blocked_since,
                 thread.place(),
             )
-
-    def _receive_beat(self) -> None:
-        self._beat_sent = None
-        self._is_blocking_logged = False
 
     def _running(self) -> "_LoopThread":
         if self._thread is None:
@@ -375,6 +385,14 @@ class _LoopThread:
 
 
 def host_of(registration: Registration, setup: SetupContext[Any]) -> ExecutorHost:
-    """The host that the executor's `isolation` asks for, not started."""
-    kind = ThreadHost if registration.properties.isolation == "thread" else EngineHost
+    """The host in this process that the executor's `isolation` asks for, not started.
+
+    Raises:
+        BugError: It asks for a process of its own, which only whoever owns processes can give.
+    """
+    if registration.isolation == "process":
+        raise errors.BugError(
+            f"executor {registration.id!r} asks for a process, and nobody here has processes"
+        )
+    kind = ThreadHost if registration.isolation == "thread" else EngineHost
     return kind(registration, setup)

@@ -1,8 +1,8 @@
 """Which executor serves which task type; built once by the composition root, never filled at import.
 
-It owns the check that executors can live together, their configuration, and what is derived from a class: codec and
-decoder of the message. Types that executors discover at run time are adopted beside those that somebody registers for,
-and never displace them. A type that nobody serves is an error here and never silently something else.
+It owns the check that executors can live together, those of this process and those that host processes describe.
+Types that executors discover at run time are adopted beside those that somebody registers for, and never displace them.
+A type that nobody serves is an error here and never silently something else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from elevon import errors
-from elevon.idl.messages import Message, TaskTemplate
-from elevon.plugin import declarations
+from elevon.plugin import declarations, implementations
+from elevon.plugin.descriptions import Description, Hosted, HostSettings
 from elevon.plugin.discovery import Problem
-from elevon.plugin.executors import Executor, ExecutorProperties
-from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
+from elevon.plugin.executors import Executor, ExecutorProperties, Isolation
+from elevon.plugin.implementations import Implementation
+from elevon.plugin.states import STATE_LIMIT_BYTES
 from elevon.primitives import suggestions
 
 AnyExecutor = Executor[Any, Any]
@@ -25,50 +26,62 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """One executor as the engine uses it.
 
     Attributes:
-        executor: The one instance.
-        path: Its class, `module:Class`.
-        message_type: The protobuf class of `template.custom`; None for none.
-        codec: Of its custom state.
-        config: Its configuration, checked; None if it has none.
+        description: What it says of itself.
+        host: The process in which it runs; None for this one.
+        settings: Its configuration, as it was read.
+        local: The executor itself; None if it is in another environment, where this process can't import it.
     """
 
-    executor: AnyExecutor
-    path: str
-    message_type: type[Message] | None
-    codec: StateCodec[Any]
-    config: msgspec.Struct | None
+    description: Description
+    host: HostSettings | None = None
+    settings: Mapping[str, Any] = {}
+    local: Implementation | None = None
 
     @property
     def id(self) -> str:
         """The executor's id."""
-        return self.executor.id
+        return self.description.id
+
+    @property
+    def path(self) -> str:
+        """Its class, `module:Class`."""
+        return self.description.path
 
     @property
     def task_types(self) -> tuple[str, ...]:
         """The type strings that it serves."""
-        return self.executor.task_types
+        return self.description.task_types
 
     @property
     def properties(self) -> ExecutorProperties:
-        """What it says of itself."""
-        return self.executor.properties
+        """What it says of itself before it is called."""
+        return self.description.properties
+
+    @property
+    def isolation(self) -> Isolation:
+        """Where it runs: what is in a host that the configuration names runs there, whatever it says."""
+        return self.properties.isolation if self.host is None else "process"
 
     @property
     def has_finalizer(self) -> bool:
         """Whether `finalize_task` does anything: only then is it called, and is the call made durable."""
-        return type(self.executor).finalize_task is not AnyExecutor.finalize_task
+        return self.description.has_finalizer
 
-    def decode_spec(self, template: TaskTemplate) -> Message | None:
-        """`template.custom` as the declared message; None for a type without a message.
+    @property
+    def config(self) -> Any:
+        """Its configuration, checked; plain data if it is in another environment, None if it takes none."""
+        return self.description.config if self.local is None else self.local.config
+
+    @property
+    def implementation(self) -> Implementation:
+        """The executor itself, with codec and message.
 
         Raises:
-            UserError: It does not fit the message; names the field.
+            BugError: It is in another environment.
         """
-        if self.message_type is None:
-            return None
-        from elevon.idl import customs  # protobuf's JSON takes long to import; few workflows need it
-
-        return customs.unpack(template.custom, self.message_type)
+        if self.local is None:
+            raise errors.BugError(f"executor {self.id!r} is in {self.host}, and not in this process")
+        return self.local
 
 
 class Registry:
@@ -77,7 +90,7 @@ class Registry:
     Args:
         registrations: Those that are there.
         default_id: The executor for types that nobody registered; empty for none.
-        problems: Those of installed packages that can't be had.
+        problems: Executors and hosts that can't be had.
     """
 
     def __init__(
@@ -94,7 +107,7 @@ class Registry:
     @classmethod
     def of(
         cls,
-        executors: Iterable[AnyExecutor],
+        executors: Iterable[AnyExecutor | Hosted],
         *,
         configuration: Mapping[str, Mapping[str, Any]] | None = None,
         origin: str = "the configuration",
@@ -105,25 +118,32 @@ class Registry:
         """Check executors and bring them together.
 
         Args:
-            executors: The instances.
+            executors: The instances, and those that hosts have found in their environments.
             configuration: Settings of each executor, by its id.
             origin: Where the configuration was read, for errors.
             default_id: The executor for types that nobody registered; empty for none, the default.
             state_limit_bytes: Largest encoded custom state.
-            problems: Executors of installed packages that can't be had; named when such a type is asked for.
+            problems: Executors and hosts that can't be had; named when such a type is asked for.
 
         Raises:
             UserError: An executor can't be served, two claim the same type or id, or a setting is wrong.
         """
         given = dict(configuration or {})
         registrations: list[Registration] = []
-        for executor in executors:
-            declarations.check_class(type(executor))
+        for one in executors:
+            if isinstance(one, Hosted):
+                settings = given.get(one.description.id, {})
+                registrations.append(
+                    Registration(description=one.description, host=one.host, settings=settings)
+                )
+                continue
+            declarations.check_class(type(one))
+            settings = given.get(one.id, {})
             try:
-                config = _configure(executor, given.get(executor.id, {}))
+                config = implementations.configure(one, settings)
             except errors.UserError as error:
                 raise errors.UserError(f"{origin}: {error}") from error
-            registrations.append(_register(executor, config, state_limit_bytes))
+            registrations.append(_register(Implementation.of(one, config, state_limit_bytes), settings))
         try:
             registry = cls(registrations, default_id, problems)
         except errors.NotFoundError as error:
@@ -138,7 +158,7 @@ class Registry:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Those of installed packages that can't be had."""
+        """Executors and hosts that can't be had."""
         return tuple(self._problems.values())
 
     @property
@@ -192,9 +212,11 @@ class Registry:
         return found
 
     def problem_of(self, task_type: str) -> str:
-        """Why the executor of an installed package is not there that has the name of a type; empty for no reason."""
+        """Why an executor is not there that has the name of a type, or may serve it; empty for no reason."""
         problem = self._problems.get(task_type)
-        return problem.sentence if problem else ""
+        if problem is not None:
+            return problem.sentence
+        return "; ".join(one.sentence for one in self._problems.values() if one.is_of_host)
 
     def by_id(self, executor_id: str) -> Registration:
         """The executor of that id.
@@ -232,40 +254,12 @@ class Registry:
                 )
 
 
-def _register(executor: AnyExecutor, config: msgspec.Struct | None, state_limit_bytes: int) -> Registration:
-    types = declarations.declared_types(type(executor))
+def _register(local: Implementation, settings: Mapping[str, Any]) -> Registration:
+    executor = local.executor
+    is_apart = executor.properties.isolation == "process"
     return Registration(
-        executor=executor,
-        path=declarations.path_of(type(executor)),
-        message_type=types.message,
-        codec=_codec_of(executor, types.state, state_limit_bytes),
-        config=config,
+        description=local.describe(),
+        host=HostSettings(name=executor.id, is_shared=False) if is_apart else None,
+        settings=settings,
+        local=local,
     )
-
-
-def _codec_of(executor: AnyExecutor, state_type: Any, limit_bytes: int) -> StateCodec[Any]:
-    try:
-        return StateCodec(
-            state_type, version=executor.state_version, migrate=executor.migrate, limit_bytes=limit_bytes
-        )
-    except errors.UserError as error:
-        raise errors.UserError(f"{declarations.path_of(type(executor))}: {error}") from error
-
-
-def _configure(executor: AnyExecutor, settings: Mapping[str, Any]) -> msgspec.Struct | None:
-    if executor.config_type is None:
-        if settings:
-            raise errors.UserError(
-                f"the executor {executor.id!r} takes no settings, and {', '.join(sorted(settings))} is configured"
-            )
-        return None
-    known = {field.encode_name for field in msgspec.structs.fields(executor.config_type)}
-    for name in settings:
-        if name not in known:
-            raise errors.UserError(
-                f"the executor {executor.id!r} has no setting {name!r}: {suggestions.hint(name, known)}"
-            )
-    try:
-        return msgspec.convert(dict(settings), executor.config_type, strict=False)
-    except msgspec.ValidationError as error:
-        raise errors.UserError(f"a setting of the executor {executor.id!r} is wrong: {error}") from error

@@ -70,7 +70,7 @@ class Executors:
         """
         wanted = frozenset(task_types)
         await self.discover(wanted)
-        found = {self.registry.find(task_type) for task_type in wanted}
+        found = [self.registry.find(task_type) for task_type in wanted]
         starts = {one.id: self._started(one.id) for one in found if one is not None}
         waiting = [start for start in starts.values() if not start.done()]
         if not waiting:

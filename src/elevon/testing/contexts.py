@@ -159,10 +159,10 @@ class FakeTaskContext(AttemptContext[S], Generic[S]):
         )
         self.scripted_launcher = launcher or ScriptedLauncher()
         self.services = MemoryServices(self.scripted_launcher, paths.inputs_file)
-        self._state_codec = registration.codec
+        self._state_codec = registration.implementation.codec
         super().__init__(
             msgspec.structs.replace(invocation, onces=self.services.onces),
-            registration.codec,
+            registration.implementation.codec,
             self.services,
             setup or _default_setup(registration.config, data_dir),
         )

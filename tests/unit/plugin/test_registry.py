@@ -229,7 +229,7 @@ class TestSpec:
     def test_the_message_is_decoded_from_the_template(self):
         template = TaskTemplate()
         template.custom.update({"duration": "90s"})
-        spec = Registry.of([Nap()]).of_type("nap").decode_spec(template)
+        spec = Registry.of([Nap()]).of_type("nap").implementation.decode_spec(template)
         assert isinstance(spec, SleepJob)
         assert spec.duration.seconds == 90
 
@@ -237,12 +237,12 @@ class TestSpec:
         template = TaskTemplate()
         template.custom.update({"duration": {"much": True}})
         with pytest.raises(errors.UserError, match="duration"):
-            Registry.of([Nap()]).of_type("nap").decode_spec(template)
+            Registry.of([Nap()]).of_type("nap").implementation.decode_spec(template)
 
     def test_a_type_without_a_message_has_no_spec(self):
         template = TaskTemplate()
         template.custom.update({"anything": 1})
-        assert Registry.of([Sketch()]).of_type("sketch").decode_spec(template) is None
+        assert Registry.of([Sketch()]).of_type("sketch").implementation.decode_spec(template) is None
 
 
 def test_the_codec_knows_version_migration_and_limit():
@@ -254,7 +254,7 @@ def test_the_codec_knows_version_migration_and_limit():
         def migrate(self, old_version, raw):
             return {"endpoint": raw}
 
-    codec = Registry.of([Versioned()], state_limit_bytes=60).by_id("versioned").codec
+    codec = Registry.of([Versioned()], state_limit_bytes=60).by_id("versioned").implementation.codec
     assert codec.decode(b'"http://old"', 1) == Settings(endpoint="http://old")
     with pytest.raises(errors.CorruptStateError, match="limit of 60"):
         codec.encode(Settings(endpoint="x" * 60))

@@ -50,7 +50,7 @@ async def test_a_sleep_of_nothing_ends_in_its_start(tmp_path):
 
 def test_what_the_task_says_reaches_the_executor_through_the_template():
     template = TaskTemplate(type="sleep", custom=customs.pack(job_of(timedelta(hours=30, milliseconds=1))))
-    spec = Registry.of([SleepExecutor()]).of_type(template.type).decode_spec(template)
+    spec = Registry.of([SleepExecutor()]).of_type(template.type).implementation.decode_spec(template)
     assert spec == job_of(timedelta(hours=30, milliseconds=1))
 
 

@@ -36,8 +36,8 @@ def _row(found: Registration, origin: str) -> tuple[str, ...]:
     return (
         found.id,
         ", ".join(found.task_types),
-        found.properties.isolation,
-        f"version {found.codec.version}",
+        found.isolation,
+        f"version {found.description.state_version}",
         origin,
     )
 
@@ -46,7 +46,7 @@ def _document(found: Registration, origin: str) -> documents.Document:
     return {
         "executor": found.id,
         "task_types": list(found.task_types),
-        "isolation": found.properties.isolation,
-        "state_version": found.codec.version,
+        "isolation": found.isolation,
+        "state_version": found.description.state_version,
         "from": origin,
     }
