@@ -13,6 +13,8 @@ import msgspec
 
 from elevon import errors
 from elevon.admin import inputs, recoveries, views
+from elevon.admin.attempts import Attempts
+from elevon.admin.drains import Drains
 from elevon.compiler import index
 from elevon.idl.messages import CompiledWorkflowClosure, Literal, LiteralMap, ParameterMap
 from elevon.ports import Clock, StateStore
@@ -25,7 +27,6 @@ from elevon.records.phases import ExecutionPhase
 
 PROJECT = "default"
 DOMAIN = "development"
-UNFINISHED = frozenset(phase for phase in ExecutionPhase if not phase.is_terminal)
 _NAME = re.compile(r"[a-z][a-z\-0-9]*")
 _NAME_LIMIT = 63
 _SUGGESTED_FROM_COUNT = 50
@@ -65,9 +66,15 @@ class Admin:
     Args:
         store: Where executions are; open.
         clock: The source of time.
+
+    Attributes:
+        attempts: What operators can do with attempts.
+        drains: Which task types begin nothing new.
     """
 
     def __init__(self, store: StateStore, clock: Clock) -> None:
+        self.attempts = Attempts(store, clock)
+        self.drains = Drains(store, clock)
         self._store = store
         self._clock = clock
 

@@ -20,19 +20,24 @@ from elevon.compiler.graphs import Graph
 from elevon.primitives import failpoints
 from elevon.propeller import calls, masking
 from elevon.propeller.attempts import Attempts
+from elevon.propeller.executors import task_types_of
 from elevon.propeller.machine import commands, recovery
 from elevon.propeller.machine.drafts import Step
 from elevon.propeller.machine.events import (
+    AbandonRequested,
     AbortRequested,
     Begin,
     CallRaised,
     CallSucceeded,
+    DrainLifted,
     Event,
+    FailRequested,
     StatusReturned,
     TimerFired,
     Unparked,
 )
 from elevon.propeller.machine.steps import step
+from elevon.propeller.machine.views import AttemptKey
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
@@ -41,7 +46,7 @@ from elevon.records.answers import CallKind
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
-from elevon.records.leases import Lease
+from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.snapshots import StoredExecution
 
 Observer = Callable[[ExecutionId, Sequence[Change]], None]
@@ -61,11 +66,13 @@ class _Batch(msgspec.Struct, frozen=True):
         durable: Done with the commit; None if nothing changed.
         changes: What is committed.
         todo: Commands, in order.
+        requests: What it obeys.
     """
 
     durable: asyncio.Future[None] | None
     changes: Sequence[Change]
     todo: Sequence[_Prepared]
+    requests: Sequence[Request]
 
     @property
     def is_over(self) -> bool:
@@ -98,10 +105,17 @@ class Driver:
         self.post(Begin())
         self._timers = Timers(self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], AttemptKey] = {}
+        self._requests: dict[Request, None] = {}
+        self._obeyed: list[Request] = []
         self._fault: BaseException | None = None
         self._batches: deque[_Batch] = deque()
         self._occupy()
+
+    @property
+    def task_types(self) -> Iterator[str]:
+        """The types of all tasks that it may have to start."""
+        return task_types_of(self._view.graph)
 
     @property
     def execution(self) -> ExecutionRecord:
@@ -113,10 +127,20 @@ class Driver:
         self._inbox.append(masking.masked(event, self._services.redactor))
         self._has_news.set()
 
-    def abort(self, by: str, reason: str) -> None:
-        """Take in that somebody wants it ended; once is enough."""
-        if not any(isinstance(event, AbortRequested) for event in self._inbox):
-            self.post(AbortRequested(by, reason))
+    def obey(self, request: Request) -> None:
+        """Take in what somebody asks of it; what was taken in already is passed over."""
+        if request not in self._requests and request not in self._obeyed:
+            self._requests[request] = None
+            self.post(_event_of(request))
+
+    def take_obeyed(self) -> Sequence[Request]:
+        """The requests whose consequences have become durable since the last look: they can be removed."""
+        obeyed, self._obeyed = self._obeyed, []
+        return obeyed
+
+    def lift_drain(self, task_type: str) -> None:
+        """Let what waited because of a drain ask again."""
+        self.post(DrainLifted(task_type))
 
     def unpark(self, task_types: frozenset[str]) -> None:
         """Let those attempts of these types go on that wait for help."""
@@ -174,9 +198,11 @@ class Driver:
 
         What the commands need is put together while the commit runs; what carries them out waits for it.
         """
+        requests = tuple(self._requests)
         changes, todo = self._step_all()
         durable = self._commit(changes) if changes else None
-        self._batches.append(_Batch(durable, changes, [self._prepare(command) for command in todo]))
+        prepared = [self._prepare(command) for command in todo]
+        self._batches.append(_Batch(durable, changes, prepared, requests))
         if durable is None:
             self._has_news.set()
         else:
@@ -194,10 +220,17 @@ class Driver:
                 batch.durable.result()
                 failpoints.hit("driver.after_commit")
                 observe(self._view.execution.id, batch.changes)
+            self._settle_requests(batch.requests)
             if not self._is_suspended:
                 for prepared in batch.todo:
                     is_ended = self._act(prepared) or is_ended
         return is_ended
+
+    def _settle_requests(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            if request in self._requests:
+                del self._requests[request]
+                self._obeyed.append(request)
 
     def _step_all(self) -> tuple[list[Change], list[commands.Command]]:
         """Step through all that has come; admission is settled on the way, so that it is part of the same batch."""
@@ -258,10 +291,13 @@ class Driver:
         """Carry a command out; whether it is the last one."""
         match prepared.command:
             case commands.Call() as command:
-                if isinstance(prepared.callee, calls.Callee):
-                    self._spawn(self._call(command, prepared.callee))
-                elif prepared.callee is not None:
-                    self.post(prepared.callee)
+                callee = self._held_back(command) or prepared.callee
+                if isinstance(callee, calls.Callee):
+                    self._spawn(self._call(command, callee), (command.node_id, command.attempt))
+                elif callee is not None:
+                    self.post(callee)
+            case commands.Cancel() as cancel:
+                self._cancel_calls((cancel.node_id, cancel.attempt))
             case commands.SetTimer() as timer:
                 self._timers.set(timer, self._now)
             case commands.Release() as release:
@@ -274,6 +310,17 @@ class Driver:
                     f"{type(command).__name__} came too late: admission is part of the step"
                 )
         return False
+
+    def _held_back(self, command: commands.Call) -> CallRaised | None:
+        """What a start comes to whose type was drained after the attempt had its place.
+
+        One that may have happened is made all the same, to find out.
+        """
+        record = self._view.attempts.get((command.node_id, command.attempt))
+        if command.call is not CallKind.START or command.start_may_have_happened or record is None:
+            return None
+        drained = self._places.drained(record.task_type)
+        return calls.parked(command, drained) if drained else None
 
     def _occupy(self) -> None:
         """Take the places of attempts that were under way before this engine, ahead of any that want to begin."""
@@ -305,14 +352,19 @@ class Driver:
         finally:
             measures.end_call(executor_id, command.call, clock.monotonic() - begun_at, event)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], key: AttemptKey) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._calls.add(task)
+        self._calls[task] = key
         task.add_done_callback(self._settle)
+
+    def _cancel_calls(self, key: AttemptKey) -> None:
+        for task, owner in self._calls.items():
+            if owner == key:
+                task.cancel()
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         """Whatever a call raises is an event; what escapes all the same is a bug, and ends the driver with it."""
-        self._calls.discard(task)
+        self._calls.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             self._fault = task.exception()
             self._has_news.set()
@@ -328,3 +380,16 @@ class Driver:
         left += [batch.durable for batch in self._batches if batch.durable is not None]
         await asyncio.gather(*left, return_exceptions=True)
         await self._attempts.close()
+
+
+def _event_of(request: Request) -> Event:
+    """What a request means to the machine."""
+    match request.kind:
+        case RequestKind.ABORT:
+            return AbortRequested(request.by, request.reason)
+        case RequestKind.FAIL:
+            return FailRequested(request.node_id, request.attempt, request.by, request.reason)
+        case RequestKind.ABANDON:
+            return AbandonRequested(request.node_id, request.attempt, request.by, request.reason)
+        case RequestKind.UNPARK:
+            return Unparked(request.node_id, request.attempt, request.by, request.reason)

@@ -7,7 +7,7 @@ numbers say who may write.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from elevon import compiler, errors
@@ -15,13 +15,12 @@ from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
 from elevon.propeller.drivers import Driver
-from elevon.propeller.executors import task_types_of
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
 from elevon.records.changes import Change
 from elevon.records.identities import ExecutionId
-from elevon.records.leases import Lease, RequestKind
+from elevon.records.leases import Lease
 
 logger = logging.getLogger(__name__)
 _KEPT_GRAPHS = 64
@@ -60,10 +59,11 @@ class Engine:
             UnavailableError: The store can't be written; everything durable stays.
         """
         lost: list[errors.ConflictError] = []
+        muster = _Muster(executions)
         try:
             async with asyncio.TaskGroup() as group:
                 helpers = [group.create_task(one) for one in (self._renew(), self._obey(), self._watch())]
-                drives = [group.create_task(self._drive(execution, lost)) for execution in executions]
+                drives = [group.create_task(self._drive(execution, lost, muster)) for execution in executions]
                 await asyncio.wait(drives)
                 for helper in helpers:
                     helper.cancel()
@@ -78,23 +78,31 @@ class Engine:
         for driver in self._drivers.values():
             driver.suspend()
 
-    async def _drive(self, execution: ExecutionId, lost: list[errors.ConflictError]) -> None:
+    async def _drive(
+        self, execution: ExecutionId, lost: list[errors.ConflictError], muster: "_Muster"
+    ) -> None:
         try:
-            await self._drive_under(await self._acquire(execution))
+            await self._drive_under(await self._acquire(execution), muster)
         except errors.ConflictError as error:
             lost.append(error)
+        finally:
+            muster.arrive(execution)
 
-    async def _drive_under(self, lease: Lease) -> None:
-        """Drive the execution of a lease; what was asked of it before counts before anything is begun."""
+    async def _drive_under(self, lease: Lease, muster: "_Muster") -> None:
+        """Drive the execution of a lease; what was asked before counts before anything is begun."""
         failpoints.hit("engine.after_acquire")
         execution = lease.execution
         try:
             driver = await self._load(lease)
             self._drivers[execution] = driver
-            await self._obey_requests()
+            muster.arrive(execution)
+            await self._unless_suspended(muster.complete())
+            await self._unless_suspended(self._services.executors.ready(driver.task_types))
+            await self._obey_operators()
             if self._suspension.is_set():
                 driver.suspend()
             await driver.run(self._publish)
+            await self._remove_obeyed(driver)
         finally:
             self._drivers.pop(execution, None)
             failpoints.hit("engine.before_release")
@@ -125,9 +133,7 @@ class Engine:
             while len(self._graphs) >= _KEPT_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
             self._graphs[digest] = compiler.index(CompiledWorkflowClosure.FromString(content))
-        graph = self._graphs[digest]
-        await self._unless_suspended(self._services.executors.ready(task_types_of(graph)))
-        return Driver(lease, stored, graph, self._services, self._places)
+        return Driver(lease, stored, self._graphs[digest], self._services, self._places)
 
     async def _unless_suspended(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for something that may take long, but no longer than the engine goes on."""
@@ -166,22 +172,54 @@ class Engine:
                     driver.fence()
 
     async def _obey(self) -> None:
-        """Look for what other processes ask of the executions that this engine drives."""
+        """Look for what other processes ask of this engine and of the executions that it drives."""
         while True:
-            await self._obey_requests()
+            await self._obey_operators()
             await self._services.clock.sleep(self._services.request_interval.total_seconds())
 
-    async def _obey_requests(self) -> None:
+    async def _obey_operators(self) -> None:
+        for driver in list(self._drivers.values()):
+            await self._remove_obeyed(driver)
+        drains = {drain.task_type: drain for drain in await self._services.store.list_drains()}
+        for task_type in self._places.drain(drains):
+            for driver in self._drivers.values():
+                driver.lift_drain(task_type)
         for request in await self._services.store.list_requests(self.id):
             driver = self._drivers.get(request.execution)
-            if driver is not None and request.kind is RequestKind.ABORT:
-                driver.abort(request.by, request.reason)
+            if driver is not None:
+                driver.obey(request)
+
+    async def _remove_obeyed(self, driver: Driver) -> None:
+        for request in driver.take_obeyed():
+            await self._services.store.remove_request(request)
 
     async def _watch(self) -> None:
         """Look whether executors still answer."""
         while True:
             await self._services.clock.sleep(1.0)
             self._services.executors.watch()
+
+
+class _Muster:
+    """Executions that are taken up together: none begins anything before all that went on in others has its place.
+
+    Args:
+        executions: Those that are awaited.
+    """
+
+    def __init__(self, executions: Iterable[ExecutionId]) -> None:
+        self._missing = set(executions)
+        self._is_complete = asyncio.Event()
+
+    def arrive(self, execution: ExecutionId) -> None:
+        """One has its places, or will never need any; to arrive twice is fine."""
+        self._missing.discard(execution)
+        if not self._missing:
+            self._is_complete.set()
+
+    async def complete(self) -> None:
+        """Return when all have arrived."""
+        await self._is_complete.wait()
 
 
 def _first_of(group: BaseExceptionGroup[errors.ElevonError]) -> errors.ElevonError:

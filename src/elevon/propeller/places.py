@@ -1,4 +1,4 @@
-"""Who may start now: places at executors, and slots of the launcher.
+"""Who may start now: places at executors, slots of the launcher, and what operators have drained.
 
 An attempt waits here before its start is intended, so that an intent that is found after a crash was really close to
 being carried out. Giving a place back and handing it on happen in one step of the driver, before the commit: what
@@ -6,6 +6,7 @@ got the place starts only after a later commit, and commits are durable in order
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,7 @@ from elevon.plugin.registry import Registration
 from elevon.propeller.executors import Executors
 from elevon.propeller.machine.commands import Enqueue
 from elevon.propeller.machine.events import Admitted, Event, Refused
+from elevon.records.drains import Drain
 
 _SHARED_SLOTS = "launcher"
 
@@ -75,20 +77,52 @@ class Places:
         self._slot_count = slot_count
         self._queues: dict[str, _Queue] = {}
         self._owns: dict[int, _Own] = {}
+        self._drains: Mapping[str, Drain] = {}
+
+    def drain(self, drains: Mapping[str, Drain]) -> frozenset[str]:
+        """Let nothing of these types begin from now on, by type; who waits for a place is sent away with the reason.
+
+        Returns:
+            The types that are not drained any more: what was sent away may ask again.
+        """
+        if drains == self._drains:
+            return frozenset()
+        lifted = self._drains.keys() - drains.keys()
+        self._drains = drains
+        for queue in self._queues.values():
+            for wish in [one for one in queue.wishes.values() if one.enqueue.task_type in drains]:
+                self.dequeue(wish.applicant, wish.enqueue.node_id)
+                self._refuse(wish.applicant, wish.enqueue, self.drained(wish.enqueue.task_type))
+            self._admit(queue)
+        return frozenset(lifted)
+
+    def drained(self, task_type: str) -> str:
+        """Why nothing of a type may begin, in words; empty if it may."""
+        drain = self._drains.get(task_type)
+        if drain is None:
+            return ""
+        return (
+            f"the task type {task_type!r} was drained by {drain.by}: {drain.reason or 'no reason was given'}; "
+            f"elevon plugin resume {task_type} lets it go on"
+        )
 
     def enqueue(self, applicant: Applicant, enqueue: Enqueue) -> None:
         """Queue up; answered by `Admitted` or `Refused`, at once or later."""
+        drained = self.drained(enqueue.task_type)
+        if drained:
+            self._refuse(applicant, enqueue, drained)
+            return
         try:
             registration = self._executors.of_type(enqueue.task_type)
         except errors.UnavailableError as error:
-            applicant.post(Refused(enqueue.node_id, str(error)))
+            self._refuse(applicant, enqueue, str(error))
             return
         if registration.properties.uses_launcher and enqueue.cpu_slots > self._slot_count:
             reason = (
                 f"the task requests {enqueue.cpu_slots} CPUs, and this engine has {self._slot_count} slots: "
                 "lower the request, or resume with more --workers"
             )
-            applicant.post(Refused(enqueue.node_id, reason))
+            self._refuse(applicant, enqueue, reason)
         else:
             queue = self._queue_of(registration)
             queue.wishes[id(applicant), enqueue.node_id] = _Wish(applicant, registration, enqueue)
@@ -128,6 +162,9 @@ class Places:
             queue.taken -= cost
         for queue in self._queues.values():
             self._admit(queue)
+
+    def _refuse(self, applicant: Applicant, enqueue: Enqueue, reason: str) -> None:
+        applicant.post(Refused(enqueue.node_id, reason))
 
     def _queue_of(self, registration: Registration) -> _Queue:
         is_shared = registration.properties.uses_launcher

@@ -72,6 +72,8 @@ class AttemptPhase(enum.StrEnum):
 
 
 _TERMINAL_EXECUTION = frozenset({ExecutionPhase.SUCCEEDED, ExecutionPhase.FAILED, ExecutionPhase.ABORTED})
+UNFINISHED = frozenset(ExecutionPhase) - _TERMINAL_EXECUTION
+"""Phases of executions that something can follow."""
 _OUTPUT_NODE = frozenset({NodePhase.SUCCEEDED, NodePhase.RECOVERED})
 _TERMINAL_NODE = _OUTPUT_NODE | {NodePhase.FAILED, NodePhase.ABORTED, NodePhase.SKIPPED}
 FOLLOWED = frozenset({AttemptPhase.QUEUED, AttemptPhase.INITIALIZING, AttemptPhase.RUNNING})

@@ -11,14 +11,16 @@ from elevon.compiler import Templates, compile  # noqa: A004 - the room's one ve
 from elevon.idl import literals
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives.clocks import SystemClock
+from elevon.records.attempts import AttemptRecord
 from elevon.records.failures import Failure
 from elevon.records.identities import ExecutionId
 from elevon.records.nodes import NodeRecord
-from elevon.records.phases import ExecutionPhase, NodePhase
+from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from elevon.sdk import serialization
 from elevon.stores.memory import MemoryStateStore
 
 DAY = timedelta(days=1)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @task
@@ -64,6 +66,19 @@ def changed(new: NewExecution, closure: CompiledWorkflowClosure) -> NewExecution
     return msgspec.structs.replace(new, closure=closure)
 
 
+def attempt(phase: AttemptPhase, number: int = 0, **more: Any) -> AttemptRecord:
+    """An attempt of the node n0."""
+    return AttemptRecord(
+        node_id="n0",
+        attempt=number,
+        executor_id="python",
+        task_type="python-task",
+        phase=phase,
+        queued_at=NOON,
+        **more,
+    )
+
+
 class World:
     """A control plane over a store in memory, and an engine that does what a test says."""
 
@@ -77,6 +92,14 @@ class World:
         literals_given = {key: literals.integer(value) for key, value in {"x": 1, **given}.items()}
         new = msgspec.structs.replace(prepare(flow), name=name, given=literals_given)
         return (await self.admin.create_execution(new)).id
+
+    async def commit(self, *records: AttemptRecord | NodeRecord) -> ExecutionId:
+        """A new execution with these rows, which "owner" goes on holding."""
+        execution = await self.create()
+        lease = await self.store.acquire_lease(execution, "owner", self.clock.now() + DAY, self.clock.now())
+        assert lease is not None
+        await self.store.commit(lease, records)
+        return execution
 
     async def drive(self, execution: ExecutionId, phase: ExecutionPhase, **outputs: int | None) -> None:
         """Bring it into a phase; nodes that are named succeed with that output, or fail with None."""

@@ -6,10 +6,9 @@ import msgspec
 import pytest
 
 from elevon import errors
-from elevon.admin.executions import UNFINISHED
 from elevon.idl import literals
 from elevon.idl.messages import LiteralMap
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import UNFINISHED, ExecutionPhase
 from tests.unit.admin import specimens
 from tests.unit.admin.specimens import World
 

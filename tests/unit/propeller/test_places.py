@@ -1,5 +1,6 @@
 """Who may start: first come, first served, never more than there is room for."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from elevon.propeller.executors import Executors
 from elevon.propeller.machine.commands import Enqueue
 from elevon.propeller.machine.events import Admitted, Event, Refused
 from elevon.propeller.places import Places
+from elevon.records.drains import Drain
 
 
 class Free(Executor[None, None]):
@@ -333,3 +335,33 @@ def test_leaving_is_no_search_among_those_that_wait(places: Places, ann: Applica
     for node_id in reversed(nodes):
         places.dequeue(ann, node_id)
     assert Counted.comparisons <= 10 * len(nodes)
+
+
+def drain(task_type: str) -> dict[str, Drain]:
+    return {
+        task_type: Drain(task_type=task_type, by="ada", reason="upgrade", at=datetime(2030, 1, 1, tzinfo=UTC))
+    }
+
+
+def test_a_drain_sends_away_who_waits_and_who_comes(places: Places, ann: Applicant) -> None:
+    ann.wants("a", "b", "c")
+    assert not places.drain(drain("narrow"))
+    ann.wants("d")
+    assert ann.admitted == ["a", "b"]
+    refusals = [event for event in ann.events if isinstance(event, Refused)]
+    assert [event.node_id for event in refusals] == ["c", "d"]
+    assert refusals[0].reason.startswith("the task type 'narrow' was drained by ada: upgrade")
+
+
+def test_a_drain_leaves_the_others_alone(places: Places, ann: Applicant) -> None:
+    places.drain(drain("narrow"))
+    ann.wants("a", task_type="free")
+    assert ann.admitted == ["a"]
+
+
+def test_a_drain_that_is_lifted_is_named_once(places: Places, ann: Applicant) -> None:
+    places.drain(drain("narrow"))
+    assert places.drain({}) == {"narrow"}
+    assert places.drain({}) == frozenset()
+    ann.wants("a")
+    assert ann.admitted == ["a"]

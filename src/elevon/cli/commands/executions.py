@@ -4,11 +4,10 @@ import argparse
 import asyncio
 
 from elevon import app
-from elevon.admin.executions import UNFINISHED
 from elevon.cli import documents, exits, grammar, invocations, spellings
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import UNFINISHED, ExecutionPhase
 
 _HEADER = ("EXECUTION", "WORKFLOW", "PHASE", "CREATED", "DURATION")
 

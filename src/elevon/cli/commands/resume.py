@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from elevon import app
-from elevon.admin.executions import UNFINISHED, Admin
+from elevon.admin.executions import Admin
 from elevon.cli import documents, drives, exits, grammar, invocations
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
+from elevon.records.phases import UNFINISHED
 from elevon.sdk import modules, sources
 
 _PATIENCE_S: Final = 0.5

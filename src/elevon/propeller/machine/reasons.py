@@ -4,7 +4,8 @@ import msgspec
 
 from elevon import errors
 from elevon.compiler.graphs import TaskSettings
-from elevon.propeller.machine.events import AbandonRequested, CallKind, FailRequested, Unparked
+from elevon.propeller.machine.events import AbandonRequested, FailRequested, Unparked
+from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
 
 
