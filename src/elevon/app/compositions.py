@@ -180,6 +180,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.callback(gc.unfreeze)
         engine = Engine(engine_id, services)
         if settings.pools:
+            supplies.measures.look_at_pools(pools.counts)
             await pools.load()
             engine.observe(pools.notice)
         await stack.enter_async_context(

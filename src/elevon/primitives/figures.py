@@ -21,7 +21,7 @@ Labels: TypeAlias = tuple[tuple[str, str], ...]
 
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 AMOUNTS: Final = tuple(float(digit * 10**power) for power in range(7) for digit in (1, 2, 5))
-_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -169,7 +169,7 @@ class Figures:
     def _figure(self, family: Family, labels: Mapping[str, str], make: Callable[[], F]) -> F:
         if not _NAME.fullmatch(family.name):
             raise errors.UserError(
-                f"{family.name!r} is no name of a figure: join lower-case words by underscores"
+                f"{family.name!r} is no name of a figure: join words by underscores"
             )
         key = tuple(sorted(labels.items()))
         with self._lock:

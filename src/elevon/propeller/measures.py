@@ -6,7 +6,7 @@ the id of an execution, a node or an attempt.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,20 @@ class Standing(msgspec.Struct, frozen=True):
 
     executor_id: str
     is_parked: bool
+
+
+class PoolCounts(NamedTuple):
+    """How a resource pool is used.
+
+    Attributes:
+        pool: Its name.
+        held_count: Tokens that are held.
+        waiting_count: Attempts that wait for one.
+    """
+
+    pool: str
+    held_count: int
+    waiting_count: int
 
 
 class PluginMetrics:
@@ -87,6 +101,18 @@ class Measures:
     def look_at(self, standings: Callable[[], Iterable[Standing]]) -> None:
         """Count what this gives, at each snapshot: attempts are followed by nobody, and looked at now and then."""
         self._standings.append(standings)
+
+    def look_at_pools(self, counts: Callable[[], Iterable[PoolCounts]]) -> None:
+        """Show what this gives, at each snapshot."""
+
+        def refresh() -> None:
+            for pool, held_count, waiting_count in counts():
+                self._figures.gauge("elevon_pool_tokens", "tokens that are held", pool=pool).set(held_count)
+                self._figures.gauge("elevon_pool_waiting", "attempts that wait for a token", pool=pool).set(
+                    waiting_count
+                )
+
+        self._figures.refresh_by(refresh)
 
     def begin_call(self, executor_id: str, call: CallKind) -> None:
         """A call is made."""

@@ -4,10 +4,11 @@ The store decides and remembers; what is kept here only makes things prompt, and
 that share the home see what happens here when they ask again. It must never hold a token in memory alone.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from elevon import errors, ports
+from elevon.propeller.measures import PoolCounts
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.identities import AttemptId, ExecutionId
@@ -29,6 +30,13 @@ class EnginePools:
         self._limits = limits
         self._queues: dict[str, dict[str, _Queue]] = {name: {} for name in limits}
         self._tokens: dict[AttemptId, dict[tuple[str, str], Token]] = {}
+
+    def counts(self) -> Iterator[PoolCounts]:
+        """What the attempts of this engine hold and wait for, and what others held when it began."""
+        held = Counter(pool for tokens in self._tokens.values() for pool, _ in tokens)
+        for pool, queues in self._queues.items():
+            waiting_count = sum(map(len, queues.values()))
+            yield PoolCounts(pool, held[pool] - waiting_count, waiting_count)
 
     async def load(self) -> None:
         """Take in who holds tokens already, so that their end is noticed."""
