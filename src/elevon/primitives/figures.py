@@ -168,9 +168,7 @@ class Figures:
 
     def _figure(self, family: Family, labels: Mapping[str, str], make: Callable[[], F]) -> F:
         if not _NAME.fullmatch(family.name):
-            raise errors.UserError(
-                f"{family.name!r} is no name of a figure: join words by underscores"
-            )
+            raise errors.UserError(f"{family.name!r} is no name of a figure: join words by underscores")
         key = tuple(sorted(labels.items()))
         with self._lock:
             kept = self._kept.setdefault(family.name, _Kept(family, {}))

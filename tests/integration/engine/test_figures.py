@@ -16,7 +16,9 @@ from elevon.app import publications
 from elevon.app.logs import JsonFormatter
 from elevon.app.publications import EngineFigures
 from elevon.plugin import ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.records.tokens import PoolLimits
 from tests.integration.engine import flows
+from tests.integration.engine.queries import Queries
 from tests.integration.engine.worlds import DONE, RUNNING, Flag, Scripted, State, World, driving
 
 BACK: TaskStatus[Any] = TaskStatus.queued(State(), check_after=timedelta(0))
@@ -94,6 +96,17 @@ async def test_parked_attempts_and_time_outs_are_counted(world: World) -> None:
                     pass
             figures = await newest(world)
     assert values(figures, "elevon_plugin_call_timeouts") == {("scripted",): 1}
+
+
+async def test_tokens_that_are_held_and_waited_for_are_counted(world: World) -> None:
+    async with world.engine(Queries(), pools={"queries": PoolLimits(limit=1)}) as embedded:
+        executions = [await world.create(embedded, flows.single, name) for name in ("x1", "x2", "x3")]
+        async with driving(embedded, *executions), asyncio.timeout(10):
+            while True:
+                figures = await newest(world)
+                if values(figures, "elevon_pool_waiting") == {("queries",): 2}:
+                    break
+    assert values(figures, "elevon_pool_tokens") == {("queries",): 1}
 
 
 async def test_a_scraper_reads_the_same_in_its_own_words(world: World) -> None:
