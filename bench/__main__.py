@@ -19,7 +19,7 @@ import psutil
 
 from bench import contenders, measurements, results
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W9")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9")
 _PLACE = contenders.ROOT / "bench" / "results"
 
 
@@ -73,6 +73,8 @@ def _measure(bench: measurements.Bench, wanted: frozenset[str]) -> Iterator[resu
     yield from measurements.warm(bench, wanted)
     if "W4" in wanted:
         yield from measurements.cold(bench)
+    if "W6" in wanted:
+        yield from measurements.waiting(bench)
     if "W9" in wanted:
         yield from measurements.growth(bench)
 

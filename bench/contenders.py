@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -44,7 +44,7 @@ def environment() -> dict[str, str]:
     """What children run in: bytecode is kept, as a user's is, and no home but the benchmark's own is known."""
     unwanted = ("PYTHONDONTWRITEBYTECODE", "ELEVON_HOME", "VIRTUAL_ENV")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), str(ROOT / "examples" / "http-job"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return kept | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
@@ -94,24 +94,37 @@ class Runner:
         Raises:
             BenchError: The runner died, or the workflow returned something else than it should.
         """
+        path = workload.write(self._sdk, self._directory) if self._sdk else ""
+        answer = self.ask({"path": str(path), **workload._asdict()})
+        if answer["values"] != [workload.value] * workload.copies:
+            raise BenchError(f"{self.name} computed {answer['values'][:3]} for {workload}")
+        return answer
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request, and give what it answers.
+
+        Raises:
+            BenchError: The runner died.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        path = workload.write(self._sdk, self._directory) if self._sdk else ""
-        self._process.stdin.write(json.dumps({"path": str(path), **workload._asdict()}) + "\n")
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
             said = self._log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise BenchError(f"{self.name} died on {workload}: {said[-1] if said else 'it said nothing'}")
-        answer: dict[str, Any] = json.loads(line)
-        if answer["values"] != [workload.value] * workload.copies:
-            raise BenchError(f"{self.name} computed {answer['values'][:3]} for {workload}")
-        return answer
+            raise BenchError(f"{self.name} died on {question}: {said[-1] if said else 'it said nothing'}")
+        return json.loads(line)
 
 
 def elevon(python: Path, directory: Path, home: Path) -> Runner:
     """The engine of elevon, warm."""
     return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_engine", home], directory)
+
+
+def elevon_jobs(python: Path, directory: Path, home: Path) -> Runner:
+    """The engine of elevon, with jobs of a service."""
+    return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_jobs", home], directory)
 
 
 def flytekit(python: Path, directory: Path) -> Runner:

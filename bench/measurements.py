@@ -21,6 +21,7 @@ from bench.results import PEER, SUBJECT, Bar, Row
 
 T = TypeVar("T")
 _SMALL = Workload("fan", 10)
+_IN_FLIGHT = 10_000
 _MIB = 1 << 20
 _SAMPLING_S = 0.01
 
@@ -160,6 +161,30 @@ def _own_bytes(process: psutil.Process) -> int:
     except (psutil.Error, OSError):
         return 0
     return getattr(memory, "pss", memory.uss)
+
+
+def waiting(bench: Bench) -> Iterator[Row]:
+    """W6: executions of one http-job each in flight on one engine, of which the service is asked every 10 seconds."""
+    home = bench.directory / "waiting"
+    with contenders.elevon_jobs(bench.pythons.elevon, bench.directory, home) as engine:
+        answer = engine.ask({"count": _IN_FLIGHT, "idle_s": 30.0})
+    shutil.rmtree(home)
+    if answer["lost"] or not answer["is_exact"]:
+        raise contenders.BenchError(
+            f"{answer['lost']} of {_IN_FLIGHT} executions were lost, or a job was made twice"
+        )
+    figures: list[tuple[str, str, float, Bar | None]] = [
+        ("engine's CPU, of one core", "%", answer["core_share"] * 100, Bar(30, is_ratio=False)),
+        ("records written meanwhile", "", answer["idle_changes"], Bar(0, is_ratio=False)),
+        ("age of news, median", "s", answer["median_age_seconds"], None),
+        ("age of news, worst", "s", answer["worst_age_seconds"], Bar(10, is_ratio=False)),
+        ("engine's CPU to begin one", "ms", answer["begin_cpu_seconds"] * 1000 / _IN_FLIGHT, None),
+        ("all begun", "s", answer["begin_seconds"], None),
+        ("all ended, at once", "s", answer["end_seconds"], None),
+        ("engine's peak, by execution", "B", answer["peak_bytes"] / _IN_FLIGHT, None),
+    ]
+    for what, unit, value, bar in figures:
+        yield Row(f"W6 {_IN_FLIGHT:,} in flight: {what}", unit, {SUBJECT: [value]}, bar)
 
 
 class _Growth(NamedTuple):

@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
     Attributes:
         name: Of the workload.
-        unit: Of the samples: `s`, `ms`, `us`, `MiB`, `B`, or `x` for a ratio.
+        unit: Of the samples: `s`, `ms`, `us`, `MiB`, `B`, `%`, none for a count, or `x` for a ratio.
         samples: By contender, one a round, all in the same order.
         bar: What is required; None for nothing.
     """

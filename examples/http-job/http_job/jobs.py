@@ -68,6 +68,16 @@ class Page(msgspec.Struct, frozen=True):
     next_after: str = ""
 
 
+class Finish(msgspec.Struct, frozen=True):
+    """Which jobs that run are to succeed at once.
+
+    Attributes:
+        job_ids: These, or all if there are none.
+    """
+
+    job_ids: tuple[str, ...] = ()
+
+
 class Faults(msgspec.Struct, frozen=True, kw_only=True):
     """How the service is to misbehave from now on.
 

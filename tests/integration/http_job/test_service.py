@@ -50,6 +50,15 @@ async def test_a_job_is_deleted_once(service: ServiceProcess, client: JobClient)
     assert whats(service) == [What.CREATED, What.DELETED]
 
 
+async def test_a_job_succeeds_on_command_and_stays_so(service: ServiceProcess, client: JobClient) -> None:
+    job = await client.create("k", ENDLESS)
+    service.finish(job.id)
+    service.finish()
+    await client.delete(job.id)
+    assert await client.get_many([job.id]) == [Job(job.id, JobPhase.SUCCEEDED, value=0)]
+    assert whats(service) == [What.CREATED, What.FINISHED]
+
+
 async def test_no_job_is_made_under_a_key_that_was_deleted(
     service: ServiceProcess, client: JobClient
 ) -> None:

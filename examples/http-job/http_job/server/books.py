@@ -26,14 +26,14 @@ class _Kept(msgspec.Struct):
         key: The idempotency key.
         request: What was asked for.
         created_at: When, in seconds since 1970.
-        is_deleted: Whether it was ended from outside before it ended by itself.
+        ended_by: What ended it before it did so by itself; None for nothing.
     """
 
     number: int
     key: str
     request: JobRequest
     created_at: float
-    is_deleted: bool = False
+    ended_by: What | None = None
 
 
 class JobBook:
@@ -94,9 +94,14 @@ class JobBook:
     def delete(self, job_id: str, now: float) -> bool:
         """End a job, once; whether there is one of that id."""
         known = self._by_id.get(job_id)
-        if known is not None and not known.is_deleted:
-            self._end(known, now)
+        if known is not None:
+            self._end(known, What.DELETED, now)
         return known is not None
+
+    def finish(self, job_ids: Sequence[str], now: float) -> None:
+        """Have these jobs succeed at once, or all of them if none is named; what has ended stays as it is."""
+        for job_id in job_ids or list(self._by_id):
+            self._end(self._by_id[job_id], What.FINISHED, now)
 
     def refuse(self, key: str, now: float) -> None:
         """End the job of a key, and make none under it from now on."""
@@ -119,17 +124,17 @@ class JobBook:
         self._by_id[_id_of(made)] = self._by_key[key] = made
         return made
 
-    def _end(self, job: _Kept, now: float) -> None:
+    def _end(self, job: _Kept, by: What, now: float) -> None:
         if not _is_over(job, now):
-            job.is_deleted = True
-            self._ledger.append(Entry(What.DELETED, now, job.key, _id_of(job)))
+            job.ended_by = by
+            self._ledger.append(Entry(by, now, job.key, _id_of(job)))
 
     def _replay(self, entry: Entry) -> None:
         match entry.what:
             case What.CREATED if entry.request is not None:
                 self._add(entry.key, entry.request, entry.at)
-            case What.DELETED:
-                self._by_id[entry.job_id].is_deleted = True
+            case What.DELETED | What.FINISHED:
+                self._by_id[entry.job_id].ended_by = entry.what
             case What.REFUSED:
                 self._refused_keys.add(entry.key)
             case _:
@@ -142,18 +147,18 @@ def _id_of(job: _Kept) -> str:
 
 def _is_over(job: _Kept, now: float) -> bool:
     is_endless = job.request.outcome is JobOutcome.RUN_FOR_EVER
-    return job.is_deleted or (not is_endless and now >= job.created_at + job.request.duration_s)
+    return job.ended_by is not None or (not is_endless and now >= job.created_at + job.request.duration_s)
 
 
 def _seen(job: _Kept, now: float) -> Job:
     """The job, as of now."""
     request, job_id = job.request, _id_of(job)
-    if job.is_deleted:
+    if job.ended_by is What.DELETED:
         return Job(job_id, JobPhase.DELETED)
     if not _is_over(job, now):
         is_queued = now < job.created_at + request.duration_s * _QUEUE_SHARE
         return Job(job_id, JobPhase.QUEUED if is_queued else JobPhase.RUNNING)
-    if request.outcome is JobOutcome.SUCCEED:
+    if job.ended_by is What.FINISHED or request.outcome is JobOutcome.SUCCEED:
         return Job(job_id, JobPhase.SUCCEEDED, value=request.value)
     is_mendable = request.outcome is JobOutcome.FAIL_FOR_NOW
     error = f"the job with value {request.value} was asked to fail"

@@ -21,6 +21,7 @@ class What(enum.StrEnum):
     CREATED = "created"
     REPEATED = "repeated"  # a create with a key that was known: no second job
     DELETED = "deleted"
+    FINISHED = "finished"  # by command, before it had ended by itself
     REFUSED = "refused"  # the key of no job: none will be made under it
 
 

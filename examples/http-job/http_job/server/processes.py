@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from http_job.jobs import Faults
+from http_job.jobs import Faults, Finish
 from http_job.server import ledgers
 
 _PATIENCE_S = 10.0
@@ -54,13 +54,11 @@ class ServiceProcess:
 
     def misbehave(self, **faults: Any) -> None:
         """Have these faults from now on, and no others; see `Faults`."""
-        body = msgspec.json.encode(Faults(**faults))
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
-        try:
-            connection.request("POST", "/faults", body)
-            connection.getresponse().read()
-        finally:
-            connection.close()
+        self._command("/faults", Faults(**faults))
+
+    def finish(self, *job_ids: str) -> None:
+        """Have these jobs succeed at once, or all of them if none is named."""
+        self._command("/finish", Finish(job_ids))
 
     def kill(self) -> None:
         """End it as a crash would; its jobs run on."""
@@ -69,6 +67,14 @@ class ServiceProcess:
     def restart(self) -> None:
         """Start it again, at the same port, once it has been killed."""
         self._process = self._start()
+
+    def _command(self, path: str, body: msgspec.Struct) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
+        try:
+            connection.request("POST", path, msgspec.json.encode(body))
+            connection.getresponse().read()
+        finally:
+            connection.close()
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(

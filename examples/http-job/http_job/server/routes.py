@@ -9,6 +9,7 @@
 | `GET /keys/KEY` | the job of an idempotency key |
 | `DELETE /jobs/ID` | end it; again, the same |
 | `DELETE /keys/KEY` | end the job of a key, and make none under it from now on |
+| `POST /finish` | have jobs succeed at once; see `Finish` |
 | `POST /faults` | misbehave from now on; see `Faults` |
 """
 
@@ -19,13 +20,15 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from http_job.jobs import PAGE_LIMIT, Faults, JobRequest
+from http_job.jobs import PAGE_LIMIT, Faults, Finish, JobRequest
 from http_job.server.books import JobBook, KeyRefusedError
 from http_job.server.moods import Mood
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_COMMANDS = frozenset({"/finish", "/faults"})
 _encoder = msgspec.json.Encoder()
 _requests = msgspec.json.Decoder(JobRequest)
+_finishes = msgspec.json.Decoder(Finish)
 _faults = msgspec.json.Decoder(Faults)
 
 
@@ -39,6 +42,7 @@ def application(book: JobBook) -> web.Application:
     made.router.add_delete("/jobs/{id}", routes.delete)
     made.router.add_get("/keys/{key}", routes.find)
     made.router.add_delete("/keys/{key}", routes.refuse)
+    made.router.add_post("/finish", routes.finish)
     made.router.add_post("/faults", routes.change_faults)
     return made
 
@@ -57,7 +61,7 @@ class Routes:
     @web.middleware
     async def misbehave(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Answer as it was commanded to, or let the request through."""
-        if request.path == "/faults":
+        if request.path in _COMMANDS:
             return await handler(request)
         faults = self._mood.faults
         if faults.latency_s:
@@ -120,6 +124,12 @@ class Routes:
     async def refuse(self, request: web.Request) -> web.Response:
         """End the job of a key, and make none under it from now on."""
         self._book.refuse(request.match_info["key"], time.time())
+        return web.Response(status=204)
+
+    async def finish(self, request: web.Request) -> web.Response:
+        """Have jobs succeed at once."""
+        wanted = _finishes.decode(await request.read())
+        self._book.finish(wanted.job_ids, time.time())
         return web.Response(status=204)
 
     async def change_faults(self, request: web.Request) -> web.Response:
