@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import pickle
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from elevon.idl import messages
 from elevon.sdk import types
 from tests.wire import samples as wire_samples
+from tests.wire.conftest import run_with_flytekit
 
 HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "golden" / "literals.json").read_text(encoding="utf-8"))
@@ -97,25 +96,6 @@ def test_literals_of_flytekit_become_the_values_they_were_made_of(name: str, sto
     value = types.to_python(golden_literal(name), SAMPLES[name].annotation, store)
     assert value == SAMPLES[name].decoded
     assert type(value) is type(SAMPLES[name].decoded)
-
-
-@pytest.fixture(scope="module")
-def flytekit_python() -> str:
-    """The interpreter of an environment with the real flytekit; CI always has one."""
-    python = os.environ.get("ELEVON_FLYTEKIT_PYTHON", "")
-    if not python:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must set ELEVON_FLYTEKIT_PYTHON to a Python that has flytekit: make test does")
-        pytest.skip("ELEVON_FLYTEKIT_PYTHON names no Python that has flytekit")
-    return python
-
-
-def run_with_flytekit(python: str, *arguments: str, given: str = "") -> str:
-    finished = subprocess.run(
-        [python, *arguments], input=given, capture_output=True, text=True, check=False, timeout=50
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
 
 
 def test_committed_golden_is_what_flytekit_makes(flytekit_python: str, tmp_path: Path):
