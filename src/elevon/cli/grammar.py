@@ -36,6 +36,14 @@ COMMANDS: Mapping[str, str | Group] = {
     "show": "show an execution: nodes, attempts, errors, states",
     "logs": "print what the tasks of an execution wrote",
     "abort": "end an execution that is under way",
+    "attempt": Group(
+        "handle attempts that don't go on by themselves",
+        {
+            "fail": "end an attempt as failed, whatever its executor says",
+            "abandon": "give up on a kill or a finalizer that never succeeds",
+            "unpark": "call the executor of a parked attempt again",
+        },
+    ),
     "delete": "remove a finished execution and its files",
     "prune": "remove all executions that finished long ago",
     "compile": "show what a workflow compiles to",
@@ -44,6 +52,9 @@ COMMANDS: Mapping[str, str | Group] = {
         "look at the executors of task types",
         {
             "list": "list executors and the task types that they serve",
+            "show": "show an executor: configuration, properties, what is left of its attempts",
+            "drain": "start no more attempts of a task type; those that run go on",
+            "resume": "start attempts of a drained task type again",
         },
     ),
 }

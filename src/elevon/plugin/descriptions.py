@@ -28,6 +28,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
         contract_version: The least version of the contract that it needs.
         message: Full name of the protobuf message of `template.custom`; empty for none.
         config: Its configuration, checked, as plain data; None if it takes none.
+        defaults: What its configuration is where nothing is configured, as plain data.
+        summary: The first line of its docstring; empty for none.
     """
 
     id: str
@@ -40,6 +42,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     contract_version: int = 1
     message: str = ""
     config: Mapping[str, Any] | None = None
+    defaults: Mapping[str, Any] = {}
+    summary: str = ""
 
 
 class HostSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,6 +76,8 @@ class Implementation(msgspec.Struct, frozen=True, kw_only=True):
             contract_version=executor.contract_version,
             message="" if self.message_type is None else self.message_type.DESCRIPTOR.full_name,
             config=None if self.config is None else msgspec.to_builtins(self.config),
+            defaults={} if executor.config_type is None else _defaults_of(executor.config_type),
+            summary=(type(executor).__doc__ or "").strip().partition("\n")[0],
         )
 
     def decode_spec(self, template: TaskTemplate) -> Message | None:
@@ -113,6 +115,17 @@ def configure(executor: Executor[Any, Any], settings: Mapping[str, Any]) -> msgs
         return msgspec.convert(dict(settings), executor.config_type, strict=False)
     except msgspec.ValidationError as error:
         raise errors.UserError(f"a setting of the executor {executor.id!r} is wrong: {error}") from error
+
+
+def _defaults_of(config_type: type[msgspec.Struct]) -> dict[str, Any]:
+    """The defaults of a configuration, as plain data; a field that must be configured has none."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(config_type):
+        if field.default is not msgspec.NODEFAULT:
+            found[field.encode_name] = msgspec.to_builtins(field.default)
+        elif field.default_factory is not msgspec.NODEFAULT:
+            found[field.encode_name] = msgspec.to_builtins(field.default_factory())
+    return found
 
 
 def _codec_of(executor: Executor[Any, Any], state_type: Any, limit_bytes: int) -> StateCodec[Any]:

@@ -2,12 +2,10 @@
 
 import argparse
 import asyncio
-import getpass
-import os
 
 from elevon import app, errors
 from elevon.admin.executions import Admin
-from elevon.cli import documents, drives, exits, grammar, invocations
+from elevon.cli import documents, drives, exits, grammar, invocations, orders
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -34,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 async def _run(text: str, reason: str, invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
         execution = (await admin.find(text)).id
-        await admin.abort(execution, by=_who(), reason=reason)
+        await admin.abort(execution, by=orders.who(), reason=reason)
         record = await _wait(admin, execution, invocation.home)
     if not record.phase.is_terminal:
         record = await _drive(execution, invocation)
@@ -64,7 +62,3 @@ async def _drive(execution: ExecutionId, invocation: Invocation) -> ExecutionRec
     except errors.ConflictError:  # an engine took it up in this moment: it obeys
         async with app.reading(invocation.home) as admin:
             return await _wait(admin, execution, invocation.home)
-
-
-def _who() -> str:
-    return f"{getpass.getuser()} (pid {os.getpid()})"

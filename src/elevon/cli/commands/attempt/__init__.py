@@ -1,0 +1,1 @@
+"""The commands of `elevon attempt`, one module each."""

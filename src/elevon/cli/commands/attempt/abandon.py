@@ -1,0 +1,16 @@
+"""`elevon attempt abandon EXECUTION NODE`: call nothing of it any more, and let the execution go on."""
+
+import argparse
+
+from elevon.admin.attempts import Attempts
+from elevon.cli import orders
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add options and arguments."""
+    orders.declare(parser, is_reason_needed=True)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Abandon it."""
+    return orders.run(options, Attempts.abandon)
