@@ -181,6 +181,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "ELEVON_HOME": str(folder / "home"),
+            "FLYTEKIT_PYTHON": os.environ.get("ELEVON_FLYTEKIT_PYTHON", ""),
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

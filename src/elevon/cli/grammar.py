@@ -48,6 +48,12 @@ COMMANDS: Mapping[str, str | Group] = {
     "prune": "remove all executions that finished long ago",
     "compile": "show what a workflow compiles to",
     "check": "check all workflows of a Python file",
+    "tasktype": Group(
+        "write task types of your own",
+        {
+            "new": "begin a task type with a package that works",
+        },
+    ),
     "plugin": Group(
         "look at the executors of task types",
         {

@@ -1,0 +1,1 @@
+"""The commands of the group `tasktype`, for whoever writes one."""
