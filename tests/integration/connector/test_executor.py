@@ -195,8 +195,15 @@ class TestOutages:
         async with running(config(service), ctx.data_dir) as unlucky:
             status = await ctx.start(unlucky, JOB)
         assert status.phase is AttemptPhase.WAITING_FOR_RESOURCES
-        assert "has offered the task type 'job' yet" in status.details.reason
+        assert "could not say what it offers: UNAVAILABLE" in status.details.reason
         assert ctx.intents == {}
+
+    async def test_a_task_of_a_version_that_nobody_offers_waits(
+        self, executor: ConnectorExecutor, ctx: Context
+    ) -> None:
+        status = await ctx.start(executor, TaskTemplate(type="job", task_type_version=2))
+        assert status.phase is AttemptPhase.WAITING_FOR_RESOURCES
+        assert status.details.reason == "no connector service offers the task type 'job', version 2 now"
 
     async def test_a_service_that_went_away_costs_a_new_task_nothing(self, ctx: Context) -> None:
         service = Service()

@@ -41,7 +41,7 @@ class TestPhases:
         ],
     )
     def test_a_phase_of_flyte_is_one_of_the_engine(self, said: str, meant: AttemptPhase) -> None:
-        resource = agents.Resource(phase=TaskExecution.Phase.Value(said))
+        resource = agents.Resource(phase=said)
         assert resources.phase_of(resource) is meant
         assert resources.status_of(resource, "state").phase is meant
 
@@ -56,10 +56,10 @@ class TestPhases:
         ],
     )
     def test_without_a_phase_the_older_state_counts(self, said: str, meant: AttemptPhase) -> None:
-        assert resources.phase_of(agents.Resource(state=agents.State.Value(said))) is meant
+        assert resources.phase_of(agents.Resource(state=said)) is meant
 
     def test_no_phase_of_flyte_is_forgotten(self) -> None:
-        for phase in TaskExecution.Phase.values():
+        for phase in TaskExecution.Phase.keys():  # noqa: SIM118 - no dict
             resources.phase_of(agents.Resource(phase=phase))
 
     def test_a_phase_of_a_newer_flyte_is_a_fault_that_may_pass(self) -> None:

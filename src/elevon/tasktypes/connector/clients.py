@@ -71,15 +71,6 @@ class ConnectorClient:
         """End the connection, and with it the calls that are under way."""
         await self._channel.close()
 
-    async def reach(self) -> None:
-        """Return once the service answers, so that a call which fails now was surely made.
-
-        Raises:
-            UnavailableError: It can't be reached.
-        """
-        if self._channel.get_state() is not grpc.ChannelConnectivity.READY:
-            await self.list_agents()
-
     async def list_agents(self) -> Sequence[agents.Agent]:
         """The connectors that it has."""
         answer = await self._call(agents.LIST_AGENTS, agents.ListAgentsRequest(), "say what it offers")

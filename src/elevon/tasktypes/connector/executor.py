@@ -6,7 +6,8 @@ is. A service that is not there makes its tasks wait and say so: neither an outa
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from elevon.tasktypes.connector import effects, requests, resources
 from elevon.tasktypes.connector.configurations import ConnectorConfig
 from elevon.tasktypes.connector.effects import Effect
 from elevon.tasktypes.connector.jobs import JobHandle, Jobs
-from elevon.tasktypes.connector.routes import Category, Routes
+from elevon.tasktypes.connector.routes import Category, Route, Routes
 
 if TYPE_CHECKING:  # gRPC takes long to import, and most engines have no connector
     from elevon.tasktypes.connector.clients import ConnectorClient
@@ -79,22 +80,18 @@ class ConnectorExecutor(Executor[None, ConnectorState]):
 
     async def discover_types(self) -> DiscoveredTypes:
         """Ask all services; one that can't be asked keeps what it offered before."""
-        problems = await asyncio.gather(*(self._learn(client) for client in self._clients.values()))
-        return DiscoveredTypes(task_types=self._routes.task_types, problem="; ".join(filter(None, problems)))
+        problem = await self._learn(self._clients.values())
+        return DiscoveredTypes(task_types=self._routes.task_types, problem=problem)
 
     async def start_task(
         self, ctx: TaskContext[ConnectorState], template: TaskTemplate, spec: None, inputs: LiteralMap
     ) -> TaskStatus[ConnectorState]:
         """Hand the task to its connector once the service can be reached; a synchronous one runs it to its end."""
         category = Category(template.type, template.task_type_version)
-        route = self._routes.find(category)
+        route, reason = await self._answering(category)
         if route is None:
-            return self._not_ready(f"no connector service has offered the task type {category} yet")
+            return self._not_ready(reason)
         client = self._clients[route.endpoint]
-        try:
-            await client.reach()
-        except errors.ElevonError as error:
-            return self._not_ready(str(error))
         template = await requests.rendered(ctx, template, inputs)
 
         async def create() -> Effect:
@@ -172,13 +169,30 @@ class ConnectorExecutor(Executor[None, ConnectorState]):
     def _resync(self) -> timedelta:
         return timedelta(seconds=self._config.resync_s)
 
-    async def _learn(self, client: "ConnectorClient") -> str:
-        """Take in what a service offers; returns why it could not be asked, if it could not."""
-        try:
-            self._routes.learn(client.name, await client.list_agents())
-        except errors.ElevonError as error:
-            return str(error)
-        return ""
+    async def _answering(self, category: Category) -> tuple[Route | None, str]:
+        """The way to a service that has this type and answers now, or why there is none.
+
+        Also one that is known to have the type is asked again: what fails after it has answered was surely sent, and
+        what may have been carried out is not repeated.
+        """
+        route = self._routes.find(category)
+        problem = await self._learn([self._clients[route.endpoint]] if route else self._clients.values())
+        found = self._routes.find(category)
+        if found is None or (route is not None and problem):
+            return None, problem or f"no connector service offers the task type {category} now"
+        return found, ""
+
+    async def _learn(self, clients: Iterable["ConnectorClient"]) -> str:
+        """Take in what services offer; returns which could not be asked, and why."""
+
+        async def learn(client: "ConnectorClient") -> str:
+            try:
+                self._routes.learn(client.name, await client.list_agents())
+            except errors.ElevonError as error:
+                return str(error)
+            return ""
+
+        return "; ".join(filter(None, await asyncio.gather(*map(learn, clients))))
 
     def _not_ready(self, reason: str, refused_count: int = 0) -> TaskStatus[ConnectorState]:
         pause = min(self._resync * 2 ** min(refused_count, 16), max(self._resync, _LONGEST_PAUSE))
@@ -225,6 +239,7 @@ class ConnectorExecutor(Executor[None, ConnectorState]):
 
 
 def _clients_of(config: ConnectorConfig) -> "dict[str, ConnectorClient]":
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else a service that goes away is a line on the terminal
     try:
         from elevon.tasktypes.connector.clients import ConnectorClient
     except ModuleNotFoundError as error:
