@@ -43,6 +43,9 @@ class Engine:
         self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
         self._graphs: dict[str, Graph] = {}
         self._suspension = asyncio.Event()
+        self._looking = asyncio.Lock()  # for what operators ask
+        self._looks_begun = 0
+        self._looks_ended = 0
         services.measures.look_at(self._standings)
         services.executors.observe(self._unpark)
 
@@ -178,6 +181,16 @@ class Engine:
             await self._services.clock.sleep(self._services.request_interval.total_seconds())
 
     async def _obey_operators(self) -> None:
+        """Look once; a look serves everybody who asked before it began, so thousands that begin at once cost a few."""
+        asked = self._looks_begun
+        async with self._looking:
+            if self._looks_ended > asked:
+                return
+            self._looks_begun += 1
+            await self._look()
+            self._looks_ended = self._looks_begun
+
+    async def _look(self) -> None:
         for driver in list(self._drivers.values()):
             await self._remove_obeyed(driver)
         drains = {drain.task_type: drain for drain in await self._services.store.list_drains()}
