@@ -1,16 +1,18 @@
-"""`elevon plugin show ID_OR_TYPE`: what an executor is, how it is configured, and what is left of its attempts."""
+"""`elevon plugin show ID_OR_TYPE`: what an executor is, how it is configured, its attempts and its figures."""
 
 import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from elevon import app
 from elevon.admin.drains import Census
+from elevon.app import publications
 from elevon.app.origins import origin_of
-from elevon.cli import documents, exits, grammar, invocations, plugins, spellings
+from elevon.cli import documents, exits, figures, grammar, invocations, plugins, spellings
 from elevon.cli.invocations import Invocation
 from elevon.plugin.descriptions import Description
 from elevon.plugin.registry import Registration
@@ -38,10 +40,14 @@ async def _run(name: str, invocation: Invocation) -> int:
         drains = plugins.drains_of(found, await admin.drains.list_drains())
         census = await admin.drains.census(found.task_types)
     origin = origin_of(found, settings)
+    engines = publications.read(invocation.home)
     if invocation.is_json:
-        documents.write(_document(found, origin, drains, census))
+        document = _document(found, origin, drains, census)
+        measured = [figures.document(engine, found.id) for engine in engines]
+        documents.write({**document, "engines": measured})
     else:
-        print("\n".join(_lines(found, origin, drains, census)))
+        measured = figures.lines(engines, found.id, datetime.now(UTC))
+        print("\n".join([*_lines(found, origin, drains, census), *measured]))
     return exits.Exit.SUCCEEDED
 
 
