@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(task_type: str, reason: str, invocation: Invocation) -> int:
     known = app.registry(invocation.settings, are_problems_told=False)
-    if not known.problem_of(task_type):  # a type whose package is broken is drained while that is mended
+    # A type whose package is broken is drained while that is mended, and one that is discovered while it is not there.
+    if not known.problem_of(task_type) and not known.discoverers:
         known.of_type(task_type)
     async with app.reading(invocation.home) as admin:
         drain = await admin.drains.drain(task_type, by=orders.who(), reason=reason)

@@ -45,14 +45,14 @@ async def _run(invocation: Invocation) -> int:
         print(f"not there: {problem.sentence}")
     for drain in drains:
         if drain.task_type not in known.known_types:
-            print(f"drained, and served by nobody: {plugins.drain_line(drain)}")
+            print(f"drained, and registered by nobody: {plugins.drain_line(drain)}")
     return exits.Exit.SUCCEEDED
 
 
 def _row(found: Registration, origin: str, drains: Sequence[Drain]) -> tuple[str, ...]:
     return (
         found.id,
-        ", ".join(found.task_types),
+        ", ".join(found.task_types) or "those that it discovers",
         found.isolation,
         f"version {found.description.state_version}",
         origin,
