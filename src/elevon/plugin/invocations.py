@@ -127,12 +127,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def log_context(self) -> LogContext:
         """Whom the call is for, as its log tells."""
-        return LogContext(
-            execution=self.id.execution.name,
-            node=self.id.node_id,
-            attempt=self.id.attempt,
-            executor=self.record.executor_id,
-        )
+        id_ = self.id
+        return LogContext(id_.execution.name, id_.node_id, id_.attempt, self.record.executor_id)
 
 
 class AttemptServices(Protocol):

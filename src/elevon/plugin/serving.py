@@ -79,7 +79,7 @@ class ServedExecutor:
     async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
         """Make the call, and say what came of it; only a cancellation is raised."""
         context = AttemptContext(invocation, self._codec, services, self.setup)
-        with log_contexts.entered(invocation.log_context):
+        with log_contexts.Entered(invocation.log_context):
             return await self._contained(invocation, context)
 
     async def _contained(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:

@@ -40,7 +40,7 @@ class Callee(msgspec.Struct, frozen=True, kw_only=True):
 
 async def carry_out(command: Call, callee: Callee) -> Event:
     """Make the call, and say what came of it."""
-    with log_contexts.entered(callee.invocation.log_context):
+    with log_contexts.Entered(callee.invocation.log_context):
         return await _carry_out(command, callee)
 
 

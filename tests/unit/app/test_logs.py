@@ -36,7 +36,7 @@ def record(message: str, *args: Any, **fields: Any) -> logging.LogRecord:
 
 
 def test_a_document_says_when_who_what_and_for_whom() -> None:
-    with log_contexts.entered(SOMEBODY):
+    with log_contexts.Entered(SOMEBODY):
         document = json.loads(JsonFormatter().format(record("tried %d times", 3, url="x://y")))
     assert document.pop("at").endswith("Z")
     assert document == {
@@ -68,7 +68,7 @@ def test_whatever_is_logged_is_one_line_of_json(strange: object) -> None:
 
 
 def test_a_line_of_text_says_for_whom_it_was_written() -> None:
-    with log_contexts.entered(SOMEBODY):
+    with log_contexts.Entered(SOMEBODY):
         line = TextFormatter().format(record("tried"))
     assert line.endswith("WARNING elevon.x: tried [execution=nightly node=n0/n2 attempt=1 executor=spark]")
     assert TextFormatter().format(record("tried")).endswith("WARNING elevon.x: tried")
