@@ -6,7 +6,7 @@
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +16,9 @@ from elevon.app import logs, publications
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
 from elevon.app.supplies import Supplies, secrets_of
-from elevon.plugin import discovery
+from elevon.plugin import declarations, discovery, hosts
+from elevon.plugin.descriptions import Hosted
+from elevon.plugin.discovery import Problem
 from elevon.plugin.executors import Executor
 from elevon.plugin.pools import ResourcePools
 from elevon.plugin.registry import Registry
@@ -25,7 +27,7 @@ from elevon.primitives.clocks import SystemClock
 from elevon.primitives.figures import Figures
 from elevon.primitives.redaction import Redactor
 from elevon.propeller.engines import Engine
-from elevon.propeller.executors import Executors
+from elevon.propeller.executors import Executors, HostOf
 from elevon.propeller.measures import Measures
 from elevon.propeller.pools import EnginePools
 from elevon.propeller.services import Services
@@ -88,7 +90,10 @@ def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:
     Raises:
         UserError: One that is named can't be had, two of them claim the same type, or a setting is wrong.
     """
-    installed, problems = discovery.discover()
+    hosted, missing = _ask_hosts(settings)
+    installed, broken = discovery.discover()
+    served = {task_type for one in hosted for task_type in one.description.task_types}
+    problems = [*missing, *(problem for problem in broken if problem.name not in served)]
     for problem in problems if are_problems_told else ():
         _log.warning("%s; its task types are not there", problem.sentence)
     made: list[Executor[Any, Any]] = [cls() for cls in SHIPPED]
@@ -96,8 +101,10 @@ def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:
         discovery.load_executor(path) for name, path in ON_DEMAND.items() if name in settings.configuration
     ]
     named = [discovery.load_executor(reference) for reference in settings.tasktypes]
+    apart = {one.description.path for one in hosted}  # what a host has is not taken from here
+    here = [one for one in (*made, *installed, *named) if declarations.path_of(type(one)) not in apart]
     return Registry.of(
-        [*made, *installed, *named, *settings.executors],
+        [*here, *hosted, *settings.executors],
         configuration=settings.configuration,
         origin=settings.configuration_origin,
         default_id=settings.default_executor,
@@ -118,11 +125,14 @@ async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> f
     clock, redactor = SystemClock(), Redactor()
     secrets = secrets_of(settings.secrets, redactor)
     supplies = Supplies(home=home, clock=clock, secrets=secrets, measures=Measures(Figures()))
-    executors = Executors(known, supplies.setup_of, redactor=redactor)
+    household = Household(home.scratch_dir, None)
+    host_of = _host_of(known, household, home, settings)
+    executors = Executors(known, supplies.setup_of, redactor=redactor, host_of=host_of)
     try:
         await executors.discover(wanted)
     finally:
         await executors.stop()
+        await household.close(clock)
     return _served_by(known)
 
 
@@ -161,7 +171,8 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             measures=Measures(figures),
             pools=ResourcePools(frozenset(settings.pools), pools),
         )
-        executors = Executors(known, supplies.setup_of, clock=clock, redactor=redactor)
+        host_of = _host_of(known, household, home, settings)
+        executors = Executors(known, supplies.setup_of, clock=clock, redactor=redactor, host_of=host_of)
         stack.push_async_callback(executors.stop)
         services = Services(
             store=store,
@@ -197,6 +208,24 @@ async def _open_store(home: Home) -> AsyncGenerator[SqliteStateStore]:
         yield store
     finally:
         await store.close()
+
+
+def _ask_hosts(settings: Settings) -> tuple[Sequence[Hosted], Sequence[Problem]]:
+    """The executors that are in other environments, and what keeps others from being had."""
+    if not settings.hosts:
+        return (), ()
+    from elevon.plugin.processes import inquiries  # few homes have hosts
+
+    return inquiries.ask(settings.hosts, settings.configuration, settings.configuration_origin)
+
+
+def _host_of(known: Registry, household: Household, home: Home, settings: Settings) -> HostOf:
+    """What makes the hosts of executors."""
+    if all(registration.host is None for registration in known.registrations):
+        return hosts.host_of
+    from elevon.plugin.processes.hosts import ProcessHosting  # few homes have executors in processes
+
+    return ProcessHosting(household, SystemClock(), home.hosts_dir, settings.state_limit_bytes).host_of
 
 
 def _served_by(known: Registry) -> frozenset[str] | None:

@@ -14,7 +14,8 @@ import msgspec
 from elevon import errors
 from elevon.app.logs import LogSettings
 from elevon.app.settings import SecretSettings, Settings
-from elevon.primitives import suggestions
+from elevon.plugin.descriptions import OWN, HostSettings
+from elevon.primitives import quantities, suggestions
 from elevon.records.tokens import PoolLimits
 
 _DEFAULTS: Final = Settings()
@@ -54,6 +55,37 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         return PoolLimits(limit=self.limit, limit_per_namespace=self.limit_per_namespace)
 
 
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """A table `[hosts.NAME]`.
+
+    Attributes:
+        python: An interpreter, in an environment of its own; relative to the file. Empty for the engine's.
+        tasktypes: Executors there, as `module:Class`; empty for all that its packages offer.
+        memory_limit: Limit on the resident memory of the process, as `512Mi`; empty for none.
+    """
+
+    python: str = ""
+    tasktypes: tuple[str, ...] = ()
+    memory_limit: str = ""
+
+    def settings(self, name: str, origin: Path) -> HostSettings:
+        """What the engine is told.
+
+        Raises:
+            UserError: The memory is no quantity, or it is not clear which executors are meant.
+        """
+        if not self.python and not self.tasktypes:
+            raise errors.UserError(
+                f"{origin}: [hosts.{name}] names neither python nor tasktypes: say whose executors it is to run"
+            )
+        try:
+            limit = int(quantities.parse(self.memory_limit)) if self.memory_limit else 0
+        except errors.UserError as error:
+            raise errors.UserError(f"{origin}: hosts.{name}.memory_limit: {error}") from error
+        python = str(origin.parent / Path(self.python).expanduser()) if self.python else OWN
+        return HostSettings(name=name, python=python, tasktypes=self.tasktypes, memory_limit_bytes=limit)
+
+
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The table `[metrics]`.
 
@@ -71,6 +103,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         engine: What engines of this home are told.
         tasktypes: Executors to register, as `module:Class`.
         executors: Settings of each executor, by its id.
+        hosts: Processes of their own for executors, by their names.
         pools: Limits of each resource pool, by its name.
         secrets: Where secrets are looked for.
         metrics: Where figures are shown.
@@ -80,6 +113,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine = Engine()
     tasktypes: tuple[str, ...] = ()
     executors: Mapping[str, dict[str, Any]] = {}
+    hosts: Mapping[str, Host] = {}
     pools: Mapping[str, Pool] = {}
     secrets: SecretSettings = SecretSettings()
     metrics: Metrics = Metrics()
@@ -87,6 +121,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TABLES: Final = {"engine": Engine, "secrets": SecretSettings, "metrics": Metrics, "logs": LogSettings}
+_NAMED_TABLES: Final = {"pools": Pool, "hosts": Host}
 
 
 def read(path: Path) -> Configuration:
@@ -107,10 +142,11 @@ def read(path: Path) -> Configuration:
     for name, known in _TABLES.items():
         if isinstance(document.get(name), dict):
             _check_names(path, document[name], known, f"{name}.")
-    pools = document.get("pools")
-    for name in cast("dict[str, Any]", pools) if isinstance(pools, dict) else ():
-        if isinstance(document["pools"][name], dict):
-            _check_names(path, document["pools"][name], Pool, f"pools.{name}.")
+    for kind, known in _NAMED_TABLES.items():
+        tables = document.get(kind)
+        for name in cast("dict[str, Any]", tables) if isinstance(tables, dict) else ():
+            if isinstance(document[kind][name], dict):
+                _check_names(path, document[kind][name], known, f"{kind}.{name}.")
     try:
         return msgspec.convert(document, Configuration)
     except msgspec.ValidationError as error:

@@ -52,6 +52,11 @@ class Home(msgspec.Struct, frozen=True):
         """Files of executors that are no truth."""
         return self.path / "executors"
 
+    @property
+    def hosts_dir(self) -> Path:
+        """What the host processes of executors say."""
+        return self.path / "hosts"
+
     def attempt_dir(self, attempt: AttemptId) -> Path:
         """Where an attempt's files and captured output are."""
         directory = layouts.execution_dir(self.data_dir, attempt.execution)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from elevon.plugin.descriptions import HostSettings
 from elevon.plugin.executors import Executor
 from elevon.plugin.states import STATE_LIMIT_BYTES
 from elevon.primitives import secret_names
@@ -35,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         executors: Executors that whoever composes the engine has made.
         configuration: Settings of executors, by their ids.
         configuration_origin: Where the configuration was read, for whoever has to mend it.
+        hosts: Processes for executors, with environments of their own if they name one.
         default_executor: Id of the executor for types that nobody registered; empty for none.
         state_limit_bytes: Largest encoded custom state.
         pools: Limits of resource pools, by their names.
@@ -51,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     executors: tuple[Executor[Any, Any], ...] = ()
     configuration: Mapping[str, Mapping[str, Any]] = {}
     configuration_origin: str = "the configuration"
+    hosts: tuple[HostSettings, ...] = ()
     default_executor: str = ""
     state_limit_bytes: int = STATE_LIMIT_BYTES
     pools: Mapping[str, PoolLimits] = {}

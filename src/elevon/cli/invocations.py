@@ -58,6 +58,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
             tasktypes=tuple(dict.fromkeys((*configured.tasktypes, *self.tasktypes))),
             configuration=configured.executors,
             configuration_origin=str(path),
+            hosts=tuple(host.settings(name, path) for name, host in configured.hosts.items()),
             default_executor=engine.default_executor,
             state_limit_bytes=engine.state_limit_bytes,
             secrets=configured.secrets,

@@ -35,11 +35,23 @@ class Problem(NamedTuple):
 
 
 def load_executor(reference: str, directory: Path | None = None) -> Executor[Any, Any]:
-    """The executor that `module:Class` names, constructed.
+    """The executor that `module:Class` names, which may stand beside what is being run.
 
     Args:
         reference: What `--tasktype` was given.
         directory: Made importable first, as Python does for a script; the current one by default.
+
+    Raises:
+        UserError: There is no such module or class, its import or construction raises, or it is no executor.
+    """
+    place = str((directory or Path.cwd()).resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
+    return import_executor(reference)
+
+
+def import_executor(reference: str) -> Executor[Any, Any]:
+    """The executor that `module:Class` names, constructed.
 
     Raises:
         UserError: There is no such module or class, its import or construction raises, or it is no executor.
@@ -49,12 +61,11 @@ def load_executor(reference: str, directory: Path | None = None) -> Executor[Any
         raise errors.UserError(
             f"{reference!r} names no executor: write MODULE:CLASS, such as my_types.sleep:SleepExecutor"
         )
-    place = str((directory or Path.cwd()).resolve())
-    if place not in sys.path:
-        sys.path.insert(0, place)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's import may raise anything, and even exit
         raise errors.UserError(f"{reference}: importing {module_name} raised {_in_words(error)}") from error
     found: Any = module
     for part in class_name.split("."):

@@ -58,7 +58,7 @@ class AttemptIntents:
             self._records[record.key] = record
 
 
-class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True):
+class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """`plugin.invocations.AttemptServices` of one attempt.
 
     Attributes:

@@ -84,6 +84,7 @@ def raised(command: Call, reply: Raised, *, is_required: bool = False) -> CallRa
         retry_after=reply.after,
         is_required=is_required,
         was_called=reply.was_called,
+        is_counted=reply.is_counted,
     )
 
 

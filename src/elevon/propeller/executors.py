@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from elevon import errors, ports
 from elevon.compiler.graphs import Graph
@@ -22,6 +22,7 @@ from elevon.primitives.redaction import Redactor
 from elevon.propeller.discoveries import Discovered, Discoveries
 
 PATIENCE: Final = timedelta(seconds=5)
+HostOf: TypeAlias = Callable[[Registration, SetupContext[Any]], hosts.ExecutorHost]
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +35,7 @@ class Executors:
         patience: After this, executors whose `initialize` is still waited for are named in the log.
         clock: Of the engine; None for that of the machine.
         redactor: Masks what is told of executors that could not be initialized; None for one that knows no secrets.
+        host_of: Makes the host of each executor; the default has no processes.
     """
 
     def __init__(
@@ -43,12 +45,13 @@ class Executors:
         patience: timedelta = PATIENCE,
         clock: ports.Clock | None = None,
         redactor: Redactor | None = None,
+        host_of: HostOf = hosts.host_of,
     ) -> None:
         self._redactor = redactor or Redactor()
         self.registry = registry
         self._patience = patience
         self._starts: dict[str, asyncio.Task[None]] = {}
-        self._hosts = {one.id: hosts.host_of(one, setup_of(one)) for one in registry.registrations}
+        self._hosts = {one.id: host_of(one, setup_of(one)) for one in registry.registrations}
         self._discoveries = Discoveries(registry, self._host_when_ready, clock or SystemClock())
 
     def observe(self, callback: Discovered) -> None:
@@ -105,8 +108,8 @@ class Executors:
         registration = self.registry.find(task_type)
         if registration is None and (problem := self.registry.problem_of(task_type)):
             raise errors.UnavailableError(
-                f"no executor is registered for the task type {task_type!r}, because of {problem}; mend that package "
-                "and resume"
+                f"no executor is registered for the task type {task_type!r}, because of {problem}; mend that and "
+                "resume"
             )
         if registration is None:
             reasons = "".join(f"; {problem}" for problem in self._discoveries.problems)

@@ -78,12 +78,15 @@ class Raised(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
         retry: What the table says of a repetition.
         after: When the error wants the call repeated; None where it does not say.
         was_called: False if the executor was never reached, so that nothing can have happened.
+        is_counted: False if it says nothing of the attempt, and so does not count against its patience: the process
+            in which it was called ended, which may be another one's doing.
     """
 
     failure: Failure
     retry: errors.Retry = errors.Retry.BACKOFF
     after: timedelta | None = None
     was_called: bool = True
+    is_counted: bool = True
 
 
 Reply = Answer | Outputs | Done | Raised

@@ -186,7 +186,7 @@ def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -
     """A start or check raised: wait and repeat it, park it, or give the attempt up."""
     if event.call is CallKind.START and not event.was_called:
         record = replace(record, unanswered_start_count=record.unanswered_start_count - 1)
-    count = record.system_failure_count + 1
+    count = record.system_failure_count + event.is_counted
     if event.is_parking:
         _park(draft, record, event)
     elif event.is_final or count >= draft.view.backoff.limit:
@@ -206,7 +206,7 @@ def killing_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaise
     elif event.is_parking:
         _park(draft, record, event, "it can't be killed, and waits until it can be or is abandoned: ")
     else:
-        _postpone(draft, record, event, record.system_failure_count + 1)
+        _postpone(draft, record, event, record.system_failure_count + event.is_counted)
 
 
 def killing_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
@@ -276,7 +276,7 @@ def terminal_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: Call
 
 def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
     """Finalize raised: repeat it, for ever if the execution may not end without it."""
-    count = record.system_failure_count + 1
+    count = record.system_failure_count + event.is_counted
     if event.is_parking:
         _park(draft, record, event)
     elif not event.is_required and (event.is_final or count >= FINALIZE_LIMIT):
@@ -489,7 +489,8 @@ def _postpone(draft: Draft, record: AttemptRecord, event: CallRaised, count: int
     name = f"{draft.view.execution.id}/{record.node_id}#{record.attempt}/{event.call}"
     wait = draft.view.backoff.after(count, name) if event.retry_after is None else event.retry_after
     waiting = replace(record, system_failure_count=count, next_call_at=draft.now + wait)
-    draft.put_attempt(waiting, message=f"{event.call} failed {count} times: {event.failure.message}")
+    what = f"{event.call} failed {count} times" if event.is_counted else f"{event.call} has to be made again"
+    draft.put_attempt(waiting, message=f"{what}: {event.failure.message}")
     draft.call_after(waiting, wait)
 
 

@@ -82,6 +82,7 @@ class CallRaised(AttemptEvent, frozen=True, gc=False):
         retry_after: What the error asked for; None for the machine's backoff.
         is_required: For finalize: the execution may not end without it.
         was_called: False if the engine could not even make the call, so that nothing can have happened.
+        is_counted: False if it is no fault of the attempt's own: it does not count against the engine's patience.
     """
 
     call: CallKind
@@ -91,6 +92,7 @@ class CallRaised(AttemptEvent, frozen=True, gc=False):
     retry_after: timedelta | None = None
     is_required: bool = False
     was_called: bool = True
+    is_counted: bool = True
 
 
 class Woken(AttemptEvent, frozen=True, gc=False):

@@ -1,0 +1,433 @@
+"""Executors in processes of their own, as the engine's side has them: started again when they end, and held to limits.
+
+`HostProcess` is one process after the other, for one executor or for several; `ProcessHost` is one executor in it. A
+call that loses its process comes back as a fault of the system, with the executor, the call and what happened in one
+sentence. It must never repeat a call itself: the machine does, under the same promises as ever.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from elevon import errors, ports
+from elevon.plugin import hosts
+from elevon.plugin.contexts import SetupContext
+from elevon.plugin.descriptions import HostSettings
+from elevon.plugin.executors import DiscoveredTypes
+from elevon.plugin.hosts import INITIALIZE_TIME_LIMIT, STOP_GRACE, ExecutorHost
+from elevon.plugin.invocations import AttemptServices, Invocation
+from elevon.plugin.processes.links import Pending
+from elevon.plugin.processes.lives import HostEndedError, HostLife, is_done_within
+from elevon.plugin.processes.protocol import Opening
+from elevon.plugin.processes.suspects import DEATH_LIMIT, Suspects
+from elevon.plugin.registry import Registration
+from elevon.records import failures
+from elevon.records.answers import Raised, Reply
+from elevon.records.failures import Failure
+from elevon.records.identities import AttemptId
+
+FIRST_DELAY_S: Final = 0.1
+LONGEST_DELAY_S: Final = 30.0
+SOUND_AFTER_S: Final = 60.0  # a process that lived so long was not broken from the start
+LOOK_INTERVAL_S: Final = 0.2
+_MIB: Final = 1 << 20
+_log = logging.getLogger("elevon.plugin")
+
+
+class _NotInitializedError(errors.UnavailableError):
+    """`initialize` failed in the process, which has logged it.
+
+    Attributes:
+        failure: What it raised there.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class HostProcess:
+    """One host: a process, and after its end the next one.
+
+    Attributes:
+        settings: What it is.
+        suspects: Which of its attempts may have ended it.
+    """
+
+    def __init__(
+        self, settings: HostSettings, owner: ports.ProcessOwner, clock: ports.Clock, log_path: Path
+    ) -> None:
+        self.settings = settings
+        self.suspects = Suspects()
+        self._owner = owner
+        self._clock = clock
+        self._log_path = log_path
+        self._life: HostLife | None = None
+        self._born = 0.0
+        self._fault_count = 0
+        self._not_before = 0.0
+        self._starting = asyncio.Lock()
+        self._opening = asyncio.Lock()
+        self._look: asyncio.TimerHandle | None = None
+        self._user_count = 0
+
+    @property
+    def delay(self) -> timedelta:
+        """How long it is until there may be a process again."""
+        return timedelta(seconds=max(0.0, self._not_before - self._clock.monotonic()))
+
+    def enter(self) -> None:
+        """Count one more executor that needs it."""
+        self._user_count += 1
+
+    async def leave(self) -> None:
+        """Count one executor less; the last one ends the process."""
+        self._user_count -= 1
+        if self._user_count == 0:
+            if self._look is not None:
+                self._look.cancel()
+            if self._life is not None:
+                await self._life.stop()
+
+    async def life(self) -> HostLife:
+        """The process that there is, or the next one when its time has come.
+
+        Raises:
+            UnavailableError: It can't be started, or ended before it was ready.
+        """
+        async with self._starting:
+            if self._life is not None and not self._life.is_over:
+                return self._life
+            if self._life is not None:
+                await self._life.stop()  # nothing of the last one may run beside the next one
+            if self.delay:
+                await self._clock.sleep(self.delay.total_seconds())
+            self._life = life = self._begin()
+            await life.greet()
+            return life
+
+    @contextlib.asynccontextmanager
+    async def opening(self) -> AsyncGenerator[None]:
+        """Initialize one executor at a time, so that it is clear whose doing the end of the process is."""
+        async with self._opening:
+            yield
+
+    def _begin(self) -> HostLife:
+        self._born = self._clock.monotonic()
+        try:
+            life = HostLife(self.settings, self._owner, self._clock, self._log_path, self._bury)
+        except errors.UnavailableError:
+            self._count_fault()
+            raise
+        self._look_later()
+        return life
+
+    def _bury(self, life: HostLife) -> None:
+        under_way = [attempt for attempt, _ in life.in_flight.values()]
+        self.suspects.accuse(under_way if life.guilty is None else [life.guilty])
+        self._count_fault()
+
+    def _count_fault(self) -> None:
+        """Wait longer each time, unless the last process was a sound one."""
+        now = self._clock.monotonic()
+        is_sound = now - self._born >= SOUND_AFTER_S
+        self._fault_count = 1 if is_sound else self._fault_count + 1
+        self._not_before = now + min(FIRST_DELAY_S * 2 ** (self._fault_count - 1), LONGEST_DELAY_S)
+
+    def _look_later(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look = asyncio.get_running_loop().call_later(LOOK_INTERVAL_S, self._look_at)
+
+    def _look_at(self) -> None:
+        """Hold the process to its memory, and its log to its size."""
+        life = self._life
+        self._look = None
+        if life is None or life.is_over:
+            return
+        limit = self.settings.memory_limit_bytes
+        used = life.resident_bytes() if limit else 0
+        if used > limit:
+            life.kill(
+                f"{self.settings} used {used // _MIB} MiB of memory and was ended, its limit is {limit // _MIB} MiB: "
+                f"raise memory_limit in [hosts.{self.settings.name}], or make its executors use less"
+            )
+            return
+        life.cut_log()
+        self._look_later()
+
+
+class ProcessHost(ExecutorHost):
+    """Runs the calls of one executor in a host process.
+
+    Args:
+        registration: The executor.
+        setup: What it would be initialized with here.
+        process: Where it runs.
+        state_limit_bytes: Largest encoded custom state.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        setup: SetupContext[Any],
+        process: HostProcess,
+        state_limit_bytes: int,
+    ) -> None:
+        super().__init__()
+        self._id = registration.id
+        self._registration = registration
+        self._setup = setup
+        self._process = process
+        self._state_limit_bytes = state_limit_bytes
+        self._grace = STOP_GRACE
+        self._time_limit = INITIALIZE_TIME_LIMIT
+        self._life: HostLife | None = None
+        self._trouble = ""
+        self._keeper: asyncio.Task[None] | None = None
+        self._is_entered = False
+
+    @property
+    def blocked_since(self) -> datetime | None:
+        """Since when the loop of its process has not answered."""
+        return None if self._life is None else self._life.blocked_since
+
+    async def start(
+        self, time_limit: timedelta = INITIALIZE_TIME_LIMIT, grace: timedelta = STOP_GRACE
+    ) -> None:
+        self._time_limit, self._grace = time_limit, grace
+        self._process.enter()
+        self._is_entered = True
+        try:
+            self._check_importable()
+            self._life = await self._open()
+        except _NotInitializedError as error:
+            self.failure = error.failure
+        except errors.ElevonError as error:
+            self.failure = failures.from_exception(error)
+            _log.error(
+                "executor %r could not be initialized, its task types are refused: %s", self._id, error
+            )
+        else:
+            self._is_ready = True
+            self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
+        async with self._process.suspects.turn(invocation.id):
+            life = self._life
+            if not self._is_ready or life is None or life.is_over:
+                return self._refused()
+            key = life.begin_call(invocation.id, services)
+            try:
+                pending = life.begin("carry_out", self._id, invocation)
+                reply = await self._answer(life, pending, invocation.id)
+            except HostEndedError as error:
+                return self._lost(invocation, error)
+            except errors.ElevonError:
+                self._process.suspects.acquit(invocation.id)
+                raise
+            finally:
+                life.end_call(key)
+            self._process.suspects.acquit(invocation.id)
+            return reply
+
+    async def discover_types(self) -> DiscoveredTypes:
+        life = self._life
+        if not self._is_ready or life is None or life.is_over:
+            raise errors.UnavailableError(self._why_not())
+        return await self._answer(life, life.begin("discover_types", self._id))
+
+    def watch(self) -> None:
+        life = self._life
+        if life is None or not life.in_flight:
+            return
+        life.beat()
+        if life.heartbeat.is_to_be_told():
+            _log.warning(
+                "%s has blocked its loop since %s: await there, or use asyncio.to_thread",
+                self._process.settings,
+                life.blocked_since,
+            )
+
+    async def stop(self, grace: timedelta = STOP_GRACE) -> None:
+        if not self._is_entered:
+            return
+        self._is_entered = False
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        if self._is_ready:
+            self._is_ready = False
+            await self._close(grace)
+        await self._process.leave()
+
+    async def _answer(self, life: HostLife, pending: Pending, attempt: AttemptId | None = None) -> Any:
+        """What a request comes to; a process that neither answers nor cancels is ended.
+
+        Args:
+            life: The process.
+            pending: The request.
+            attempt: Whose call it is, if it is one.
+
+        Raises:
+            HostEndedError: The process has ended.
+            UnavailableError: The time was up.
+        """
+        limit = self._registration.properties.call_timeout
+        try:
+            if not await is_done_within(pending.answer, (limit + self._grace).total_seconds()):
+                await self._end_stuck(life, f"did not answer within {limit.total_seconds():g} s", attempt)
+                await asyncio.wait([pending.answer])
+        except asyncio.CancelledError:
+            pending.cancel()
+            if not await is_done_within(pending.answer, self._grace.total_seconds()):
+                await self._end_stuck(life, "had a call cancelled", attempt)
+            pending.drop_answer()
+            raise
+        return pending.answer.result()
+
+    async def _end_stuck(self, life: HostLife, what: str, attempt: AttemptId | None = None) -> None:
+        """End a process in which a call goes on that must not; if only that call hangs, nobody else is suspected."""
+        if attempt is not None and await life.is_answering():
+            life.guilty = attempt
+        await life.kill_where_it_stands(
+            f"executor {self._id!r} {what} and did not end the call {self._grace.total_seconds():g} s after it was "
+            "cancelled, so its host was ended"
+        )
+
+    def _lost(self, invocation: Invocation, error: HostEndedError) -> Raised:
+        """The reply of a call that has lost its process."""
+        what = f"executor {self._id!r} lost its host during {invocation.call}: {error}"
+        count = self._process.suspects.death_count(invocation.id)
+        if count >= DEATH_LIMIT:
+            self._process.suspects.acquit(invocation.id)
+            failure = Failure(
+                code="SYSTEM:HostEnded",
+                message=f"the executor host died {count} times during this call: {what}",
+                is_recoverable=False,
+            )
+            return Raised(failure=failure, retry=errors.Retry.NEVER)
+        failure = failures.from_exception(errors.UnavailableError(what))
+        return Raised(failure=failure, after=self._again_after(), is_counted=False)
+
+    def _refused(self) -> Raised:
+        """The reply of a call that could not be made."""
+        failure = failures.from_exception(errors.UnavailableError(self._why_not()))
+        return Raised(failure=failure, after=self._again_after(), is_counted=False, was_called=False)
+
+    def _why_not(self) -> str:
+        if self.failure is not None:
+            return f"executor {self._id!r} could not be initialized: {self.failure.message}"
+        if not self._is_ready:
+            return f"executor {self._id!r} is not running"
+        return (
+            f"executor {self._id!r} has no host at the moment: {self._trouble or 'it is being started again'}"
+        )
+
+    def _again_after(self) -> timedelta:
+        return self._process.delay + timedelta(seconds=FIRST_DELAY_S)
+
+    async def _keep(self) -> None:
+        """Have a process with the executor in it, as long as it is not stopped."""
+        while self._life is not None:
+            self._trouble = await asyncio.shield(self._life.ended)
+            self._life = None
+            _log.warning("executor %r lost its host: %s", self._id, self._trouble)
+            fault_count = 0
+            while self._life is None:
+                try:
+                    self._life = await self._open()
+                except errors.ElevonError as error:
+                    fault_count += 1
+                    self._trouble = str(error)
+                    _log.warning("executor %r could not be initialized again: %s", self._id, self._trouble)
+                    delay_s = min(FIRST_DELAY_S * 2**fault_count, LONGEST_DELAY_S)
+                    await self._setup.clock.sleep(delay_s)
+
+    async def _open(self) -> HostLife:
+        """A process in which the executor is initialized.
+
+        Raises:
+            UnavailableError: It could not be started, or `initialize` failed; says why.
+        """
+        life = await self._process.life()
+        opening = Opening(
+            id=self._id,
+            path=self._registration.path,
+            settings=self._registration.settings,
+            state_limit_bytes=self._state_limit_bytes,
+            state_dir=self._setup.state_dir,
+            pools=self._setup.pools.names,
+            time_limit=self._time_limit,
+            grace=self._grace,
+        )
+        async with self._process.opening():
+            life.share(self._id, self._setup)
+            pending = life.begin("open", opening)
+            try:
+                limit_s = (self._time_limit + 2 * self._grace).total_seconds()
+                if not await is_done_within(pending.answer, limit_s):
+                    await self._end_stuck(
+                        life, f"did not initialize within {self._time_limit.total_seconds():g} s"
+                    )
+                    await asyncio.wait([pending.answer])
+            except asyncio.CancelledError:
+                pending.cancel()
+                pending.drop_answer()
+                raise
+            failure: Failure | None = pending.answer.result()
+        if failure is not None:
+            raise _NotInitializedError(failure)
+        return life
+
+    async def _close(self, grace: timedelta) -> None:
+        life = self._life
+        if life is None or life.is_over:
+            return
+        pending = life.begin("close", self._id, grace)
+        if not await is_done_within(pending.answer, (3 * grace).total_seconds()):
+            _log.warning("executor %r could not be closed, and its host was ended", self._id)
+        pending.drop_answer()
+
+    def _check_importable(self) -> None:
+        module, _, name = self._registration.path.partition(":")
+        if module == "__main__" or "<locals>" in name:
+            raise errors.UserError(
+                f"executor {self._id!r} is {self._registration.path}, which its host process can't import: define the "
+                "class at the top of a module of its own"
+            )
+
+
+class ProcessHosting:
+    """Makes the hosts of one engine, those of this process too.
+
+    Args:
+        owner: Starts processes.
+        clock: Of the engine.
+        logs_dir: Where the output of hosts goes.
+        state_limit_bytes: Largest encoded custom state.
+    """
+
+    def __init__(
+        self, owner: ports.ProcessOwner, clock: ports.Clock, logs_dir: Path, state_limit_bytes: int
+    ) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._logs_dir = logs_dir
+        self._state_limit_bytes = state_limit_bytes
+        self._processes: dict[HostSettings, HostProcess] = {}
+
+    def host_of(self, registration: Registration, setup: SetupContext[Any]) -> ExecutorHost:
+        """The host that an executor's `isolation` asks for, not started."""
+        settings = registration.host
+        if settings is None:
+            return hosts.host_of(registration, setup)
+        if settings not in self._processes:
+            folder = "shared" if settings.is_shared else "own"
+            path = self._logs_dir / folder / f"{settings.name}.log"
+            self._processes[settings] = HostProcess(settings, self._owner, self._clock, path)
+        return ProcessHost(registration, setup, self._processes[settings], self._state_limit_bytes)
