@@ -114,11 +114,15 @@ class Shell:
 
     def start_resting(self, execution: str, *words: str) -> subprocess.Popen[str]:
         """Start a workflow that lasts until it is ended, and return when its task runs."""
-        fifo = self.directory / "lingering"
-        os.mkfifo(fifo)
-        process = self.start(
+        return self.start_lingering(
             "run", "--execution-id", execution, *words, self.program.name, "rest", "--seconds", "600"
         )
+
+    def start_lingering(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command, and return when a task that it runs has written to the file `lingering`."""
+        fifo = self.directory / "lingering"
+        os.mkfifo(fifo)
+        process = self.start(*words)
         reading = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         is_running, _, _ = select.select([reading], [], [], START_S)
         os.close(reading)

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.conftest import Shell
+from elevon.primitives import locks
+from tests.e2e.conftest import WAIT_S, Shell
 
 PLANTED = "hunter2/grün+8675309"
 FORMS = {
@@ -82,7 +83,7 @@ class Leaky(Executor[None, State]):
 """
 
 WORKFLOWS = """
-import base64, os, subprocess, sys
+import os, subprocess, time
 from pathlib import Path
 from elevon import Secret, Task, current_context, if_, task, workflow
 from elevon.tasktypes.container.task import ContainerTask
@@ -124,6 +125,18 @@ def breaks() -> int:
 @task
 def looks(after: int) -> str:
     return " ".join(name for name, value in os.environ.items() if "hunter" in value or name.startswith("_FSEC"))
+
+
+@task(secret_requests=[PASSWORD, CERTIFICATE])
+def lingers() -> None:
+    print(os.environ["PGPASSWORD"], flush=True)
+    Path(__file__).with_name("lingering").write_text("here")
+    time.sleep(600)
+
+
+script = f'echo "$PGPASSWORD"; echo here > {Path(__file__).with_name("lingering")}; sleep 600'
+both = [PASSWORD, CERTIFICATE]
+lingering_command = ContainerTask("lingering_command", "none", ["sh", "-c", script], secret_requests=both)
 
 
 @workflow
@@ -213,6 +226,17 @@ def test_an_effect_whose_result_is_a_secret_waits_for_a_release_that_mends_it(le
     process.terminate()
     out, err = process.communicate()
     assert leaks_in((out + err + leaky.run("show", "leak").stdout).encode()) == []
+    assert leaks_below(leaky.home) == {}
+
+
+@pytest.mark.parametrize("name", ["lingers", "lingering_command"])
+def test_an_engine_that_is_killed_leaves_no_secret_behind(leaky: Shell, name: str) -> None:
+    process = leaky.start_lingering("run", "leaks.py", name)
+    assert leaks_below(leaky.home), "what is to be removed is not there at all"
+    process.kill()
+    process.wait()
+    for lock in (leaky.home / "engines").glob("*.lock"):
+        assert locks.wait_free(lock, WAIT_S)
     assert leaks_below(leaky.home) == {}
 
 
