@@ -19,7 +19,7 @@ import psutil
 
 from bench import contenders, measurements, results
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache")
 _PLACE = contenders.ROOT / "bench" / "results"
 
 
@@ -77,6 +77,8 @@ def _measure(bench: measurements.Bench, wanted: frozenset[str]) -> Iterator[resu
         yield from measurements.waiting(bench)
     if "W9" in wanted:
         yield from measurements.growth(bench)
+    if "cache" in wanted:
+        yield from measurements.cached(bench)
 
 
 def _machine(directory: Path) -> dict[str, Any]:

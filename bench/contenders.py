@@ -127,6 +127,11 @@ def elevon_jobs(python: Path, directory: Path, home: Path) -> Runner:
     return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_jobs", home], directory)
 
 
+def elevon_cache(python: Path, directory: Path) -> Runner:
+    """A cache of elevon, with a service in memory."""
+    return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_cache"], directory)
+
+
 def flytekit(python: Path, directory: Path) -> Runner:
     """The local call of flytekit."""
     return Runner("flytekit", "flytekit", [python, "-m", "bench.runners.flytekit_local"], directory)

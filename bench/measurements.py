@@ -187,6 +187,24 @@ def waiting(bench: Bench) -> Iterator[Row]:
         yield Row(f"W6 {_IN_FLIGHT:,} in flight: {what}", unit, {SUBJECT: [value]}, bar)
 
 
+def cached(bench: Bench) -> Iterator[Row]:
+    """The cache on its own: items that are synced every 10 seconds, 500 at a time."""
+    with contenders.elevon_cache(bench.pythons.elevon, bench.directory) as runner:
+        for count in (10_000, 100_000):
+            answer = runner.ask({"count": count, "page": 500, "idle_s": 30.0})
+            figures: list[tuple[str, str, float, Bar | None]] = [
+                ("CPU, of one core", "%", answer["core_share"] * 100, Bar(count / 10_000, is_ratio=False)),
+                ("CPU of a pass", "ms", answer["pass_cpu_seconds"] * 1000, None),
+                ("that without the sync", "ms", answer["own_pass_cpu_seconds"] * 1000, None),
+                ("age of news, median", "s", answer["median_age_seconds"], None),
+                ("age of news, worst", "s", answer["worst_age_seconds"], Bar(10.5, is_ratio=False)),
+                ("longest hold of the loop", "ms", answer["longest_hold_seconds"] * 1000, None),
+                ("resident, by item", "B", answer["resident_bytes"] / count, None),
+            ]
+            for what, unit, value, bar in figures:
+                yield Row(f"cache of {count:,}: {what}", unit, {SUBJECT: [value]}, bar)
+
+
 class _Growth(NamedTuple):
     """What a fan of one size cost, by node."""
 
