@@ -14,6 +14,11 @@ class JobPhase(enum.StrEnum):
     FAILED = "failed"
     DELETED = "deleted"
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is an end."""
+        return self not in (JobPhase.QUEUED, JobPhase.RUNNING)
+
 
 class JobOutcome(enum.StrEnum):
     """How a job ends by itself."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import msgspec
 
-from http_job.jobs import Faults, Finish
+from http_job.jobs import Faults, Finish, Job, Page
 from http_job.server import ledgers
 
 _PATIENCE_S = 10.0
@@ -54,11 +54,20 @@ class ServiceProcess:
 
     def misbehave(self, **faults: Any) -> None:
         """Have these faults from now on, and no others; see `Faults`."""
-        self._command("/faults", Faults(**faults))
+        self._ask("POST", "/faults", msgspec.json.encode(Faults(**faults)))
 
     def finish(self, *job_ids: str) -> None:
         """Have these jobs succeed at once, or all of them if none is named."""
-        self._command("/finish", Finish(job_ids))
+        self._ask("POST", "/finish", msgspec.json.encode(Finish(job_ids)))
+
+    def jobs(self) -> list[Job]:
+        """All jobs, as they are now."""
+        page = self._page("")
+        found = page.jobs
+        while page.next_after:
+            page = self._page(page.next_after)
+            found += page.jobs
+        return found
 
     def kill(self) -> None:
         """End it as a crash would; its jobs run on."""
@@ -68,11 +77,14 @@ class ServiceProcess:
         """Start it again, at the same port, once it has been killed."""
         self._process = self._start()
 
-    def _command(self, path: str, body: msgspec.Struct) -> None:
+    def _page(self, after: str) -> Page:
+        return msgspec.json.decode(self._ask("GET", f"/jobs?after={after}"), type=Page)
+
+    def _ask(self, method: str, path: str, body: bytes = b"") -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)
         try:
-            connection.request("POST", path, msgspec.json.encode(body))
-            connection.getresponse().read()
+            connection.request(method, path, body)
+            return connection.getresponse().read()
         finally:
             connection.close()
 
