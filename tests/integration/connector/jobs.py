@@ -1,8 +1,10 @@
 """What stands behind the connectors of the tests: a ledger of their calls, and what each job does."""
 
+import contextlib
 import json
 import socketserver
 import threading
+from collections.abc import Generator
 from typing import Any, Self
 
 WAIT_S = 30
@@ -21,6 +23,7 @@ class Jobs:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
         self.answers: dict[tuple[str, str], Answer] = {}
+        self._held: dict[tuple[str, str], threading.Event] = {}
         self._news = threading.Condition()
         jobs = self
 
@@ -49,6 +52,15 @@ class Jobs:
         """Answer so from now on."""
         self.answers[call, job] = answer
 
+    @contextlib.contextmanager
+    def holding(self, call: str, job: str) -> Generator[None]:
+        """Leave a call without an answer."""
+        self._held[call, job] = threading.Event()
+        try:
+            yield
+        finally:
+            self._held.pop((call, job)).set()
+
     def succeed(self, job: str, word: str = "done") -> None:
         """Let a job end well."""
         self.answer("get", job, phase="SUCCEEDED", outputs={"o0": word})
@@ -67,4 +79,7 @@ class Jobs:
         with self._news:
             self.calls.append(key)
             self._news.notify_all()
+        held = self._held.get(key)
+        if held is not None:
+            held.wait(WAIT_S)
         return self.answers.get(key, {"phase": "RUNNING"})

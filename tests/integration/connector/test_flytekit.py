@@ -192,12 +192,13 @@ async def test_a_service_that_is_not_there_is_why_a_type_is_missing(world: World
 class Shell:
     """`elevon` as a process, with a home that knows the service."""
 
-    def __init__(self, directory: Path, address: str) -> None:
+    def __init__(self, directory: Path, address: str, *settings: str) -> None:
         home = directory / "home"
         home.mkdir(parents=True)
         (home / "elevon.toml").write_text(
             "[executors.connector]\nresync_s = 0.1\n"
             f'[executors.connector.endpoints.main]\naddress = "{address}"\ninsecure = true\n'
+            + "".join(f"{setting}\n" for setting in settings)
         )
         self._environment = {**os.environ, "ELEVON_HOME": str(home)}
 
@@ -231,6 +232,47 @@ def test_a_killed_engine_finds_its_job_again(
     code, said, complained = shell.run("resume", "killed")
     assert (code, "still warm" in said) == (0, True), complained
     assert jobs.of("killed-0") == ["create"]
+
+
+def kill_while_creating(shell: Shell, jobs: Jobs, name: str) -> None:
+    with jobs.holding("create", f"{name}-0"):
+        process = shell.start("run", "--execution-id", name, "batches.py", "one")
+        try:
+            jobs.wait_for("create", f"{name}-0")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+def test_a_job_of_which_nobody_knows_is_not_created_again_and_can_be_let_go(
+    tmp_path: Path, connectors: ConnectorProcess, jobs: Jobs
+) -> None:
+    shell = Shell(tmp_path, connectors.address)
+    kill_while_creating(shell, jobs, "halfway")
+    resuming = shell.start("resume", "halfway")
+    try:
+        assert resuming.stderr is not None
+        assert any("may already have happened" in line for line in resuming.stderr)
+        for order in ("fail", "abandon"):
+            code, _, complained = shell.run("attempt", order, "halfway", "n0", "--reason", "deleted by hand")
+            assert code == 0, complained
+        _, complained = resuming.communicate(timeout=40)
+    finally:
+        resuming.kill()
+        resuming.communicate()
+    assert resuming.returncode == 1, complained
+    assert jobs.of("halfway-0") == ["create"]
+
+
+def test_a_connector_that_creates_nothing_twice_is_asked_again(
+    tmp_path: Path, connectors: ConnectorProcess, jobs: Jobs
+) -> None:
+    shell = Shell(tmp_path, connectors.address, "create_is_idempotent = true")
+    kill_while_creating(shell, jobs, "twice")
+    jobs.succeed("twice-0", "baked once")
+    code, said, complained = shell.run("resume", "twice")
+    assert (code, "baked once" in said) == (0, True), complained
+    assert jobs.of("twice-0") == ["create", "create"]
 
 
 def test_a_file_is_checked_against_what_the_service_has(tmp_path: Path, connectors: ConnectorProcess) -> None:
