@@ -30,13 +30,14 @@ R = TypeVar("R")
 T = TypeVar("T")
 V = TypeVar("V")
 _CREATE = "create"
+_SYNC_SHARE = 0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
 
 
 class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What every executor of a service can be told; derive from it to add an address and more.
 
     Attributes:
-        resync_s: Every resource is asked for once in so many seconds.
+        resync_s: News of a resource is known within so many seconds; it is asked for a little more often.
         page_size: The most resources that `get_many` is asked for at once.
         workers: Pages that are asked for at the same time.
         calls: Calls other than polls at the same time; others wait for their turn.
@@ -182,7 +183,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             self._tracker.sync,
             clock=setup.clock,
             metrics=setup.metrics,
-            resync_period=self._resync_period,
+            resync_period=self._resync_period * _SYNC_SHARE,
             size=config.cache_size,
             workers=config.workers,
             create_batches=pages_of(config.page_size) if self._overrides("get_many") else None,

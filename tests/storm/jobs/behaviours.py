@@ -12,7 +12,7 @@ from http_job.task import HttpJobTask
 
 quick = HttpJobTask("quick")
 middling = HttpJobTask("middling", timedelta(milliseconds=300))
-slow = HttpJobTask("slow", timedelta(milliseconds=900))
+slow = HttpJobTask("slow", timedelta(seconds=2))
 failing = HttpJobTask("failing", timedelta(milliseconds=100), Outcome.FAIL)
 flaky = HttpJobTask("flaky", timedelta(milliseconds=100), Outcome.FAIL_FOR_NOW, retries=1)
 hurried = HttpJobTask("hurried", outcome=Outcome.RUN_FOR_EVER, timeout=timedelta(milliseconds=500))
@@ -107,4 +107,4 @@ def of_seed(seed: int) -> Behaviour:
     chance = random.Random(seed)
     (kind,) = chance.choices(KINDS, [one.weight for one in KINDS])
     is_ended = kind.phase is ExecutionPhase.ABORTED
-    return Behaviour(seed, kind, chance.uniform(0.0, 1.2) if is_ended else None)
+    return Behaviour(seed, kind, chance.uniform(0.0, 2.0) if is_ended else None)

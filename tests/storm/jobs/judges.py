@@ -27,7 +27,7 @@ def complaints(one: Round, entries: Sequence[Entry]) -> Iterator[str]:
         by_run[entry.key.partition("-")[0]].append(entry)
     for run in one.plan.runs:
         said = [*_ended(run, stored), *_jobs(run, by_run[run.execution.name])]
-        yield from (f"run {run.seed} ({run.kind.workflow.name}): {sentence}" for sentence in said)
+        yield from (f"run {run.seed} ({run.kind.workflow.__name__}): {sentence}" for sentence in said)
 
 
 def _ended(run: Behaviour, stored: Mapping[str, StoredExecution]) -> Iterator[str]:
