@@ -22,6 +22,8 @@ FORMS = {
 TYPES = """
 import base64
 import logging
+import os
+import subprocess
 from urllib.parse import quote
 
 import msgspec
@@ -39,8 +41,8 @@ class State(msgspec.Struct):
 
 class Leaky(Executor[None, State]):
     id = "leaky"
-    task_types = ("raises", "fails", "tells", "keeps", "does", "chains")
-    properties = ExecutorProperties(isolation="thread")
+    task_types = ("raises", "fails", "tells", "keeps", "does", "chains", "prints_it")
+    properties = ExecutorProperties(isolation=os.environ["ISOLATION"])
 
     async def initialize(self, setup):
         self.secret = await setup.secrets.get("db", "password")
@@ -69,6 +71,11 @@ class Leaky(Executor[None, State]):
                 )
             case "keeps":
                 return TaskStatus.running(State({"login": f"me:{self.secret}"}))
+            case "prints_it":
+                print("print", self.secret, flush=True)
+                os.write(2, f"write {self.secret}\\n".encode())
+                subprocess.run(["echo", "child", self.secret])
+                os._exit(3)
             case "does":
                 async def submit(token):
                     return {"session": self.secret}
@@ -97,6 +104,7 @@ fails = Task("fails", task_type="fails")
 tells = Task("tells", task_type="tells")
 keeps = Task("keeps", task_type="keeps")
 does = Task("does", task_type="does")
+prints_it = Task("prints_it", task_type="prints_it")
 script = 'echo "out $PGPASSWORD"; echo "err $PGPASSWORD" >&2; exit 3'
 command = ContainerTask("command", "none", ["sh", "-c", script], secret_requests=[PASSWORD])
 missing_command = ContainerTask("missing_command", "none", ["true"], secret_requests=[Secret("db", "pasword")])
@@ -178,29 +186,33 @@ def leaks_below(folder: Path) -> dict[str, list[str]]:
 def leaky(shell: Shell) -> Shell:
     (shell.directory / "leaky_types.py").write_text(TYPES)
     (shell.directory / "leaks.py").write_text(WORKFLOWS)
-    shell.environment["_FSEC_DB_PASSWORD"] = PLANTED
+    shell.environment |= {"_FSEC_DB_PASSWORD": PLANTED, "ISOLATION": "thread"}
     return shell
 
 
 @pytest.mark.parametrize(
-    ("name", "log_format", "code", "told"),
+    ("name", "isolation", "log_format", "code", "told"),
     [
-        ("raises", "text", 1, "login refused: ***, Authorization: Basic "),
-        ("raises", "json", 1, "login refused: ***, Authorization: Basic "),
-        ("chains", "text", 1, "no login by '***'"),
-        ("chains", "json", 1, "no login by '***'"),
-        ("fails", "text", 1, "*** was refused"),
-        ("tells", "json", 1, "told ***"),
-        ("keeps", "text", 1, "state.connection.login holds a secret"),
-        ("command", "json", 1, "err ***"),
-        ("bad", "text", 1, "no login by '***'"),
-        ("good", "json", 0, ""),
-        ("good_file", "text", 0, ""),
+        ("raises", "thread", "text", 1, "login refused: ***, Authorization: Basic "),
+        ("raises", "engine", "json", 1, "login refused: ***, Authorization: Basic "),
+        ("raises", "process", "json", 1, "login refused: ***, Authorization: Basic "),
+        ("chains", "thread", "text", 1, "no login by '***'"),
+        ("chains", "process", "json", 1, "no login by '***'"),
+        ("fails", "thread", "text", 1, "*** was refused"),
+        ("tells", "thread", "json", 1, "told ***"),
+        ("tells", "process", "text", 1, "told ***"),
+        ("keeps", "thread", "text", 1, "state.connection.login holds a secret"),
+        ("prints_it", "process", "text", 1, "child *"),
+        ("command", "thread", "json", 1, "err ***"),
+        ("bad", "thread", "text", 1, "no login by '***'"),
+        ("good", "thread", "json", 0, ""),
+        ("good_file", "thread", "text", 0, ""),
     ],
 )
 def test_a_secret_is_in_nothing_that_is_written(
-    leaky: Shell, name: str, log_format: str, code: int, told: str
+    leaky: Shell, name: str, isolation: str, log_format: str, code: int, told: str
 ) -> None:
+    leaky.environment["ISOLATION"] = isolation
     options = ("--tasktype", "leaky_types:Leaky", "--log-level", "debug", "--log-format", log_format)
     done = leaky.run("run", "--execution-id", "leak", *options, "leaks.py", name)
     said = [

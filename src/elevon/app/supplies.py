@@ -9,11 +9,12 @@ from elevon.app.homes import Home
 from elevon.app.settings import SecretSettings
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin.contexts import SetupContext
+from elevon.plugin.handouts import HandedOutSecrets
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.plugin.registry import Registration
 from elevon.primitives.redaction import Redactor
 from elevon.propeller.measures import Measures
-from elevon.secrets import EnvironmentSecretStore, FileSecretStore, HandedOutSecrets, SecretChain
+from elevon.secrets import EnvironmentSecretStore, FileSecretStore, SecretChain
 
 
 class Supplies(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,12 @@ class Redactor:
         """The same for bytes that hold text."""
         return content if self._bytes_pattern is None else self._bytes_pattern.sub(MASK.encode(), content)
 
+    def blotted(self, content: bytes) -> bytes:
+        """The same with masks as long as what they hide, for a file that somebody else goes on writing to."""
+        if self._bytes_pattern is None:
+            return content
+        return self._bytes_pattern.sub(lambda found: b"*" * len(found[0]), content)
+
     def is_in(self, content: bytes) -> bool:
         """Whether bytes hold a value in any of its forms."""
         return self._bytes_pattern is not None and self._bytes_pattern.search(content) is not None

@@ -5,7 +5,6 @@ This room owns where a secret is looked for. It must never keep a value, write o
 
 from elevon.secrets.chains import SecretChain
 from elevon.secrets.files import FileSecretStore
-from elevon.secrets.handouts import HandedOutSecrets
 from elevon.secrets.variables import EnvironmentSecretStore
 
-__all__ = ["EnvironmentSecretStore", "FileSecretStore", "HandedOutSecrets", "SecretChain"]
+__all__ = ["EnvironmentSecretStore", "FileSecretStore", "SecretChain"]

@@ -43,6 +43,9 @@ def test_a_value_is_masked_as_text_and_as_bytes(redactor: Redactor, form: str) -
     assert redactor.content(text.encode()) == masked.encode()
     assert redactor.is_in(text.encode())
     assert not redactor.is_in(masked.encode())
+    blotted = redactor.blotted(text.encode())
+    assert len(blotted) == len(text.encode())
+    assert not redactor.is_in(blotted)
 
 
 def test_longer_values_win_over_those_within_them() -> None:

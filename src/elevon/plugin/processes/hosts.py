@@ -157,7 +157,7 @@ class HostProcess:
                 f"raise memory_limit in [hosts.{self.settings.name}], or make its executors use less"
             )
             return
-        life.cut_log()
+        life.tend_log()
         self._look_later()
 
 

@@ -21,6 +21,7 @@ import msgspec
 from elevon import errors, ports
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.descriptions import HostSettings
+from elevon.plugin.handouts import HandedOutSecrets
 from elevon.plugin.heartbeats import Heartbeat
 from elevon.plugin.invocations import AttemptServices
 from elevon.plugin.processes import protocol, services, surroundings
@@ -28,11 +29,14 @@ from elevon.plugin.processes.interfaces import Interface, interface_of
 from elevon.plugin.processes.links import Link, Pending
 from elevon.plugin.processes.protocol import EngineNotes, Greeting, HostCalls, LogLine
 from elevon.primitives import frames, log_contexts
+from elevon.primitives.clocks import SystemClock
+from elevon.primitives.redaction import Redactor
 from elevon.records.identities import AttemptId
 
 LOG_LIMIT_BYTES: Final = 16 << 20
 _TAIL_BYTES: Final = 4096
 _TAIL_LINES: Final = 10
+_OVERLAP_BYTES: Final = 4096  # a secret may have been written in two pieces
 _DUMP_LOOKS: Final = 20
 _DUMP_POLL_S: Final = 0.01
 _GREETING_S: Final = 60.0
@@ -77,10 +81,11 @@ class HostLife:
             UnavailableError: The system can start no process, or its log can't be written.
         """
         self._host = host
-        self._clock = clock
         self._log_path = log_path
         self._on_end = on_end
         self._shared: dict[str, Mapping[str, services.Service]] = {}
+        self._redactor = Redactor()
+        self._masked_to = 0
         self._known: weakref.WeakValueDictionary[AttemptId, AttemptServices] = weakref.WeakValueDictionary()
         self._verdict = ""
         self.in_flight: dict[str, tuple[AttemptId, AttemptServices]] = {}
@@ -126,6 +131,8 @@ class HostLife:
 
     def share(self, executor_id: str, setup: SetupContext[Any]) -> None:
         """Let it ask for what an executor may use."""
+        secrets = HandedOutSecrets(setup.secrets, self._redactor)
+        setup = msgspec.structs.replace(setup, secrets=secrets)
         self._shared[executor_id] = services.shared(setup, self.wake)
 
     def begin_call(self, attempt: AttemptId, given: AttemptServices) -> str:
@@ -183,18 +190,35 @@ class HostLife:
         self._verdict = self._verdict or f"{self._host} was stopped"
         if not self.ended.done():
             self._process.kill()
-        await self._process.wait_gone(self._clock)
+        await self._process.wait_gone(
+            SystemClock()
+        )  # a process ends in real time, whichever clock the engine has
 
     def resident_bytes(self) -> int:
         """Its memory."""
         return self._process.leader_resident_bytes()
 
-    def cut_log(self) -> None:
-        """Hold its log to its limit: what is too much is dropped."""
+    def tend_log(self) -> None:
+        """Hold its log to its limit, where what is too much is dropped, and mask the secrets that it was given."""
+        self._mask_log()
         with contextlib.suppress(OSError):
             if self._log_path.stat().st_size > LOG_LIMIT_BYTES:
                 os.truncate(self._log_path, 0)
-                self._log_start = 0
+                self._log_start = self._masked_to = 0
+
+    def _mask_log(self) -> None:
+        """Mask what was written since the last time, in place, because the process goes on writing."""
+        if not self._redactor.is_armed:
+            return
+        with contextlib.suppress(OSError), self._log_path.open("r+b") as file:
+            start = max(self._log_start, self._masked_to - _OVERLAP_BYTES)
+            file.seek(start)
+            content = file.read()
+            masked = self._redactor.blotted(content)
+            if masked != content:
+                file.seek(start)
+                file.write(masked)
+            self._masked_to = start + len(content)
 
     def _start(self, owner: ports.ProcessOwner, stack: contextlib.ExitStack) -> None:
         """Start the process; the stack closes what only the process needs."""
@@ -263,6 +287,7 @@ class HostLife:
     def _bury(self, process: ports.OwnedProcess) -> None:
         self._pipes.drain()
         self._pipes.close()
+        self._mask_log()
         self._verdict = self._verdict or f"{self._host} {process.ending}{self._last_words()}"
         self.heartbeat.end()
         self._on_end(self)
