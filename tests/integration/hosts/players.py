@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -234,6 +235,30 @@ async def use_everything(ctx: Any) -> Any:
         now=ctx.now.isoformat(),
         namespace=ctx.namespace,
     )
+    return TaskStatus.running(State(1), check_after=SOON)
+
+
+async def leave_if_first(ctx: Any) -> Any:
+    """The first node ends the process, and the others are under way by then."""
+    if ctx.task_execution_id.attempt.node_id == "n0":
+        await asyncio.sleep(0.05)
+        os._exit(3)
+    await asyncio.sleep(0.1)
+    return TaskStatus.running(State(1))
+
+
+async def odd_reason(_ctx: Any) -> Any:
+    return TaskStatus.running(State(1), reason="file \udcff")
+
+
+async def write_much(_ctx: Any) -> Any:
+    print("x" * 5000)
+    return TaskStatus.running(State(1))
+
+
+async def speak(_ctx: Any) -> Any:
+    logging.getLogger("player.voice").warning("the queue is %s", "long")
+    print("the queue is printed")
     return TaskStatus.running(State(1), check_after=SOON)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,15 @@ class Stage:
 
     async def noted(self, kind: str, count: int = 1) -> dict[str, Any]:
         """Return when something was noted so often; what was noted last."""
-        async with asyncio.timeout(15):
-            while True:
-                found = [note for note in self.notes if note["kind"] == kind]
-                if len(found) >= count:
-                    return found[count - 1]
-                await asyncio.sleep(0.01)
+        await until(lambda: self.kinds().count(kind) >= count)
+        return [note for note in self.notes if note["kind"] == kind][count - 1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when what another process does has shown."""
+    async with asyncio.timeout(15):
+        while not condition():  # noqa: ASYNC110 - no event crosses from there
+            await asyncio.sleep(0.01)
 
 
 def _listed(steps: str | Sequence[str]) -> list[str]:
