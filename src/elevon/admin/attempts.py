@@ -17,6 +17,7 @@ from elevon.records.leases import Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, Finalization
 from elevon.records.snapshots import StoredExecution
+from elevon.records.transitions import Transition
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +91,12 @@ class Attempts:
             NotFoundError: There is no such execution, node or attempt; names what is near.
         """
         return _attempt_of(await self._store.load_execution(execution), node_id, attempt)
+
+    async def history(self, record: AttemptRecord, execution: ExecutionId) -> tuple[Transition, ...]:
+        """Everything that happened to an attempt, in order."""
+        rows = await self._store.list_transitions(execution)
+        own = (record.node_id, record.attempt)
+        return tuple(row for _, row in rows if (row.node_id, row.attempt) == own)
 
     async def _ask(self, kind: RequestKind, order: Order) -> AttemptId:
         stored = await self._store.load_execution(order.execution)

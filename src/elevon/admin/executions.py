@@ -24,6 +24,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import StoredExecution
 
 PROJECT = "default"
 DOMAIN = "development"
@@ -188,6 +189,10 @@ class Admin:
             owner=await self._store.get_lease(execution),
             history=tuple(transition for _, transition in history),
         )
+
+    async def rows(self, execution: ExecutionId) -> StoredExecution:
+        """All its rows as they are; `NotFoundError` if there is none."""
+        return await self._store.load_execution(execution)
 
     async def closure(self, record: ExecutionRecord) -> CompiledWorkflowClosure:
         """What an execution runs."""

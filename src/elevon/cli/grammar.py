@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, str | Group] = {
         "look at the executors of task types",
         {
             "list": "list executors and the task types that they serve",
+            "replay": "feed the history of an attempt through the executor's code as it is now",
             "show": "show an executor: configuration, properties, what is left of its attempts",
             "drain": "start no more attempts of a task type; those that run go on",
             "resume": "start attempts of a drained task type again",

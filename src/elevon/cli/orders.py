@@ -45,10 +45,15 @@ def declare(parser: argparse.ArgumentParser, *, is_reason_needed: bool) -> None:
     """Add the options and arguments of an order for an attempt."""
     grammar.add_home(parser)
     grammar.add_output(parser)
+    parser.add_argument("--reason", default="", required=is_reason_needed, help="why, for the record")
+    declare_attempt(parser)
+
+
+def declare_attempt(parser: argparse.ArgumentParser) -> None:
+    """Add what names an attempt."""
     parser.add_argument(
         "--attempt", metavar="N", type=_index, help="its number, from 0 (default: the newest)"
     )
-    parser.add_argument("--reason", default="", required=is_reason_needed, help="why, for the record")
     parser.add_argument("execution", metavar="EXECUTION", help="an execution, or the beginning of its id")
     parser.add_argument("node", metavar="NODE", help="a node, as elevon show names it; n1/n0 within n1")
 

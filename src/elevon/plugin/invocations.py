@@ -14,6 +14,7 @@ import msgspec
 from elevon import ports
 from elevon.idl.messages import LiteralMap, Resources, SecurityContext, TaskTemplate
 from elevon.plugin.contexts import Launch
+from elevon.primitives import ids
 from elevon.primitives.log_contexts import LogContext
 from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord, OnceRecord
@@ -62,6 +63,17 @@ class AttemptPaths(msgspec.Struct, frozen=True):
     def previous_checkpoint_prefix(self) -> str | None:
         """Below it are those of the attempt before; None for the first."""
         return None if self.previous_dir is None else AttemptPaths(self.previous_dir).checkpoint_prefix
+
+
+def generated_name(attempt: AttemptId, max_length: int) -> str:
+    """The name of an attempt for the world outside: the same whenever it is asked for.
+
+    Args:
+        attempt: Whose name.
+        max_length: `ExecutorProperties.generated_name_max_length`.
+    """
+    readable = f"{attempt.execution.name}-{attempt.node_id}-{attempt.attempt}"
+    return ids.generated_name(readable, max_length, str(attempt))
 
 
 class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ import msgspec
 from elevon import errors, ports
 from elevon.compiler.graphs import TaskSettings
 from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin import invocations
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import Invocation, TaskFacts
 from elevon.plugin.registry import Registration
-from elevon.primitives import ids
 from elevon.propeller import calls, jobs, layouts
 from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAttemptServices
 from elevon.propeller.calls import Callee
@@ -183,11 +183,7 @@ class Attempts:
         self, record: AttemptRecord, registration: Registration, wake: WakeHandle
     ) -> EngineAttemptServices:
         attempt = AttemptId(self._view.execution.id, record.node_id, record.attempt)
-        name = ids.generated_name(
-            f"{attempt.execution.name}-{record.node_id}-{record.attempt}",
-            registration.properties.generated_name_max_length,
-            str(attempt),
-        )
+        name = invocations.generated_name(attempt, registration.properties.generated_name_max_length)
         paths = layouts.attempt_paths(self._execution_dir, record.node_id, record.attempt)
         inputs = functools.cache(lambda: self._inputs(record.node_id))
 

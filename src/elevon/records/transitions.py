@@ -19,6 +19,8 @@ class Transition(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
         event: Name of the event that caused it.
         message: What there is to say about it, for people.
         custom_state: The new custom state, only where it changed.
+        state_version: The codec's version of that state.
+        called_at: Where an answer of the executor caused it: the time that it was called with.
     """
 
     version: int = 1
@@ -31,3 +33,5 @@ class Transition(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     event: str
     message: str = ""
     custom_state: bytes | None = None
+    state_version: int = 0
+    called_at: datetime | None = None

@@ -23,6 +23,16 @@ def test_a_check_commits_its_state_before_the_next_one() -> None:
     assert (attempt.custom_state, attempt.state_version) == (b"2", 3)
 
 
+def test_the_history_keeps_when_the_call_was_made_and_how_to_read_its_state() -> None:
+    machine = running()
+    machine.pass_time("a")
+    called_at = machine.now
+    machine.now += seconds(5)
+    machine.returned("a", RUNNING, custom_state=b"2", state_version=3)
+    row = machine.store.history[-1]
+    assert (row.called_at, row.at, row.state_version) == (called_at, called_at + seconds(5), 3)
+
+
 def test_an_answer_that_changes_nothing_writes_nothing() -> None:
     machine = running()
     machine.pass_time("a")

@@ -138,6 +138,7 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
                 f"{_story(draft, event)} got the answer to a {event.call} call that is not in flight"
             )
         live.call = None
+        draft.answered = key
         if live.is_unheard:
             live.is_unheard = False
             draft.cascades.append(AttemptHeard(event.node_id, event.attempt))

@@ -68,6 +68,10 @@ class Draft:
         view: The execution; it is changed in place.
         event: Name of the event, for the history.
         now: The instant of the step.
+
+    Attributes:
+        cascades: What is still to be followed up in this step.
+        answered: The attempt whose executor answered, if that is what happened.
     """
 
     def __init__(self, view: View, event: str, now: datetime) -> None:
@@ -80,6 +84,7 @@ class Draft:
         self._transitions: list[Transition] = []
         self._commands: list[commands.Command] = []
         self.cascades: deque[Cascade] = deque()
+        self.answered: AttemptKey | None = None
 
     def finish(self) -> Step:
         """Hand the step over."""
@@ -148,6 +153,8 @@ class Draft:
                     event=self._event,
                     message=message or (record.failure.message if record.failure else record.reason),
                     custom_state=record.custom_state if is_state_new else None,
+                    state_version=record.state_version if is_state_new else 0,
+                    called_at=self.live(record).called_at if self.answered == key else None,
                 )
             )
 
@@ -169,6 +176,7 @@ class Draft:
                 f"call in flight and was about to be asked to {kind}"
             )
         live.call = kind
+        live.called_at = self.now
         live.due_at = None
         live.is_woken = False
         self._commands.append(commands.Call(record.node_id, record.attempt, kind, may_have_happened, reason))

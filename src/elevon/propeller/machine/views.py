@@ -60,12 +60,14 @@ class Live(msgspec.Struct, kw_only=True):
 
     Attributes:
         call: The call in flight; calls of one attempt never overlap.
+        called_at: When the last call was asked for.
         is_woken: News came while a call was in flight.
         due_at: When the next call is due; a timer of another instant is stale.
         is_unheard: Whether no call has been answered since the engine took the attempt up again.
     """
 
     call: CallKind | None = None
+    called_at: datetime | None = None
     is_woken: bool = False
     due_at: datetime | None = None
     is_unheard: bool = False
