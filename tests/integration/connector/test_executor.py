@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 
 from elevon import errors
@@ -274,6 +275,22 @@ class TestCreatedOrNot:
             status = await ctx.start(executor, JOB)
         assert status.phase is AttemptPhase.QUEUED
         assert service.created[0] == service.created[1]
+
+    async def test_another_service_that_offers_the_type_does_not_repeat_it_either(
+        self, service: Service, executor: ConnectorExecutor, ctx: Context
+    ) -> None:
+        service.faults["create"] = [LOST]
+        with pytest.raises(errors.UnavailableError):
+            await ctx.start(executor, JOB)
+        async with Service().serving() as spare:
+            moved = msgspec.structs.replace(
+                config(service),
+                endpoints={"spare": config(spare, create_is_idempotent=True).endpoints["main"]},
+            )
+            async with running(moved, ctx.data_dir) as another:
+                with pytest.raises(errors.MayHaveHappenedError):
+                    await ctx.start(another, JOB)
+        assert spare.created == []
 
     async def test_a_job_whose_status_was_lost_is_not_created_twice(
         self, service: Service, executor: ConnectorExecutor, ctx: Context

@@ -34,13 +34,13 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 async def carry_out(
-    ctx: TaskContext[Any], key: str, call: Callable[[], Awaitable[Effect]], *, is_idempotent: bool
+    ctx: TaskContext[Any], what: str, call: Callable[[], Awaitable[Effect]], *, is_idempotent: bool
 ) -> Effect:
     """Make a call, or say how it went when it was made.
 
     Args:
         ctx: The task execution.
-        key: What the call is.
+        what: What the call is and where it is made: of one that was made elsewhere the service here knows nothing.
         call: Makes it.
         is_idempotent: Whether it may be made again when nobody knows whether it was.
 
@@ -55,8 +55,16 @@ async def carry_out(
     async def find(_token: str) -> Any:
         return None  # to make it again finds what was made
 
-    refused_count = sum(1 for intent in ctx.intents.values() if intent.is_done and _read(intent).refusal)
-    result = await ctx.once(f"{key} {refused_count}", submit, find if is_idempotent else None)
+    refused_count = 0
+    for key, intent in ctx.intents.items():
+        if intent.is_done:
+            effect = _read(intent)
+            if not effect.refusal:
+                return effect
+            refused_count += 1
+        elif not key.startswith(f"{what} "):
+            raise errors.MayHaveHappenedError(key, intent.token)
+    result = await ctx.once(f"{what} {refused_count}", submit, find if is_idempotent else None)
     return msgspec.convert(result, Effect)
 
 

@@ -107,9 +107,9 @@ class ConnectorExecutor(Executor[None, ConnectorState]):
             resource = await client.execute(requests.header(ctx, template), inputs)
             return Effect(resource=resource.SerializeToString())
 
-        key, call = (effects.EXECUTE, execute) if route.is_sync else (effects.CREATE, create)
-        is_idempotent = client.endpoint.create_is_idempotent
-        return self._started(ctx, await effects.carry_out(ctx, key, call, is_idempotent=is_idempotent))
+        verb, call = (effects.EXECUTE, execute) if route.is_sync else (effects.CREATE, create)
+        what, is_idempotent = f"{verb} at {client.name}", client.endpoint.create_is_idempotent
+        return self._started(ctx, await effects.carry_out(ctx, what, call, is_idempotent=is_idempotent))
 
     async def check_task_status(self, ctx: TaskContext[ConnectorState]) -> TaskStatus[ConnectorState]:
         """What the service said last; what is in the way of asking it is the reason to wait."""
@@ -239,7 +239,9 @@ class ConnectorExecutor(Executor[None, ConnectorState]):
 
 
 def _clients_of(config: ConnectorConfig) -> "dict[str, ConnectorClient]":
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # else a service that goes away is a line on the terminal
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "ERROR"
+    )  # else a service that goes away is a line on the terminal
     try:
         from elevon.tasktypes.connector.clients import ConnectorClient
     except ModuleNotFoundError as error:
