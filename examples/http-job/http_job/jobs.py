@@ -43,7 +43,7 @@ class JobRequest(msgspec.Struct, frozen=True):
     outcome: JobOutcome = JobOutcome.SUCCEED
 
 
-class Job(msgspec.Struct, frozen=True, omit_defaults=True):
+class Job(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A job, as of now.
 
     Attributes:

@@ -24,10 +24,12 @@ class Tracked(msgspec.Struct, Generic[R], frozen=True):
 
     Attributes:
         meta: What names it in the service.
-        status: What the last answer meant; None before the first.
+        resource: What the service said when its status last changed; None before the first answer.
+        status: What that meant; None before the first answer.
     """
 
     meta: R
+    resource: Any = None
     status: TaskStatus[Any] | None = None
 
     @property
@@ -81,6 +83,8 @@ class Tracker(Generic[R, T]):
     async def sync(self, batch: Sequence[Item[Tracked[R]]]) -> list[SyncResponse[Tracked[R]]]:
         """Ask for one page; an item is news only where its status has changed.
 
+        Nothing is made for an item that has not: with ten thousand of them, it is garbage that costs.
+
         Raises:
             Exception: What the read raised, as an error of elevon's tree where it is a transport error. It is counted
                 for each item, and the cache asks again later, for fewer at once.
@@ -93,7 +97,12 @@ class Tracker(Generic[R, T]):
             if isinstance(error, TransportError):
                 raise error.as_error(f"get of {len(batch)} resources") from error
             raise
-        return [self._take_in(item, resource) for item, resource in zip(batch, found, strict=True)]
+        pairs = zip(batch, found, strict=True)
+        return [
+            SyncResponse(item.id, tracked, SyncAction.UPDATE)
+            for item, resource in pairs
+            if (tracked := self._take_in(item, resource)) is not None
+        ]
 
     def ensure_synced(self, item_id: str, what: str, again_after: timedelta) -> None:
         """Do nothing while the syncs of a resource go well enough to rely on its last status.
@@ -119,21 +128,26 @@ class Tracker(Generic[R, T]):
         asked = problem.retry_after if is_transport else None
         raise errors.RetryableError(sentence, max(asked or timedelta(0), again_after)) from problem
 
-    def _take_in(self, item: Item[Tracked[R]], resource: T | None) -> SyncResponse[Tracked[R]]:
-        """The response for one item of which something is known now."""
+    def _take_in(self, item: Item[Tracked[R]], resource: T | None) -> Tracked[R] | None:
+        """One item as it is known now; None if that is no news."""
+        known = item.item
         if resource is None:
             status = self._missed(item)
+        elif resource == known.resource and item.id not in self._troubles:
+            return None
         else:
-            try:
-                status = self._status(resource)
-            except Exception as error:  # noqa: BLE001 - a stranger's code; it concerns this one resource only
-                self._count_failure(item.id, error)
-                status = None
-            else:
-                self._troubles.pop(item.id, None)
-        if status is None or status == item.item.status:
-            return SyncResponse(item.id, item.item, SyncAction.UNCHANGED)
-        return SyncResponse(item.id, Tracked(item.item.meta, status), SyncAction.UPDATE)
+            status = self._understood(item.id, resource)
+        return None if status is None or status == known.status else Tracked(known.meta, resource, status)
+
+    def _understood(self, item_id: str, resource: T) -> TaskStatus[Any] | None:
+        """The status of a resource; None if its author's code can't say."""
+        try:
+            status = self._status(resource)
+        except Exception as error:  # noqa: BLE001 - a stranger's code; it concerns this one resource only
+            self._count_failure(item_id, error)
+            return None
+        self._troubles.pop(item_id, None)
+        return status
 
     def _missed(self, item: Item[Tracked[R]]) -> TaskStatus[Any] | None:
         """Count that the service did not know it; the status of a lost one."""

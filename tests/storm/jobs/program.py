@@ -44,7 +44,8 @@ async def main(home: Path, url: str, runs: list[Behaviour]) -> None:
             for run in left:
                 if run.abort_after_s is not None:
                     group.create_task(abort(engine, run.execution, run.abort_after_s))
-            await engine.engine.drive(*(run.execution for run in left))
+            if left:
+                await engine.engine.drive(*(run.execution for run in left))
 
 
 async def abort(engine: app.Embedded, execution: ExecutionId, after_s: float) -> None:
