@@ -4,7 +4,7 @@ Values pass as they are; what an executor asks of the engine crosses to the engi
 interfaces, so that an executor can't tell where it runs.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptServices
 from elevon.plugin.pools import Allocation, PoolServices, ResourcePools
 from elevon.records.attempts import OnceRecord
+from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind
 from elevon.records.tokens import Token
 
 T = TypeVar("T")
@@ -46,6 +47,10 @@ class Bridge:
     def pools(self, pools: ResourcePools) -> ResourcePools:
         """The pools as the executor's loop may use them."""
         return ResourcePools(pools.names, _BridgedPools(self, pools.services))
+
+    def cluster(self, cluster: ports.ClusterApi) -> ports.ClusterApi:
+        """The cluster as the executor's loop may use it."""
+        return _BridgedCluster(self, cluster)
 
 
 class _BridgedServices:
@@ -104,3 +109,31 @@ class _BridgedPools:
 
     async def release(self, token: Token) -> None:
         await self._bridge.to_engine(lambda: self._services.release(token))
+
+
+class _BridgedCluster:
+    """A `ClusterApi`."""
+
+    def __init__(self, bridge: Bridge, cluster: ports.ClusterApi) -> None:
+        self._bridge = bridge
+        self._cluster = cluster
+
+    async def create(self, resource: Manifest) -> Manifest:
+        return await self._bridge.to_engine(lambda: self._cluster.create(resource))
+
+    async def get(self, key: ResourceKey) -> Manifest | None:
+        return await self._bridge.to_engine(lambda: self._cluster.get(key))
+
+    async def list(self, kind: ResourceKind, labels: Mapping[str, str]) -> Sequence[Manifest]:
+        return await self._bridge.to_engine(lambda: self._cluster.list(kind, labels))
+
+    async def patch(self, key: ResourceKey, patch: Manifest) -> Manifest:
+        return await self._bridge.to_engine(lambda: self._cluster.patch(key, patch))
+
+    async def delete(self, key: ResourceKey, uid: str = "", grace: timedelta | None = None) -> None:
+        await self._bridge.to_engine(lambda: self._cluster.delete(key, uid, grace))
+
+    async def watch(
+        self, kind: ResourceKind, labels: Mapping[str, str], after: str, patience: timedelta
+    ) -> ResourceChanges:
+        return await self._bridge.to_engine(lambda: self._cluster.watch(kind, labels, after, patience))

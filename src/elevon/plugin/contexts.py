@@ -19,6 +19,7 @@ from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.primitives import secret_names
 from elevon.records.identities import AttemptId
 from elevon.records.phases import AttemptPhase
+from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind, kind_of
 
 # What JSON can hold. The string form is what a recursive alias needs before Python 3.12.
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -39,6 +40,38 @@ class _NoSecrets:
 NO_SECRETS: Final[ports.SecretStore] = _NoSecrets()
 
 
+class _NoCluster:
+    async def create(self, resource: Manifest) -> Manifest:
+        raise self._missing(kind_of(resource))
+
+    async def get(self, key: ResourceKey) -> Manifest | None:
+        raise self._missing(key.kind)
+
+    async def list(self, kind: ResourceKind, labels: Mapping[str, str]) -> Sequence[Manifest]:
+        raise self._missing(kind)
+
+    async def patch(self, key: ResourceKey, patch: Manifest) -> Manifest:
+        raise self._missing(key.kind)
+
+    async def delete(self, key: ResourceKey, uid: str = "", grace: timedelta | None = None) -> None:
+        raise self._missing(key.kind)
+
+    async def watch(
+        self,
+        kind: ResourceKind,
+        labels: Mapping[str, str],
+        after: str,
+        patience: timedelta,
+    ) -> ResourceChanges:
+        raise self._missing(kind)
+
+    def _missing(self, kind: ResourceKind) -> errors.UserError:
+        return errors.UserError(f"there is no cluster for resources of the kind {kind}: none is known here")
+
+
+NO_CLUSTER: Final[ports.ClusterApi] = _NoCluster()
+
+
 class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     """What outlives single calls; handed to `Executor.initialize`.
 
@@ -51,6 +84,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
             or a result of `once` that holds it is refused.
         metrics: Counts and measures under the executor's id.
         pools: Tokens of quotas that all engines of the home share.
+        cluster: Resources of a cluster, for `K8sExecutor` and whoever else works with them.
         caches: Those that `make_cache` made; they are closed after the executor.
     """
 
@@ -61,6 +95,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     secrets: ports.SecretStore = NO_SECRETS
     metrics: Metrics = NO_METRICS
     pools: ResourcePools = NO_POOLS
+    cluster: ports.ClusterApi = NO_CLUSTER
     caches: OpenCaches = msgspec.field(default_factory=OpenCaches)
 
     def make_cache(self, name: str, sync: Sync[T], **options: Unpack[CacheOptions[T]]) -> AutoRefreshCache[T]:

@@ -25,6 +25,7 @@ from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import DiscoveredTypes
 from elevon.plugin.heartbeats import Heartbeat
 from elevon.plugin.invocations import AttemptServices, Invocation
+from elevon.plugin.metering import Metrics
 from elevon.plugin.registry import Registration
 from elevon.records import failures
 from elevon.records.answers import Reply
@@ -183,7 +184,7 @@ class LocalHost(ExecutorHost):
         return services
 
     def _timed_out(self, time_limit: timedelta) -> errors.UnavailableError:
-        self._setup.metrics.counter("call_timeouts", "calls that were out of time and cancelled").add()
+        count_timeout(self._setup.metrics)
         return errors.UnavailableError(
             f"executor {self._executor.id!r} did not answer within {time_limit.total_seconds():g} s and was cancelled"
         )
@@ -271,7 +272,10 @@ class ThreadHost(LocalHost):
     def _bridged_setup(self) -> SetupContext[Any]:
         setup, bridge = self._setup, self._running().bridge
         return msgspec.structs.replace(
-            setup, blobs=bridge.blobs(setup.blobs), pools=bridge.pools(setup.pools)
+            setup,
+            blobs=bridge.blobs(setup.blobs),
+            pools=bridge.pools(setup.pools),
+            cluster=bridge.cluster(setup.cluster),
         )
 
     def _bridged_services(self, services: AttemptServices) -> AttemptServices:
@@ -382,6 +386,11 @@ class _LoopThread:
         self.bridge = bridges.Bridge(self.engine, self.executor)
         self.engine.post(lambda: self._opened.set_result(None))
         await self._stopping.wait()
+
+
+def count_timeout(metrics: Metrics) -> None:
+    """Count a call that was out of time."""
+    metrics.counter("call_timeouts", "calls that were out of time and cancelled").add()
 
 
 def host_of(registration: Registration, setup: SetupContext[Any]) -> ExecutorHost:

@@ -1,0 +1,141 @@
+"""What a pod means for its task: phases, and the reasons that Kubernetes gives, in the words of `TaskStatus`.
+
+It exists so that every executor whose resources are pods, or hold some, tells their ends in one way. It knows the API
+of Kubernetes (core/v1, PodStatus) and nothing of elevon's engine.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from elevon import errors
+from elevon.idl.messages import Literal
+from elevon.plugin.statuses import TaskStatus
+from elevon.records.failures import Failure
+from elevon.records.resources import Manifest, key_of
+
+# Why a container waits, where waiting longer does not help.
+_HOPELESS: Final = frozenset(
+    {
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+# Why a pod failed, where its containers had no part in it: another attempt may fare better.
+_FAULTS_OF_THE_CLUSTER: Final = frozenset(
+    {
+        "Evicted",
+        "NodeLost",
+        "NodeShutdown",
+        "Preempting",
+        "Shutdown",
+        "Terminated",
+        "UnexpectedAdmissionError",
+    }
+)
+_OUT_OF_MEMORY: Final = "OOMKilled"
+_UNKNOWN_EXIT: Final = -1
+
+
+def status_of_pod(
+    pod: Manifest, container: str = "", outputs: Mapping[str, Literal] | None = None
+) -> TaskStatus[Any]:
+    """Where a pod's task stands; a failure comes with what the container has said.
+
+    Args:
+        pod: The pod.
+        container: Whose end is the task's; empty for the pod's, which is that of all its containers.
+        outputs: What goes with a success; None if `resolve_outputs` is to be asked.
+    """
+    status: Mapping[str, Any] = pod.get("status", {})
+    ended = _termination(status, container) if container else None
+    if ended is not None:
+        return (
+            TaskStatus.succeeded(outputs)
+            if ended.get("exitCode") == 0
+            else _failed(pod, [(container, ended)])
+        )
+    match status.get("phase", "Pending"):
+        case "Succeeded":
+            return TaskStatus.succeeded(outputs)
+        case "Failed":
+            return _failed(pod, _terminations(status))
+        case "Running":
+            return TaskStatus.running()
+        case "Pending":
+            return _waiting(pod, status)
+        case _:
+            return TaskStatus.unknown(reason=f"the cluster does not know where {key_of(pod)} stands")
+
+
+def termination_message(pod: Manifest, container: str = "") -> str:
+    """What a container that has ended left in its `/dev/termination-log`; empty if it has not, or left nothing.
+
+    Args:
+        pod: The pod.
+        container: Which of its containers; empty for the first.
+    """
+    name = container or pod["spec"]["containers"][0]["name"]
+    ended = _termination(pod.get("status", {}), name)
+    return "" if ended is None else ended.get("message", "")
+
+
+def _waiting(pod: Manifest, status: Mapping[str, Any]) -> TaskStatus[Any]:
+    """A pod that has not begun, and why."""
+    for one in _containers(status):
+        waiting = one.get("state", {}).get("waiting", {})
+        reason, message = waiting.get("reason", ""), waiting.get("message", "")
+        told = f"container {one.get('name')} of {key_of(pod)} waits: {_said(reason, message)}"
+        if reason in _HOPELESS:
+            return TaskStatus.permanent_failure(told)
+        if reason:
+            return TaskStatus.initializing(reason=told)
+    for condition in status.get("conditions", ()):
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            why = _said(condition.get("reason", ""), condition.get("message", ""))
+            return TaskStatus.queued(reason=f"{key_of(pod)} has no place to run yet: {why}")
+    return TaskStatus.queued()
+
+
+def _failed(pod: Manifest, ended: Iterable[tuple[str, Mapping[str, Any]]]) -> TaskStatus[Any]:
+    status: Mapping[str, Any] = pod.get("status", {})
+    reason, message = status.get("reason", ""), status.get("message", "")
+    broken = next(((name, end) for name, end in ended if end.get("exitCode") != 0), None)
+    if broken is None or reason in _FAULTS_OF_THE_CLUSTER:
+        text = f"{key_of(pod)} failed: {_said(reason, message) or 'the cluster does not say why'}"
+        return TaskStatus.retryable_failure(
+            Failure(code=f"SYSTEM:{reason or 'PodFailed'}", message=text, kind=errors.ErrorKind.SYSTEM)
+        )
+    name, end = broken
+    how = _said(end.get("reason", ""), end.get("message", "").strip())
+    text = (
+        f"container {name} of {key_of(pod)} ended with exit code {end.get('exitCode', _UNKNOWN_EXIT)}: {how}"
+    )
+    if reason:
+        text += f" ({_said(reason, message)})"
+    is_out_of_memory = end.get("reason") == _OUT_OF_MEMORY
+    code = "USER:OutOfMemory" if is_out_of_memory else "USER:ContainerFailed"
+    advice = "; raise its memory limit, or make it use less" if is_out_of_memory else ""
+    return TaskStatus.retryable_failure(Failure(code=code, message=text + advice, kind=errors.ErrorKind.USER))
+
+
+def _containers(status: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    yield from status.get("initContainerStatuses", ())
+    yield from status.get("containerStatuses", ())
+
+
+def _terminations(status: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for one in _containers(status):
+        ended = one.get("state", {}).get("terminated")
+        if ended is not None:
+            yield one.get("name", ""), ended
+
+
+def _termination(status: Mapping[str, Any], container: str) -> Mapping[str, Any] | None:
+    return next((end for name, end in _terminations(status) if name == container), None)
+
+
+def _said(reason: str, message: str) -> str:
+    return f"{reason}: {message}" if reason and message else reason or message
