@@ -53,6 +53,14 @@ def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:
     assert "wake_at" in document["nodes"][0]["attempts"][0]["custom_state"]
     assert any(row["custom_state"] for row in document["history"])
     assert "state at" in shell.run("show", "nap").stdout
+    (node,) = document["nodes"]
+    story = shell.json("show", "nap", "--node", node["node"])
+    assert [row["phase"] for row in story["history"]] == ["STARTING", "RUNNING", "SUCCEEDED"]
+    told = shell.run("show", "nap", "--node", node["node"]).stdout
+    assert '#0 RUNNING  (StatusReturned)\n    state: {"wake_at":' in told
+    wrong = shell.run("show", "nap", "--node", "n7")
+    assert wrong.returncode == 2
+    assert f"execution nap has no node 'n7': there is {node['node']!r}" in wrong.stderr
 
 
 def test_show_tells_for_how_long_something_has_been_running(shell: Shell) -> None:

@@ -86,6 +86,15 @@ def details(view: ExecutionView) -> Document:
     }
 
 
+def story(view: ExecutionView, node: NodeView) -> Document:
+    """One node of an execution, with everything that happened to it."""
+    return {
+        **_node(node),
+        "execution": view.record.id.name,
+        "history": [_transition(row) for row in view.history if row.node_id == node.id],
+    }
+
+
 def closure(compiled: CompiledWorkflowClosure) -> Document:
     """A compiled workflow, as protobuf's JSON with the wire's field names."""
     return json_format.MessageToDict(compiled, preserving_proto_field_name=True)
@@ -131,6 +140,7 @@ def _attempt(record: AttemptRecord) -> Document:
         "executor": record.executor_id,
         "reason": record.reason or None,
         "is_parked": record.is_parked,
+        "setback_count": record.setback_count,
         "queued_at": instant(record.queued_at),
         "started_at": instant(record.started_at),
         "running_at": instant(record.running_at),

@@ -1,14 +1,15 @@
-"""`elevon show ID`: everything that is known of one execution."""
+"""`elevon show ID`: everything that is known of one execution, or of one of its nodes over time."""
 
 import argparse
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from elevon import app
+from elevon import app, errors
 from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import documents, exits, grammar, invocations, spellings
 from elevon.cli.invocations import Invocation
+from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.transitions import Transition
 
@@ -17,22 +18,49 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
     grammar.add_output(parser)
+    parser.add_argument("--node", metavar="NODE", default="", help="only this node, with its whole history")
     parser.add_argument("id", metavar="ID", help="an execution, or the beginning of its id")
 
 
 def run(options: argparse.Namespace) -> int:
     """Show it."""
-    return asyncio.run(_run(options.id, invocations.of(options)))
+    return asyncio.run(_run(options.id, options.node, invocations.of(options)))
 
 
-async def _run(text: str, invocation: Invocation) -> int:
+async def _run(text: str, node_id: str, invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
         view = await admin.view((await admin.find(text)).id)
+    node = _find(view, node_id) if node_id else None
     if invocation.is_json:
-        documents.write(documents.details(view))
+        documents.write(documents.details(view) if node is None else documents.story(view, node))
     else:
-        print("\n".join(_lines(view, datetime.now(UTC))))
+        now = datetime.now(UTC)
+        print("\n".join(_lines(view, now) if node is None else _story(view, node, now)))
     return exits.Exit.SUCCEEDED
+
+
+def _find(view: ExecutionView, node_id: str) -> NodeView:
+    nodes = {node.id: node for node in view.walk()}
+    if node_id not in nodes:
+        raise errors.NotFoundError(
+            f"execution {view.record.id.name} has no node {node_id!r}: {suggestions.hint(node_id, nodes)}"
+        )
+    return nodes[node_id]
+
+
+def _story(view: ExecutionView, node: NodeView, now: datetime) -> Iterator[str]:
+    """One node, and what happened to it: each change of phase or state, with who or what caused it."""
+    yield from _node(node, "", {}, now)
+    yield "history:"
+    for row in view.history:
+        if row.node_id != node.id:
+            continue
+        attempt = "" if row.attempt is None else f"#{row.attempt} "
+        version = f" v{row.phase_version}" if row.phase_version else ""
+        message = f": {row.message}" if row.message else ""
+        yield f"  {spellings.instant(row.at)}  {attempt}{row.phase}{version}  ({row.event}){message}"
+        if documents.state(row.custom_state) is not None:
+            yield f"    state: {(row.custom_state or b'').decode(errors='replace')}"
 
 
 def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
@@ -103,6 +131,8 @@ def _attempt(record: AttemptRecord, states: list[Transition], now: datetime) -> 
     yield f"attempt {record.attempt}  {record.phase}{span}{began}"
     if record.reason and not record.phase.is_terminal:
         yield f"  waits: {record.reason}"
+    if record.setback_count:
+        yield f"  went back to an earlier phase {record.setback_count} times, which the engine passed over"
     if record.failure:
         yield from (f"  {line}" for line in spellings.failure(record.failure))
     for link in record.log_links:
