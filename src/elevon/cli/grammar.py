@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, str | Group] = {
             "show": "show an executor: configuration, properties, what is left of its attempts",
             "drain": "start no more attempts of a task type; those that run go on",
             "resume": "start attempts of a drained task type again",
+            "check": "find out which promises of the contract an executor breaks",
         },
     ),
 }

@@ -3,3 +3,22 @@
 This room owns honest fakes: they keep the contract, refuse what the engine would refuse, and record what happened.
 Nothing below imports it.
 """
+
+from elevon.testing.clusters import FakeCluster
+from elevon.testing.conformance.checks import Finding, Report, Unchecked, check
+from elevon.testing.conformance.promises import Promise
+from elevon.testing.scenarios import Scenario
+from elevon.testing.services import FakeService, ServiceJob, Thing
+
+__all__ = [
+    "FakeCluster",
+    "FakeService",
+    "Finding",
+    "Promise",
+    "Report",
+    "Scenario",
+    "ServiceJob",
+    "Thing",
+    "Unchecked",
+    "check",
+]

@@ -1,0 +1,71 @@
+"""What the runs of a check have reached, and so what a report may not call checked."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from elevon.plugin.executors import Executor
+from elevon.testing.conformance.faults import SERVICE, Action
+from elevon.testing.conformance.rounds import Round
+from elevon.testing.conformance.stories import What
+from elevon.testing.scenarios import Scenario
+
+
+class Coverage:
+    """Gathers it.
+
+    Args:
+        scenario: What is checked.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._reached: set[str] = set()
+        executor = scenario.executor(scenario.service())
+        self._has_finalizer = type(executor).finalize_task is not Executor[object, object].finalize_task
+
+    def add(self, run: Round) -> None:
+        """Take in a run."""
+        calls = Counter(
+            (entry.name, entry.attempt) for entry in run.story.entries if entry.what is What.CALLED
+        )
+        for (name, _), count in calls.items():
+            self._reached.add(name)
+            if count > 1:
+                self._reached.add(f"{name} again")
+        for entry in run.story.entries:
+            if entry.what is What.CALLED and entry.engine > 1:
+                self._reached.add(f"{entry.name} of a later engine")
+        if any(moment.startswith(SERVICE) for moment in run.faults.counts):
+            self._reached.add("service")
+        if run.creations:
+            self._reached.add("creation")
+        if any(fault.action is Action.STALL for fault in run.plan.faults):
+            self._reached.add("stall")
+
+    def gaps(self, module_problem: str) -> Iterator[tuple[str, str]]:
+        """Each case that was not reached, with the reason."""
+        reached, scenario = self._reached, self._scenario
+        if "check_task_status of a later engine" not in reached:
+            yield "a restart of work under way", "no check came after a restart: the task ends in its start"
+        if "kill_task" not in reached:
+            yield "kill_task", "no run killed an attempt: none was under way when the abort came"
+        elif "kill_task again" not in reached:
+            yield "kill_task twice", "no run came to repeat a kill"
+        if not self._has_finalizer:
+            yield "finalize_task", "the executor does not define it"
+        elif "finalize_task again" not in reached:
+            yield "finalize_task twice", "no run came to repeat it"
+        if "service" not in reached:
+            yield (
+                "a service that fails, hangs, repeats, forgets or loses answers",
+                "the executor never called one: define service() in the scenario",
+            )
+        elif "creation" not in reached:
+            yield (
+                "effects that happen twice or are left over",
+                "the service made nothing, or keeps no ledger: derive it from FakeService",
+            )
+        if not scenario.old_states:
+            yield "states of earlier releases", "the scenario gives none: set old_states"
+        if module_problem:
+            yield "truth in module globals and cached functions", module_problem

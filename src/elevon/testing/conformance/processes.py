@@ -1,0 +1,311 @@
+"""Simulated processes: real engines on a loop of virtual time, that can be killed, stalled and fenced off.
+
+A process is a loop. Each engine in it has an executor, a launcher and a way to the service of its own; when the process
+is killed nothing of them acts any more, because whatever they reach for is dead. It owns the moments around commits
+and what the faults there do; what is right or wrong is the judges' matter.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from elevon import errors
+from elevon.blobs.local_files import LocalBlobStore
+from elevon.plugin.contexts import SetupContext
+from elevon.plugin.executors import Executor
+from elevon.plugin.registry import Registration, Registry
+from elevon.propeller.engines import Engine
+from elevon.propeller.executors import Executors
+from elevon.propeller.machine.backoffs import Backoff
+from elevon.propeller.services import Services
+from elevon.records.attempts import AttemptRecord, OnceRecord
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.leases import Lease, Request
+from elevon.testing.conformance.calls import Watch
+from elevon.testing.conformance.faults import BEGIN, COMMIT, COMMITTED, TURN, Action
+from elevon.testing.conformance.launchers import SimulatedLauncher
+from elevon.testing.conformance.loops import HousekeepingClock, ProcessKilledError, ProcessLoop
+from elevon.testing.conformance.stories import Story, What
+from elevon.testing.scenarios import EXECUTION
+
+if TYPE_CHECKING:
+    from elevon.testing.conformance.rounds import Round
+
+PATIENCE: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=20), limit=8)
+HOLD_S: Final = 1.0
+STALL_S: Final = 40.0
+TURN_LIMIT: Final = 20_000
+
+
+class NeverEndsError(BaseException):
+    """The execution goes on and on."""
+
+
+class SimulatedProcess:
+    """One process, from its begin to its end.
+
+    Args:
+        run: The run that it is a part of.
+    """
+
+    def __init__(self, run: "Round") -> None:
+        self.run = run
+        self.is_dead = False
+        self._drives: set[asyncio.Task[None]] = set()
+
+    def live(self) -> None:
+        """Drive the execution to its end, or to the process's.
+
+        Raises:
+            ProcessKilledError: It was killed.
+            StandstillError: Nothing is left that could happen.
+            NeverEndsError: The execution goes on and on.
+        """
+        ProcessLoop(self.run.clock, self._take_turn).live(self._main())
+
+    def add_engine(self) -> None:
+        """Let another engine drive the execution too."""
+        self._drives.add(asyncio.get_running_loop().create_task(SimulatedEngine(self).drive()))
+
+    def kill(self) -> None:
+        """End it: nothing of it acts any more, and its loop ends with this turn."""
+        self.is_dead = True
+
+    async def _main(self) -> None:
+        await self.run.prepare()
+        self.add_engine()
+        while self._drives:
+            done, _ = await asyncio.wait(self._drives, return_when=asyncio.FIRST_COMPLETED)
+            self._drives -= done
+            for drive in done:
+                drive.result()
+
+    def _take_turn(self) -> None:
+        run = self.run
+        if self.is_dead:
+            raise ProcessKilledError
+        if run.faults.reach(TURN) is Action.KILL:
+            run.tell(What.FAULT, "the engine is killed (kill -9)")
+            self.is_dead = True
+            raise ProcessKilledError
+        if (
+            run.clock.monotonic() > run.time_limit_s
+            or run.faults.counts[TURN] > TURN_LIMIT
+            or run.is_hopeless
+        ):
+            raise NeverEndsError
+
+
+class SimulatedEngine:
+    """One engine with everything of its own: what the watch, the proxies and the launcher know as their process."""
+
+    def __init__(self, process: SimulatedProcess) -> None:
+        run = process.run
+        self.number = run.next_engine()
+        self.id = f"engine-{self.number}"
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+        self._has_stalled = False
+        self._process = process
+        self._run = run
+        self._executor = self._make_executor()
+        self._launcher = SimulatedLauncher(self, run.scenario.job_takes, run.subject.job_outputs)
+        run.launchers.append(self._launcher)
+
+    @property
+    def story(self) -> Story:
+        """Of the run."""
+        return self._run.story
+
+    async def drive(self) -> None:
+        """Drive the execution until it is terminal, or the engine is fenced off."""
+        run = self._run
+        run.living.add(self.id)
+        self.tell(What.ENGINE_BEGAN, f"engine {self.number} begins")
+        await self.reach(BEGIN)
+        registry = Registry.of([self._executor], configuration=run.configuration_of(self._executor))
+        executors = Executors(registry, self._setup)
+        services = Services(
+            store=SimulatedStore(self),  # pyright: ignore[reportArgumentType] - most of it is passed on
+            executors=executors,
+            launcher=self._launcher,
+            clock=HousekeepingClock(run.clock),
+            data_dir=run.directory,
+            backoff=PATIENCE,
+        )
+        try:
+            await Engine(self.id, services).drive(EXECUTION)
+        except errors.ConflictError:
+            self.tell(What.ENGINE_ENDED, f"engine {self.number} finds that another one has taken over")
+        await executors.stop()
+        run.living.discard(self.id)
+
+    def tell(self, what: What, text: str, *, attempt: int | None = None, name: str = "") -> int:
+        """Add an entry to the story, under this engine's number."""
+        return self._run.tell(what, text, engine=self.number, attempt=attempt, name=name)
+
+    def committed(self, attempt: int) -> AttemptRecord | None:
+        """The attempt as it was last committed; None for an engine that may have missed commits."""
+        return None if self._has_stalled else self._run.committed.get(attempt)
+
+    def monotonic(self) -> float:
+        """Simulated seconds."""
+        return self._run.clock.monotonic()
+
+    def service_error(self) -> Exception:
+        """What a service raises that can't be reached."""
+        return self._run.scenario.service_error()
+
+    def made_things(self, place: int) -> None:
+        """Look what the service has made by the call that the story tells of at that place."""
+        self._run.note_things(place)
+
+    def check_alive(self) -> None:
+        """Raise if the process is dead."""
+        if self._process.is_dead:
+            raise ProcessKilledError
+
+    async def reach(self, moment: str) -> Action | None:
+        """Say that a moment has come, and let happen what is planned for it."""
+        self.check_alive()
+        action = self._run.faults.reach(moment)
+        if action is Action.KILL:
+            self.tell(What.FAULT, "the engine is killed (kill -9)")
+            self._process.kill()
+            await asyncio.get_running_loop().create_future()
+        elif action is Action.ABORT:
+            await self._run.abort()
+            await asyncio.sleep(HOLD_S)
+        elif action is Action.STALL:
+            await self.stall()
+        return action
+
+    async def stall(self) -> None:
+        """Stand still for so long that another engine takes over, then go on as if nothing had been."""
+        self.tell(What.FAULT, f"engine {self.number} stalls for {STALL_S:g} s, and another one takes over")
+        self._run.living.discard(self.id)
+        self._has_stalled = True
+        self.thawed.clear()
+        self._process.add_engine()
+        # By a timer: the call that waits here may be given up before.
+        asyncio.get_running_loop().call_later(STALL_S, self._thaw)
+        await self.thawed.wait()
+
+    def _thaw(self) -> None:
+        self.thawed.set()
+        self.tell(What.FAULT, f"engine {self.number} comes back")
+
+    def kill_process(self) -> None:
+        """End the process at a moment where nothing can be awaited."""
+        self.tell(What.FAULT, "the engine is killed (kill -9)")
+        self._process.kill()
+
+    @property
+    def run(self) -> "Round":
+        """The run that it is a part of."""
+        return self._run
+
+    def _make_executor(self) -> Executor[Any, Any]:
+        executor = self._run.memory.executor(self)
+        # On virtual time there is one loop: whatever the executor asks for, its calls run inline.
+        inline = msgspec.structs.replace(type(executor).properties, isolation="engine")
+        executor.properties = inline  # pyright: ignore[reportAttributeAccessIssue] - of this one instance
+        Watch(self, self._run.attempts).wrap(executor)
+        return executor
+
+    def _setup(self, registration: Registration) -> SetupContext[Any]:
+        return SetupContext(
+            config=registration.config,
+            clock=self._run.clock,
+            blobs=LocalBlobStore(),
+            state_dir=self._run.directory / "executors" / registration.id,
+        )
+
+
+class SimulatedStore:
+    """The run's store as one engine reaches it: each commit is a moment, and may be the engine's last."""
+
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
+        self._store = engine.run.store
+
+    def __getattr__(self, name: str) -> Any:
+        self._engine.check_alive()
+        return getattr(self._store, name)
+
+    def commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
+        """See `ports.StateStore`."""
+        engine = self._engine
+        engine.check_alive()
+        action = engine.run.faults.reach(COMMIT)
+        if action is Action.KILL:
+            engine.kill_process()
+            return asyncio.get_running_loop().create_future()
+        if action is Action.STALL or not engine.thawed.is_set():
+            return asyncio.ensure_future(self._commit_late(lease, changes))
+        return self._commit(lease, changes)
+
+    async def renew_leases(self, owner: str, expires_at: datetime) -> Sequence[Lease]:
+        """See `ports.StateStore`; an engine that stalls renews nothing."""
+        await self._engine.thawed.wait()
+        self._engine.check_alive()
+        return await self._store.renew_leases(owner, expires_at)
+
+    async def list_requests(self, owner: str) -> Sequence[Request]:
+        """See `ports.StateStore`; an engine that stalls obeys nobody."""
+        await self._engine.thawed.wait()
+        self._engine.check_alive()
+        return await self._store.list_requests(owner)
+
+    async def _commit_late(self, lease: Lease, changes: Sequence[Change]) -> None:
+        if self._engine.thawed.is_set():
+            await self._engine.stall()
+        else:
+            await self._engine.thawed.wait()
+        await self._commit(lease, changes)
+
+    def _commit(self, lease: Lease, changes: Sequence[Change]) -> asyncio.Future[None]:
+        engine = self._engine
+        answer = self._store.commit(lease, changes)
+        if answer.exception() is None:
+            for change in changes:
+                self._note(change)
+        if engine.run.faults.reach(COMMITTED) is Action.KILL:
+            engine.kill_process()
+            return asyncio.get_running_loop().create_future()
+        return answer
+
+    def _note(self, change: Change) -> None:
+        engine, run = self._engine, self._engine.run
+        match change:
+            case ExecutionRecord():
+                run.execution = change
+                if change.phase.is_terminal:
+                    engine.tell(What.EXECUTION_ENDED, f"the execution is {change.phase}")
+            case AttemptRecord():
+                before = run.committed.get(change.attempt)
+                run.committed[change.attempt] = change
+                if before is None or (before.phase, before.custom_state) != (
+                    change.phase,
+                    change.custom_state,
+                ):
+                    state = f", state {change.custom_state.decode()}" if change.custom_state else ""
+                    engine.tell(
+                        What.COMMITTED,
+                        f"committed: attempt {change.attempt} is {change.phase}{state}",
+                        attempt=change.attempt,
+                        name=change.phase,
+                    )
+            case OnceRecord():
+                what = "intent" if change.result is None else "result"
+                engine.tell(
+                    What.COMMITTED,
+                    f"committed: the {what} of once({change.key!r})",
+                    attempt=change.attempt,
+                )
+            case _:
+                return
