@@ -7,6 +7,7 @@ import logging
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -20,6 +21,7 @@ from elevon.records.tokens import PoolLimits
 from tests.integration.engine import flows
 from tests.integration.engine.queries import Queries
 from tests.integration.engine.worlds import DONE, RUNNING, Flag, Scripted, State, World, driving
+from tests.integration.hosts.stages import Stage
 
 BACK: TaskStatus[Any] = TaskStatus.queued(State(), check_after=timedelta(0))
 
@@ -107,6 +109,14 @@ async def test_tokens_that_are_held_and_waited_for_are_counted(world: World) -> 
                 if values(figures, "elevon_pool_waiting") == {("queries",): 2}:
                     break
     assert values(figures, "elevon_pool_tokens") == {("queries",): 1}
+
+
+async def test_ends_of_host_processes_are_counted(world: World, tmp_path: Path) -> None:
+    async with Stage(world, tmp_path).engine(check=["leave", "hang"]) as embedded:
+        execution = await world.create(embedded, flows.single)
+        async with driving(embedded, execution), asyncio.timeout(15):
+            while values(await newest(world), "elevon_plugin_host_ends") != {("player",): 1}:
+                pass
 
 
 async def test_a_scraper_reads_the_same_in_its_own_words(world: World) -> None:

@@ -280,6 +280,7 @@ class ProcessHost(ExecutorHost):
         limit = self._registration.properties.call_timeout
         try:
             if not await is_done_within(pending.answer, (limit + self._grace).total_seconds()):
+                hosts.count_timeout(self._setup.metrics)
                 await self._end_stuck(life, f"did not answer within {limit.total_seconds():g} s", attempt)
                 await asyncio.wait([pending.answer])
         except asyncio.CancelledError:
@@ -337,6 +338,7 @@ class ProcessHost(ExecutorHost):
             self._trouble = await asyncio.shield(self._life.ended)
             self._life = None
             _log.warning("executor %r lost its host: %s", self._id, self._trouble)
+            self._setup.metrics.counter("host_ends", "host processes that ended and were begun anew").add()
             fault_count = 0
             while self._life is None:
                 try:
