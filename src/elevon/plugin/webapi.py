@@ -46,7 +46,7 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         call_s: A call that takes longer, in seconds, has failed; its wait for its turn does not count.
         failed_limit: After more failed syncs in a row, the attempt's check fails.
         missing_limit: After more syncs in a row that do not find it, a resource is lost.
-        pool: Name of the resource pool of which each attempt holds a token from its creation to its end; empty for none.
+        pool: Name of the resource pool of which each attempt holds a token from its start to its end; empty for none.
     """
 
     resync_s: float = 30.0
@@ -178,18 +178,15 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             missing_limit=config.missing_limit,
             failed_limit=config.failed_limit,
         )
-        self._cache: AutoRefreshCache[Tracked[R]] = AutoRefreshCache(
+        self._cache: AutoRefreshCache[Tracked[R]] = setup.make_cache(
             "resources",
             self._tracker.sync,
-            clock=setup.clock,
-            metrics=setup.metrics,
             resync_period=self._resync_period * _SYNC_SHARE,
             size=config.cache_size,
             workers=config.workers,
             create_batches=pages_of(config.page_size) if self._overrides("get_many") else None,
             is_terminal=lambda tracked: tracked.is_terminal,
         )
-        self._cache.start()
 
     async def close(self) -> None:
         """Poll no more. An executor with a client of its own closes it after this."""
