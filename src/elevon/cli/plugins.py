@@ -35,6 +35,11 @@ def drains_of(executor: Registration, drains: Sequence[Drain]) -> list[Drain]:
     return [drain for drain in drains if drain.task_type in executor.task_types]
 
 
+def host_of(executor: Registration) -> str | None:
+    """The host of the configuration in which it runs; None if that names none."""
+    return executor.host.name if executor.host is not None and executor.host.is_shared else None
+
+
 def drain_line(drain: Drain) -> str:
     """One drain: what, who, when and why."""
     reason = f": {drain.reason}" if drain.reason else ""

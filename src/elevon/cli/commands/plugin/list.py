@@ -50,10 +50,11 @@ async def _run(invocation: Invocation) -> int:
 
 
 def _row(found: Registration, origin: str, drains: Sequence[Drain]) -> tuple[str, ...]:
+    host = plugins.host_of(found)
     return (
         found.id,
         ", ".join(found.task_types) or "those that it discovers",
-        found.isolation,
+        found.isolation if host is None else f"{found.isolation} ({host})",
         f"version {found.description.state_version}",
         origin,
         ", ".join(drain.task_type for drain in plugins.drains_of(found, drains)),
@@ -65,6 +66,7 @@ def _document(found: Registration, origin: str, drains: Sequence[Drain]) -> docu
         "executor": found.id,
         "task_types": list(found.task_types),
         "isolation": found.isolation,
+        "host": plugins.host_of(found),
         "state_version": found.description.state_version,
         "from": origin,
         "drained": [plugins.drain_document(drain) for drain in plugins.drains_of(found, drains)],
