@@ -204,7 +204,9 @@ class Engine:
 
     async def _remove_obeyed(self, driver: Driver) -> None:
         for request in driver.take_obeyed():
-            await self._services.store.remove_request(request)
+            # A row that can't be removed now is obeyed once more, which changes nothing, and then removed.
+            with contextlib.suppress(errors.UnavailableError):
+                await self._services.store.remove_request(request)
 
     async def _watch(self) -> None:
         """Look whether executors still answer."""
