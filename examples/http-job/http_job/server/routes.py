@@ -73,7 +73,10 @@ class Routes:
             response = _problem(429, "too many requests")
             response.headers["Retry-After"] = str(retry_after_s)
             return response
-        return await handler(request)
+        try:
+            return await handler(request)
+        except ConnectionResetError:  # whoever asked was killed on the way: nobody waits for an answer
+            return _problem(400, "the request was cut off")
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a job."""
