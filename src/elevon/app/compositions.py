@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
+from elevon import ports
 from elevon.admin.executions import Admin, NewExecution
 from elevon.app import logs, publications
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
-from elevon.app.supplies import Supplies, secrets_of
+from elevon.app.supplies import Supplies
 from elevon.plugin import declarations, discovery, hosts
 from elevon.plugin.descriptions import Hosted
 from elevon.plugin.discovery import Problem
@@ -24,11 +25,8 @@ from elevon.plugin.pools import ResourcePools
 from elevon.plugin.registry import Registry
 from elevon.primitives import ids, locks
 from elevon.primitives.clocks import SystemClock
-from elevon.primitives.figures import Figures
-from elevon.primitives.redaction import Redactor
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors, HostOf
-from elevon.propeller.measures import Measures
 from elevon.propeller.pools import EnginePools
 from elevon.propeller.services import Services
 from elevon.stores.sqlite import SqliteStateStore
@@ -122,12 +120,11 @@ async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> f
         wanted: Types that executors are to look for which discover theirs; read only if there is one.
     """
     known = registry(settings)
-    clock, redactor = SystemClock(), Redactor()
-    secrets = secrets_of(settings.secrets, redactor)
-    supplies = Supplies(home=home, clock=clock, secrets=secrets, measures=Measures(Figures()))
+    clock = SystemClock()
+    supplies = Supplies.of(home, clock, settings)
     household = Household(home.scratch_dir, None)
     host_of = _host_of(known, household, home, settings)
-    executors = Executors(known, supplies.setup_of, redactor=redactor, host_of=host_of)
+    executors = Executors(known, supplies.setup_of, redactor=supplies.redactor, host_of=host_of)
     try:
         await executors.discover(wanted)
     finally:
@@ -153,9 +150,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     publications.remove_stale(home)
     engine_id = ids.new("e", 12)
     known = registry(settings)
-    redactor, figures = Redactor(), Figures()
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(logs.masked(redactor))
         lock = stack.enter_context(locks.hold(home.lock_path(engine_id)))
         store = await stack.enter_async_context(_open_store(home))
         household = Household(home.scratch_dir, lock.fileno())
@@ -164,39 +159,23 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
         pools = EnginePools(store, settings.pools)
-        supplies = Supplies(
-            home=home,
-            clock=clock,
-            secrets=secrets_of(settings.secrets, redactor),
-            measures=Measures(figures),
-            pools=ResourcePools(frozenset(settings.pools), pools),
-        )
+        supplies = Supplies.of(home, clock, settings, ResourcePools(frozenset(settings.pools), pools))
+        stack.enter_context(logs.masked(supplies.redactor))
         host_of = _host_of(known, household, home, settings)
-        executors = Executors(known, supplies.setup_of, clock=clock, redactor=redactor, host_of=host_of)
-        stack.push_async_callback(executors.stop)
-        services = Services(
-            store=store,
-            executors=executors,
-            launcher=launcher,
-            clock=clock,
-            data_dir=home.data_dir,
-            secrets=supplies.secrets,
-            measures=supplies.measures,
-            redactor=redactor,
-            backoff=settings.backoff,
-            lease_time=settings.lease_time,
+        executors = Executors(
+            known, supplies.setup_of, clock=clock, redactor=supplies.redactor, host_of=host_of
         )
+        stack.push_async_callback(executors.stop)
         # What has been imported stays: the collector need not walk through it over and over while executions run.
         gc.freeze()
         stack.callback(gc.unfreeze)
-        engine = Engine(engine_id, services)
+        engine = Engine(engine_id, _services(settings, supplies, store, executors, launcher))
         if settings.pools:
             supplies.measures.look_at_pools(pools.counts)
             await pools.load()
             engine.observe(pools.notice)
-        await stack.enter_async_context(
-            publications.published(home, engine_id, figures, clock, settings.metrics_port)
-        )
+        publication = publications.published(home, engine_id, supplies.figures, clock, settings.metrics_port)
+        await stack.enter_async_context(publication)
         yield Embedded(Admin(store, clock), engine, executors)
 
 
@@ -226,6 +205,27 @@ def _host_of(known: Registry, household: Household, home: Home, settings: Settin
     from elevon.plugin.processes.hosts import ProcessHosting  # few homes have executors in processes
 
     return ProcessHosting(household, SystemClock(), home.hosts_dir, settings.state_limit_bytes).host_of
+
+
+def _services(
+    settings: Settings,
+    supplies: Supplies,
+    store: ports.StateStore,
+    executors: Executors,
+    launcher: ports.Launcher,
+) -> Services:
+    return Services(
+        store=store,
+        executors=executors,
+        launcher=launcher,
+        clock=supplies.clock,
+        data_dir=supplies.home.data_dir,
+        secrets=supplies.secrets,
+        measures=supplies.measures,
+        redactor=supplies.redactor,
+        backoff=settings.backoff,
+        lease_time=settings.lease_time,
+    )
 
 
 def _served_by(known: Registry) -> frozenset[str] | None:

@@ -6,12 +6,13 @@ import msgspec
 
 from elevon import ports
 from elevon.app.homes import Home
-from elevon.app.settings import SecretSettings
+from elevon.app.settings import Settings
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.handouts import HandedOutSecrets
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.plugin.registry import Registration
+from elevon.primitives.figures import Figures
 from elevon.primitives.redaction import Redactor
 from elevon.propeller.measures import Measures
 from elevon.secrets import EnvironmentSecretStore, FileSecretStore, SecretChain
@@ -23,16 +24,38 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         home: Below it are their directories.
         clock: Of the engine.
+        redactor: Knows the secrets that were handed out.
         secrets: Which the engine hands out.
+        figures: What is counted and measured.
         measures: What counts for them.
         pools: Quotas.
     """
 
     home: Home
     clock: ports.Clock
+    redactor: Redactor
     secrets: ports.SecretStore
+    figures: Figures
     measures: Measures
-    pools: ResourcePools = NO_POOLS
+    pools: ResourcePools
+
+    @classmethod
+    def of(
+        cls, home: Home, clock: ports.Clock, settings: Settings, pools: ResourcePools = NO_POOLS
+    ) -> "Supplies":
+        """What an engine with these settings shares; its secrets are those of its environment, else of files."""
+        redactor, figures = Redactor(), Figures()
+        places = settings.secrets
+        chain = SecretChain((EnvironmentSecretStore(places.env_prefix), FileSecretStore(places.default_dir)))
+        return cls(
+            home=home,
+            clock=clock,
+            redactor=redactor,
+            secrets=HandedOutSecrets(chain, redactor),
+            figures=figures,
+            measures=Measures(figures),
+            pools=pools,
+        )
 
     def setup_of(self, registration: Registration) -> SetupContext[Any]:
         """What one executor is initialized with."""
@@ -45,9 +68,3 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             metrics=self.measures.of_executor(registration.id),
             pools=self.pools,
         )
-
-
-def secrets_of(settings: SecretSettings, redactor: Redactor) -> ports.SecretStore:
-    """The secrets of the environment, else of files; the redactor knows those that were handed out."""
-    places = (EnvironmentSecretStore(settings.env_prefix), FileSecretStore(settings.default_dir))
-    return HandedOutSecrets(SecretChain(places), redactor)
