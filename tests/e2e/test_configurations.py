@@ -103,6 +103,12 @@ async def limits(shell: Shell) -> dict[str, int]:
         ("[pools.q]\nlimit = 0\n", "`$.pools[...].limit`"),
         ("[pools.q]\nlimit_per_namespace = 1\n", "missing required field `limit`"),
         ("[pools]\nq = 3\n", "`$.pools[...]`"),
+        ("[hosts.etl]\npyhton = 'x'\n", "there is no setting hosts.etl.pyhton: did you mean 'python'?"),
+        ("[hosts.etl]\nmemory_limit = '1Gi'\n", "[hosts.etl] names neither python nor tasktypes"),
+        (
+            "[hosts.etl]\npython = 'x'\nmemory_limit = 'much'\n",
+            "hosts.etl.memory_limit: 'much' is no quantity",
+        ),
         ("engine = 3\n", "`$.engine`"),
         ("workers 2\n", "is no TOML"),
     ],

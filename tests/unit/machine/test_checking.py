@@ -174,3 +174,13 @@ def test_failures_of_starts_in_a_row_are_forgotten_with_the_first_status() -> No
         machine.pass_time("a")
     machine.returned("a", RUNNING)
     assert machine.attempt("a").system_failure_count == 0
+
+
+def test_a_call_that_lost_its_host_is_made_again_without_end_and_costs_no_patience() -> None:
+    machine = running()
+    for _ in range(20):
+        machine.pass_time("a")
+        machine.raised("a", is_counted=False, retry_after=seconds(1))
+    assert machine.attempt("a").system_failure_count == 0
+    assert machine.timer("a") == machine.now + seconds(1)
+    assert machine.store.history[-1].message.startswith("check has to be made again: ")
