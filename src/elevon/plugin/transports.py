@@ -47,6 +47,11 @@ class TransportError(Exception):
         """Whether the service does not know what was asked for."""
         return self.status in _MISSING_STATUSES
 
+    @property
+    def is_overload(self) -> bool:
+        """Whether the service was asked too often."""
+        return self.status == _TOO_MANY_REQUESTS
+
     def as_error(self, what: str) -> errors.ElevonError:
         """The error of elevon's tree that an executor raises for it.
 
@@ -54,7 +59,7 @@ class TransportError(Exception):
             what: The call, as the subject of a sentence: `create of http-job`.
         """
         sentence = f"{what} failed: {self}"
-        if self.status == _TOO_MANY_REQUESTS:
+        if self.is_overload:
             return errors.QuotaError(sentence, self.retry_after)
         if self.is_transient:
             return errors.RetryableError(sentence, self.retry_after)

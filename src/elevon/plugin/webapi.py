@@ -7,7 +7,8 @@ whether something was created. It must never keep a truth in memory: what is pol
 
 import abc
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -43,7 +44,7 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         calls: Calls other than polls at the same time; others wait for their turn.
         cache_size: Resources that are followed at the same time.
         check_s: An attempt of which nothing is heard is looked at after so many seconds all the same.
-        call_s: A call that takes longer, in seconds, has failed; its wait for its turn does not count.
+        call_s: A call that takes longer, in seconds, has failed; so long an attempt waits for its turn at a time.
         failed_limit: After more failed syncs in a row, the attempt's check fails.
         missing_limit: After more syncs in a row that do not find it, a resource is lost.
         pool: Name of the resource pool of which each attempt holds a token from its start to its end; empty for none.
@@ -55,7 +56,7 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
     calls: int = 16
     cache_size: int = 100_000
     check_s: float = 300.0
-    call_s: float = 20.0
+    call_s: float = 15.0
     failed_limit: int = 5
     missing_limit: int = 3
     pool: str = ""
@@ -100,7 +101,8 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     are there. In `create` a fatal answer means that nothing was made, and fails the attempt for good; in a poll it
     does so after `WebApiConfig.failed_limit` syncs in a row. A transient one is repeated: by the engine, with its
     patience, for `create` and `delete`; by the next sync for a poll, and after `failed_limit` syncs it counts as a
-    system failure of the attempt at each further look, so that a service that is gone for good ends it.
+    system failure of the attempt at each further look, so that a service that is gone for good ends it. A service that
+    has too much to do (429) is left alone as long as it wants; attempts that are to begin wait, which is no failure.
 
     A resource that the service does not find `missing_limit` times in a row is lost, which costs a user's retry.
 
@@ -171,6 +173,8 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         self._check_after = timedelta(seconds=config.check_s)
         self._resync_period = timedelta(seconds=config.resync_s)
         self._turns = asyncio.Semaphore(config.calls)
+        self._clock = setup.clock
+        self._quiet_until = 0.0  # on that clock, as the service wants it
         self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
         self._tracker: Tracker[R, T] = Tracker(
             self._get_many,
@@ -202,10 +206,12 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
                 return TaskStatus.not_ready(
                     ResourceState(), reason=allocation.reason, check_after=self._resync_period
                 )
-        submission = Submission(ctx, template, spec, inputs)
-        created = await ctx.once(
-            _CREATE, lambda token: self._create(submission, token), self._finder(submission)
-        )
+        try:
+            async with self._turn():
+                created = await self._created(Submission(ctx, template, spec, inputs))
+        except errors.QuotaError as error:
+            after = self._resync_period if error.after is None else error.after
+            return TaskStatus.not_ready(ResourceState(), reason=str(error), check_after=after)
         state = self._state_of(created)
         if state.meta is None:
             return TaskStatus.permanent_failure(state.refusal, state)
@@ -231,11 +237,13 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         intent = ctx.intents.get(_CREATE)
         if meta is None and intent is not None:
             if not intent.is_done:
-                await self._converted(f"cancel of {intent.token}", lambda: self.cancel(intent.token))
+                async with self._turn():
+                    await self._converted(f"cancel of {intent.token}", lambda: self.cancel(intent.token))
                 return
             meta = self._state_of(intent.result).meta
         if meta is not None:
-            await self._converted(f"delete of {meta!r}", lambda: self._delete(meta))
+            async with self._turn():
+                await self._converted(f"delete of {meta!r}", lambda: self._delete(meta))
 
     async def finalize_task(self, ctx: TaskContext[ResourceState[R]]) -> None:
         """Follow it no more."""
@@ -247,18 +255,23 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         name = ctx.task_execution_id.generated_name
         return self._cache.get_or_create(name, Tracked(meta), ctx.wake)
 
-    def _finder(self, submission: Submission[M]) -> Callable[[str], Awaitable[Any]] | None:
-        """How to look whether the resource was created; None if there is no way."""
-        if self._overrides("find"):
-            return self._find
-        return (lambda token: self._create(submission, token)) if self.creates_idempotently else None
+    async def _created(self, submission: Submission[M]) -> Any:
+        """What the one creation of the attempt came to, now or in an earlier call."""
+        is_repeated = _CREATE in submission.ctx.intents
 
-    async def _create(self, submission: Submission[M], token: str) -> Any:
-        """Create it: what once is to remember, which a refusal is too."""
+        async def create(token: str) -> Any:
+            return await self._create(submission, token, is_repeated=is_repeated)
+
+        if self._overrides("find"):
+            return await submission.ctx.once(_CREATE, create, self._find)
+        return await submission.ctx.once(_CREATE, create, create if self.creates_idempotently else None)
+
+    async def _create(self, submission: Submission[M], token: str, *, is_repeated: bool) -> Any:
+        """Create it: what once is to remember, which a refusal is too, unless an earlier request may have made it."""
         try:
-            meta = await self._asked(lambda: self.create(submission, token))
+            meta = await self._answered(lambda: self.create(submission, token))
         except TransportError as error:
-            if error.is_transient:
+            if error.is_transient or is_repeated:
                 raise error.as_error(f"create under {token}") from error
             return msgspec.to_builtins(ResourceState[R](refusal=f"the service refused the task: {error}"))
         return msgspec.to_builtins(ResourceState(meta))
@@ -292,14 +305,9 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def _converted(self, what: str, call: Callable[[], Awaitable[V]]) -> V:
         """A call whose failure is an error of elevon's tree."""
         try:
-            return await self._asked(call)
+            return await self._answered(call)
         except TransportError as error:
             raise error.as_error(what) from error
-
-    async def _asked(self, call: Callable[[], Awaitable[V]]) -> V:
-        """A call of the service that waits for its turn."""
-        async with self._turns:
-            return await self._answered(call)
 
     async def _answered(self, call: Callable[[], Awaitable[V]]) -> V:
         """A call of the service, within its time; what its client raises is a transport error."""
@@ -308,9 +316,37 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
                 return await call()
         except Exception as error:
             transport = self.transport_error(error)
-            if transport is None or transport is error:
+            if transport is None:
+                raise
+            if transport.is_overload and transport.retry_after is not None:
+                until = self._clock.monotonic() + transport.retry_after.total_seconds()
+                self._quiet_until = max(self._quiet_until, until)
+            if transport is error:
                 raise
             raise transport from error
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """One of the places for calls that are no polls, once the service wants to hear of them.
+
+        Raises:
+            QuotaError: It takes too long.
+        """
+        try:
+            async with asyncio.timeout(self._config.call_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            sentence = f"{self._config.calls} other calls of the service are under way"
+            raise errors.QuotaError(sentence, self._resync_period) from None
+        try:
+            wait_s = self._quiet_until - self._clock.monotonic()
+            if wait_s > self._config.call_s:
+                raise errors.QuotaError("the service wants to be left alone", timedelta(seconds=wait_s))
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
+            yield
+        finally:
+            self._turns.release()
 
     def _overrides(self, method: str) -> bool:
         """Whether the author has written an optional method."""

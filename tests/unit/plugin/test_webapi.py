@@ -231,15 +231,65 @@ class TestCreation:
 
         tell(story)
 
-    def test_overload_says_when_to_come_again(self, tell: Tell) -> None:
+    def test_who_is_to_begin_waits_for_an_overloaded_service_and_leaves_it_alone(self, tell: Tell) -> None:
         async def story(world: World) -> None:
-            slow_down = TransportError("slow down", status=429, retry_after=timedelta(seconds=7))
-            world.shelf.failures["create"] = [slow_down]
-            with pytest.raises(errors.QuotaError) as caught:
-                await world.attempt().start(world.executor, TaskTemplate())
-            assert caught.value.after == timedelta(seconds=7)
+            for retry_after_s in (7, 2):
+                slow_down = TransportError(
+                    "slow down", status=429, retry_after=timedelta(seconds=retry_after_s)
+                )
+                world.shelf.failures.setdefault("create", []).append(slow_down)
+            first, second = world.attempt(0), world.attempt(1)
+            status = await first.start(world.executor, TaskTemplate())
+            assert (status.phase, status.details.check_after) == (
+                AttemptPhase.WAITING_FOR_RESOURCES,
+                timedelta(seconds=7),
+            )
+            status = await second.start(world.executor, TaskTemplate())
+            assert status.details.check_after == timedelta(seconds=7)
+            assert world.shelf.calls == ["create"]
+            await world.clock.sleep(7)
+            await second.start(world.executor, TaskTemplate())
+            await first.start(world.executor, TaskTemplate())
+            assert world.clock.monotonic() == 9
+            assert world.shelf.calls == ["create", "create", "find", "create"]
 
         tell(story)
+
+    def test_no_more_calls_are_under_way_than_allowed(self, tell: Tell) -> None:
+        class Slow(ShelfExecutor):
+            async def create(self, submission: Submission[None], token: str) -> Meta:
+                await asyncio.sleep(CONFIG.call_s * 0.8)
+                return await super().create(submission, token)
+
+        async def story(world: World) -> None:
+            count = CONFIG.calls + 1
+            attempts = [world.attempt(number) for number in range(2 * count)]
+            starts = [attempt.start(world.executor, TaskTemplate()) for attempt in attempts]
+            phases = [status.phase for status in await asyncio.gather(*starts)]
+            assert phases.count(AttemptPhase.QUEUED) == 2 * CONFIG.calls
+            assert phases.count(AttemptPhase.WAITING_FOR_RESOURCES) == 2
+
+        tell(story, Slow())
+
+    def test_a_refusal_after_a_lost_answer_ends_what_may_have_been_made(self, tell: Tell) -> None:
+        class Forgetful(ShelfExecutor):
+            async def find(self, token: str) -> Meta | None:
+                return None
+
+            async def cancel(self, token: str) -> None:
+                self.shelf.call("cancel")
+
+        async def story(world: World) -> None:
+            ctx = world.attempt()
+            world.shelf.failures["create"] = [TRANSIENT, TransportError("it exists", status=409)]
+            with pytest.raises(errors.RetryableError):
+                await ctx.start(world.executor, TaskTemplate())
+            with pytest.raises(errors.UserError, match="it exists"):
+                await ctx.start(world.executor, TaskTemplate())
+            await world.executor.kill_task(ctx, "")
+            assert world.shelf.calls == ["create", "create", "cancel"]
+
+        tell(story, Forgetful())
 
     def test_a_call_without_an_answer_fails_in_time(self, tell: Tell) -> None:
         class Hanging(ShelfExecutor):
