@@ -143,6 +143,20 @@ class TwoJobs(JobOf[TwoState]):
         return await ctx.once("second", self.service.create, self.service.find)
 
 
+class QuotaJob(Job):
+    """Begins its job only with a token of a pool."""
+
+    id = "quota"
+
+    async def start_task(
+        self, ctx: Context, template: TaskTemplate, spec: None, inputs: LiteralMap
+    ) -> Status:
+        allocation = await ctx.setup.pools.get("jobs").allocate(ctx)
+        if not allocation.is_granted:
+            return TaskStatus.not_ready(reason=allocation.reason)
+        return await super().start_task(ctx, template, spec, inputs)
+
+
 def _never_queued(status: str) -> str:
     return "running" if status == "queued" else status
 
@@ -174,4 +188,9 @@ class TwoJobsScenario(JobScenario):
     creation_count = 2
 
 
-RIGHT = (JobScenario, StagingScenario, TwoJobsScenario)
+class QuotaScenario(JobScenario):
+    made = QuotaJob
+    pools = ("jobs",)
+
+
+RIGHT = (JobScenario, StagingScenario, TwoJobsScenario, QuotaScenario)

@@ -14,6 +14,7 @@ from tests.corpus import (
     wrong_ends,
     wrong_memories,
     wrong_phases,
+    wrong_quotas,
     wrong_states,
 )
 
@@ -25,6 +26,7 @@ WRONG: dict[type[Scenario], Promise] = {
     **wrong_ends.WRONG,
     **wrong_memories.WRONG,
     **wrong_phases.WRONG,
+    **wrong_quotas.WRONG,
     **wrong_states.WRONG,
 }
 

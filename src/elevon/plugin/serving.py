@@ -224,8 +224,11 @@ def _after(error: BaseException) -> timedelta | None:
 
 
 def _keeps_state(status: TaskStatus[Any]) -> bool:
-    """Whether the committed state stays: nothing is known, or an end that says nothing of it."""
-    return status.phase is None or (status.state is None and status.phase.is_terminal)
+    """Whether the committed state stays: nothing is known, or an end or a `not_ready` that says nothing of it."""
+    if status.phase is None:
+        return True
+    is_optional = status.phase.is_terminal or status.phase is AttemptPhase.WAITING_FOR_RESOURCES
+    return status.state is None and is_optional
 
 
 def _ensure_storable(answer: Answer) -> None:

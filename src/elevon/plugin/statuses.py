@@ -73,7 +73,7 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     Attributes:
         phase: A phase that an executor can report, or None for "nothing is known, ask again".
         state: The new custom state; it replaces the old one as a whole. None where the executor has no state; with
-            a terminal phase None leaves the last state as it is.
+            a terminal phase, and where the start is not ready, None leaves the last state as it is.
         outputs: Literals by name; only with success, and only if they are not resolved from `outputs.pb`.
         failure: Only with the two failures.
         details: What accompanies it.

@@ -31,7 +31,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.phases import AttemptPhase
 from elevon.sdk import serialization
 from elevon.sdk.tasks import Task
-from elevon.testing.conformance.loops import EPOCH
+from elevon.testing.clocks import EPOCH
 
 PROJECT, DOMAIN, NAME = "default", "development", "checked"
 EXECUTION = ExecutionId(PROJECT, DOMAIN, NAME)
@@ -54,6 +54,7 @@ class Scenario:
         may_wait_for_operator: Whether an attempt may wait for a person after a crash, because the service can't be
             asked whether something happened (`once` without `find`).
         old_states: States that earlier releases wrote, JSON data by their version.
+        pools: Names of the resource pools that the executor takes a token of, one for each attempt.
         job_takes: For executors that use `ctx.launcher`: how long the job runs.
         job_outputs: And what it returns; data as in JSON.
         time_limit: An execution that takes longer than that, of its own time, will never end.
@@ -67,6 +68,7 @@ class Scenario:
     creation_count: ClassVar[int] = 1
     may_wait_for_operator: ClassVar[bool] = False
     old_states: ClassVar[Mapping[int, Any]] = {}
+    pools: ClassVar[tuple[str, ...]] = ()
     job_takes: ClassVar[timedelta] = timedelta(seconds=5)
     job_outputs: ClassVar[Mapping[str, Any]] = {}
     time_limit: ClassVar[timedelta] = timedelta(days=2)

@@ -44,6 +44,18 @@ async def test_start_that_the_engine_did_not_survive_is_told_that_it_may_have_ha
     assert starts(after) == [True]
 
 
+async def test_start_that_is_not_ready_need_not_say_anything_of_its_state(world: World) -> None:
+    answers = [
+        TaskStatus.not_ready(check_after=SOON),
+        TaskStatus.not_ready(State(7), check_after=SOON),
+        TaskStatus.not_ready(check_after=SOON),
+        RUNNING,
+    ]
+    executor = Scripted(start=answers)
+    assert (await world.run(flows.single, executor)).phase is ExecutionPhase.SUCCEEDED
+    assert [call.state for call in executor.calls if call.kind == "start"] == [None, None, State(7), State(7)]
+
+
 async def test_start_that_was_not_ready_is_repeated_without_doubt_and_keeps_its_state(world: World) -> None:
     executor = Scripted(start=[TaskStatus.not_ready(State(7), check_after=SOON), RUNNING])
     assert (await world.run(flows.single, executor)).phase is ExecutionPhase.SUCCEEDED

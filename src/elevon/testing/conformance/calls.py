@@ -107,11 +107,13 @@ class Record(msgspec.Struct):
         window_s: Since when calls are counted.
         count: How many came since.
         has_shrugged: Whether `once` ever refused to go on.
+        tokens: Pool and name of what it holds of resource pools.
     """
 
     window_s: float = 0.0
     count: int = 0
     has_shrugged: bool = False
+    tokens: set[tuple[str, str]] = msgspec.field(default_factory=set[tuple[str, str]])
 
 
 class Watch:

@@ -17,13 +17,15 @@ import msgspec
 
 from elevon import errors
 from elevon.plugin.registry import Registry
-from elevon.testing.conformance import coverage, judges
+from elevon.primitives.figures import Figures
+from elevon.propeller.measures import Measures
+from elevon.testing.conformance import coverage, rounds
 from elevon.testing.conformance.faults import Plan
 from elevon.testing.conformance.memories import Survival
 from elevon.testing.conformance.modules import Modules
 from elevon.testing.conformance.plans import Base, Plans, base_faults
 from elevon.testing.conformance.promises import Complaint, Promise
-from elevon.testing.conformance.rounds import Round, Run
+from elevon.testing.conformance.worlds import Setting, World
 from elevon.testing.scenarios import Scenario, subject_of
 
 RUNS: Final = 1000
@@ -99,7 +101,13 @@ class VirtualCheck:
     def __init__(self, scenario: type[Scenario], directory: Path) -> None:
         made = scenario()
         self._modules = Modules(scenario)
-        self._run = Run(scenario=made, modules=self._modules, subject=subject_of(made), directory=directory)
+        self._setting = Setting(
+            scenario=made,
+            modules=self._modules,
+            subject=subject_of(made),
+            directory=directory,
+            measures=Measures(Figures()),
+        )
         self._found: dict[Promise, tuple[Plan, Finding]] = {}
         self._diagnosed: dict[Promise, int] = {}
         self._reached = coverage.Coverage(made)
@@ -109,7 +117,7 @@ class VirtualCheck:
         calm = self._judged(Plan())
         self._check_old_states()
         if self._is_sound(calm):
-            plans = Plans(list(self._bases(calm)), sorted(self._run.scenario.old_states))
+            plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
             for number in range(seed, seed + run_count):
                 self._look_at(number, plans.of_seed(number))
         else:
@@ -119,18 +127,18 @@ class VirtualCheck:
         found = sorted((each for _, each in self._found.values()), key=lambda each: order.index(each.promise))
         return found, unchecked
 
-    def _is_sound(self, calm: Round) -> bool:
+    def _is_sound(self, calm: World) -> bool:
         """Whether an undisturbed run is worth disturbing."""
         return not any(complaint.promise is Promise.RESULT for complaint in calm.story.complaints)
 
-    def _bases(self, calm: Round) -> Iterator[Base]:
+    def _bases(self, calm: World) -> Iterator[Base]:
         for faults in base_faults(calm.faults.counts):
-            run = self._judged(Plan(faults)) if faults else calm
-            yield Base(faults, dict(run.faults.counts))
+            world = self._judged(Plan(faults)) if faults else calm
+            yield Base(faults, dict(world.faults.counts))
 
     def _check_old_states(self) -> None:
         """Every state that an earlier release wrote can be read."""
-        scenario = self._run.scenario
+        scenario = self._setting.scenario
         if not scenario.old_states:
             return
         executor = scenario.executor(scenario.service())
@@ -153,20 +161,20 @@ class VirtualCheck:
                 )
 
     def _look_at(self, seed: int, plan: Plan) -> None:
-        run = self._judged(plan)
-        self._reached.add(run)
-        complaint = self._believable(run, plan)
+        world = self._judged(plan)
+        self._reached.add(world)
+        complaint = self._believable(world, plan)
         if complaint is None or self._diagnosed.get(complaint.promise, 0) >= _DIAGNOSES:
             return
         self._diagnosed[complaint.promise] = self._diagnosed.get(complaint.promise, 0) + 1
-        shortest, run, complaint = self._shortened(plan, run, complaint)
+        shortest, world, complaint = self._shortened(plan, world, complaint)
         promise, sentence = self._diagnosis(shortest, complaint)
         finding = Finding(
             promise=promise,
             sentence=sentence,
             seed=seed,
             faults=tuple(str(fault) for fault in shortest.faults),
-            story=tuple(run.story.lines()),
+            story=tuple(world.story.lines()[: complaint.place + 1]),
         )
         self._keep(shortest, finding)
 
@@ -175,33 +183,30 @@ class VirtualCheck:
         if known is None or len(plan.faults) < len(known[0].faults):
             self._found[finding.promise] = plan, finding
 
-    def _judged(self, plan: Plan, survival: Survival = Survival.NOTHING) -> Round:
-        run = Round(self._run, plan, survival)
-        run.carry_out()
-        judges.judge(run)
-        return run
+    def _judged(self, plan: Plan, survival: Survival = Survival.NOTHING) -> World:
+        return rounds.carry_out(self._setting, plan, survival)
 
-    def _believable(self, run: Round, plan: Plan) -> Complaint | None:
+    def _believable(self, world: World, plan: Plan) -> Complaint | None:
         """The first breach of a run; one that is a matter of real time has to come again."""
-        first = run.story.first_complaint
+        first = world.story.first_complaint
         if first is None or first.promise is not Promise.BLOCKING:
             return first
         again = self._judged(plan)
         if any(complaint.promise is Promise.BLOCKING for complaint in again.story.complaints):
             return first
-        others = [each for each in run.story.complaints if each.promise is not Promise.BLOCKING]
+        others = [each for each in world.story.complaints if each.promise is not Promise.BLOCKING]
         return min(others, key=lambda complaint: complaint.place, default=None)
 
-    def _shortened(self, plan: Plan, run: Round, complaint: Complaint) -> tuple[Plan, Round, Complaint]:
+    def _shortened(self, plan: Plan, world: World, complaint: Complaint) -> tuple[Plan, World, Complaint]:
         """The fewest faults that break the same promise first."""
         for count in range(len(plan.faults)):
             for faults in itertools.combinations(plan.faults, count):
                 shorter = msgspec.structs.replace(plan, faults=faults, pause_s=0.0)
-                shorter_run = self._judged(shorter)
-                found = self._believable(shorter_run, shorter)
+                shorter_world = self._judged(shorter)
+                found = self._believable(shorter_world, shorter)
                 if found is not None and found.promise is complaint.promise:
-                    return shorter, shorter_run, found
-        return plan, run, complaint
+                    return shorter, shorter_world, found
+        return plan, world, complaint
 
     def _diagnosis(self, plan: Plan, complaint: Complaint) -> tuple[Promise, str]:
         """What was broken really: the same run with a better memory tells whether truth was lost with the engine."""

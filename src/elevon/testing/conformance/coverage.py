@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from elevon.plugin.executors import Executor
-from elevon.testing.conformance.faults import SERVICE, Action
-from elevon.testing.conformance.rounds import Round
+from elevon.testing.conformance.faults import ALLOCATE, SERVICE, Action
 from elevon.testing.conformance.stories import What
+from elevon.testing.conformance.worlds import World
 from elevon.testing.scenarios import Scenario
 
 
@@ -23,28 +23,40 @@ class Coverage:
         executor = scenario.executor(scenario.service())
         self._has_finalizer = type(executor).finalize_task is not Executor[object, object].finalize_task
 
-    def add(self, run: Round) -> None:
-        """Take in a run."""
+    def add(self, world: World) -> None:
+        """Take in a world."""
         calls = Counter(
-            (entry.name, entry.attempt) for entry in run.story.entries if entry.what is What.CALLED
+            (entry.name, entry.attempt) for entry in world.story.entries if entry.what is What.CALLED
         )
         for (name, _), count in calls.items():
             self._reached.add(name)
             if count > 1:
                 self._reached.add(f"{name} again")
-        for entry in run.story.entries:
+        for entry in world.story.entries:
             if entry.what is What.CALLED and entry.engine > 1:
                 self._reached.add(f"{entry.name} of a later engine")
-        if any(moment.startswith(SERVICE) for moment in run.faults.counts):
+        if any(moment.startswith(SERVICE) for moment in world.faults.counts):
             self._reached.add("service")
-        if run.creations:
+        if world.creations:
             self._reached.add("creation")
-        if any(fault.action is Action.STALL for fault in run.plan.faults):
+        if any(
+            fault.action is Action.WITHHOLD and world.faults.counts[ALLOCATE] for fault in world.plan.faults
+        ):
+            self._reached.add("refusal")
+        if any(fault.action is Action.STALL for fault in world.plan.faults):
             self._reached.add("stall")
 
     def gaps(self, module_problem: str) -> Iterator[tuple[str, str]]:
         """Each case that was not reached, with the reason."""
-        reached, scenario = self._reached, self._scenario
+        yield from self._unreached_calls()
+        yield from self._unreached_services()
+        if not self._scenario.old_states:
+            yield "states of earlier releases", "the scenario gives none: set old_states"
+        if module_problem:
+            yield "truth in module globals and cached functions", module_problem
+
+    def _unreached_calls(self) -> Iterator[tuple[str, str]]:
+        reached = self._reached
         if "check_task_status of a later engine" not in reached:
             yield "a restart of work under way", "no check came after a restart: the task ends in its start"
         if "kill_task" not in reached:
@@ -55,6 +67,9 @@ class Coverage:
             yield "finalize_task", "the executor does not define it"
         elif "finalize_task again" not in reached:
             yield "finalize_task twice", "no run came to repeat it"
+
+    def _unreached_services(self) -> Iterator[tuple[str, str]]:
+        reached = self._reached
         if "service" not in reached:
             yield (
                 "a service that fails, hangs, repeats, forgets or loses answers",
@@ -65,7 +80,10 @@ class Coverage:
                 "effects that happen twice or are left over",
                 "the service made nothing, or keeps no ledger: derive it from FakeService",
             )
-        if not scenario.old_states:
-            yield "states of earlier releases", "the scenario gives none: set old_states"
-        if module_problem:
-            yield "truth in module globals and cached functions", module_problem
+        if not self._scenario.pools:
+            yield "a quota that is refused, then granted", "the scenario names no resource pool: set pools"
+        elif "refusal" not in reached:
+            yield (
+                "a quota that is refused, then granted",
+                "the executor never asked its pool, or no run refused it",
+            )

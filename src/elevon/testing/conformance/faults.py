@@ -17,6 +17,7 @@ COMMITTED: Final = "commit done"
 BEGIN: Final = "begin"
 SERVICE: Final = "service."
 LAUNCHER: Final = "launcher."
+ALLOCATE: Final = "pool.allocate"
 DONE: Final = " done"
 
 
@@ -33,6 +34,7 @@ class Action(enum.StrEnum):
     SLOW = "slow answer of the service"
     HANG = "answer of the service that never comes"
     REPEAT = "request that reaches the service twice"
+    WITHHOLD = "refusal by the resource pool"
     FORGET = "loss of the thing by the service"
 
 

@@ -12,11 +12,12 @@ import heapq
 import itertools
 import selectors
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from elevon.testing.clocks import EPOCH
 
 T = TypeVar("T")
-EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LEAST_STEP_S = 1e-6  # so that rounding can't let the time stand still before a timer
 _THREAD_POLL_S = 0.05
 _CLOSING_LIMIT = 10

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from elevon.testing.conformance.faults import (
+    ALLOCATE,
     BEGIN,
     COMMIT,
     COMMITTED,
@@ -129,6 +130,8 @@ def actions_at(moment: str) -> tuple[Action, ...]:
         return _AFTER_SERVICE if is_after else _AT_SERVICE
     if moment.startswith(LAUNCHER):
         return (Action.KILL,)
+    if moment == ALLOCATE:
+        return (Action.WITHHOLD, Action.KILL)
     return _AFTER_METHOD if is_after else _AT_METHOD
 
 

@@ -8,7 +8,7 @@ and what the faults there do; what is right or wrong is the judges' matter.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,24 +16,26 @@ from elevon import errors
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import Executor
+from elevon.plugin.pools import ResourcePools
 from elevon.plugin.registry import Registration, Registry
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
 from elevon.propeller.machine.backoffs import Backoff
+from elevon.propeller.pools import EnginePools
 from elevon.propeller.services import Services
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.leases import Lease, Request
+from elevon.records.tokens import PoolLimits
 from elevon.testing.conformance.calls import Watch
 from elevon.testing.conformance.faults import BEGIN, COMMIT, COMMITTED, TURN, Action
 from elevon.testing.conformance.launchers import SimulatedLauncher
 from elevon.testing.conformance.loops import HousekeepingClock, ProcessKilledError, ProcessLoop
 from elevon.testing.conformance.stories import Story, What
+from elevon.testing.conformance.tokens import SimulatedPools
+from elevon.testing.conformance.worlds import World
 from elevon.testing.scenarios import EXECUTION
-
-if TYPE_CHECKING:
-    from elevon.testing.conformance.rounds import Round
 
 PATIENCE: Final = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=20), limit=8)
 HOLD_S: Final = 1.0
@@ -49,11 +51,11 @@ class SimulatedProcess:
     """One process, from its begin to its end.
 
     Args:
-        run: The run that it is a part of.
+        world: Of the run that it is a part of.
     """
 
-    def __init__(self, run: "Round") -> None:
-        self.run = run
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.is_dead = False
         self._drives: set[asyncio.Task[None]] = set()
 
@@ -65,7 +67,7 @@ class SimulatedProcess:
             StandstillError: Nothing is left that could happen.
             NeverEndsError: The execution goes on and on.
         """
-        ProcessLoop(self.run.clock, self._take_turn).live(self._main())
+        ProcessLoop(self.world.clock, self._take_turn).live(self._main())
 
     def add_engine(self) -> None:
         """Let another engine drive the execution too."""
@@ -76,7 +78,7 @@ class SimulatedProcess:
         self.is_dead = True
 
     async def _main(self) -> None:
-        await self.run.prepare()
+        await self.world.prepare()
         self.add_engine()
         while self._drives:
             done, _ = await asyncio.wait(self._drives, return_when=asyncio.FIRST_COMPLETED)
@@ -85,17 +87,17 @@ class SimulatedProcess:
                 drive.result()
 
     def _take_turn(self) -> None:
-        run = self.run
+        world = self.world
         if self.is_dead:
             raise ProcessKilledError
-        if run.faults.reach(TURN) is Action.KILL:
-            run.tell(What.FAULT, "the engine is killed (kill -9)")
+        if world.faults.reach(TURN) is Action.KILL:
+            world.tell(What.FAULT, "the engine is killed (kill -9)")
             self.is_dead = True
             raise ProcessKilledError
         if (
-            run.clock.monotonic() > run.time_limit_s
-            or run.faults.counts[TURN] > TURN_LIMIT
-            or run.is_hopeless
+            world.clock.monotonic() > world.time_limit_s
+            or world.faults.counts[TURN] > TURN_LIMIT
+            or world.is_hopeless
         ):
             raise NeverEndsError
 
@@ -104,65 +106,79 @@ class SimulatedEngine:
     """One engine with everything of its own: what the watch, the proxies and the launcher know as their process."""
 
     def __init__(self, process: SimulatedProcess) -> None:
-        run = process.run
-        self.number = run.next_engine()
+        world = process.world
+        self.number = world.next_engine()
         self.id = f"engine-{self.number}"
         self.thawed = asyncio.Event()
         self.thawed.set()
         self._has_stalled = False
         self._process = process
-        self._run = run
+        self._world = world
         self._executor = self._make_executor()
-        self._launcher = SimulatedLauncher(self, run.scenario.job_takes, run.subject.job_outputs)
-        run.launchers.append(self._launcher)
+        self._launcher = SimulatedLauncher(self, world.scenario.job_takes, world.subject.job_outputs)
+        world.launchers.append(self._launcher)
+        self._limits = {name: PoolLimits(limit=2) for name in world.scenario.pools}
+        self._pools: ResourcePools
 
     @property
     def story(self) -> Story:
-        """Of the run."""
-        return self._run.story
+        """Of the world."""
+        return self._world.story
 
     async def drive(self) -> None:
         """Drive the execution until it is terminal, or the engine is fenced off."""
-        run = self._run
-        run.living.add(self.id)
+        world = self._world
+        world.living.add(self.id)
         self.tell(What.ENGINE_BEGAN, f"engine {self.number} begins")
         await self.reach(BEGIN)
-        registry = Registry.of([self._executor], configuration=run.configuration_of(self._executor))
+        store: Any = SimulatedStore(self)
+        pools = EnginePools(store, self._limits)
+        self._pools = ResourcePools(frozenset(self._limits), SimulatedPools(self, pools, world.attempts))
+        registry = Registry.of([self._executor], configuration=world.configuration_of(self._executor))
         executors = Executors(registry, self._setup)
         services = Services(
-            store=SimulatedStore(self),  # pyright: ignore[reportArgumentType] - most of it is passed on
+            store=store,
             executors=executors,
             launcher=self._launcher,
-            clock=HousekeepingClock(run.clock),
-            data_dir=run.directory,
+            clock=HousekeepingClock(world.clock),
+            data_dir=world.directory,
+            measures=world.measures,
             backoff=PATIENCE,
         )
         try:
-            await Engine(self.id, services).drive(EXECUTION)
+            engine = Engine(self.id, services)
+            if self._limits:
+                await pools.load()
+                engine.observe(pools.notice)
+            await engine.drive(EXECUTION)
         except errors.ConflictError:
             self.tell(What.ENGINE_ENDED, f"engine {self.number} finds that another one has taken over")
         await executors.stop()
-        run.living.discard(self.id)
+        world.living.discard(self.id)
 
     def tell(self, what: What, text: str, *, attempt: int | None = None, name: str = "") -> int:
         """Add an entry to the story, under this engine's number."""
-        return self._run.tell(what, text, engine=self.number, attempt=attempt, name=name)
+        return self._world.tell(what, text, engine=self.number, attempt=attempt, name=name)
 
     def committed(self, attempt: int) -> AttemptRecord | None:
         """The attempt as it was last committed; None for an engine that may have missed commits."""
-        return None if self._has_stalled else self._run.committed.get(attempt)
+        return None if self._has_stalled else self._world.committed.get(attempt)
 
     def monotonic(self) -> float:
         """Simulated seconds."""
-        return self._run.clock.monotonic()
+        return self._world.clock.monotonic()
 
     def service_error(self) -> Exception:
         """What a service raises that can't be reached."""
-        return self._run.scenario.service_error()
+        return self._world.scenario.service_error()
 
     def made_things(self, place: int) -> None:
         """Look what the service has made by the call that the story tells of at that place."""
-        self._run.note_things(place)
+        self._world.note_things(place)
+
+    def runs_anything(self, attempt: int) -> bool:
+        """Whether something that the attempt began at the service still runs."""
+        return self._world.runs_anything(attempt)
 
     def check_alive(self) -> None:
         """Raise if the process is dead."""
@@ -172,13 +188,13 @@ class SimulatedEngine:
     async def reach(self, moment: str) -> Action | None:
         """Say that a moment has come, and let happen what is planned for it."""
         self.check_alive()
-        action = self._run.faults.reach(moment)
+        action = self._world.faults.reach(moment)
         if action is Action.KILL:
             self.tell(What.FAULT, "the engine is killed (kill -9)")
             self._process.kill()
             await asyncio.get_running_loop().create_future()
         elif action is Action.ABORT:
-            await self._run.abort()
+            await self._world.abort()
             await asyncio.sleep(HOLD_S)
         elif action is Action.STALL:
             await self.stall()
@@ -187,7 +203,7 @@ class SimulatedEngine:
     async def stall(self) -> None:
         """Stand still for so long that another engine takes over, then go on as if nothing had been."""
         self.tell(What.FAULT, f"engine {self.number} stalls for {STALL_S:g} s, and another one takes over")
-        self._run.living.discard(self.id)
+        self._world.living.discard(self.id)
         self._has_stalled = True
         self.thawed.clear()
         self._process.add_engine()
@@ -205,24 +221,25 @@ class SimulatedEngine:
         self._process.kill()
 
     @property
-    def run(self) -> "Round":
-        """The run that it is a part of."""
-        return self._run
+    def world(self) -> World:
+        """The world of the run that it is a part of."""
+        return self._world
 
     def _make_executor(self) -> Executor[Any, Any]:
-        executor = self._run.memory.executor(self)
-        # On virtual time there is one loop: whatever the executor asks for, its calls run inline.
+        executor = self._world.memory.executor(self)
+        # On virtual time there is one loop: whatever the executor asks for, its calls world inline.
         inline = msgspec.structs.replace(type(executor).properties, isolation="engine")
         executor.properties = inline  # pyright: ignore[reportAttributeAccessIssue] - of this one instance
-        Watch(self, self._run.attempts).wrap(executor)
+        Watch(self, self._world.attempts).wrap(executor)
         return executor
 
     def _setup(self, registration: Registration) -> SetupContext[Any]:
         return SetupContext(
             config=registration.config,
-            clock=self._run.clock,
+            clock=self._world.clock,
             blobs=LocalBlobStore(),
-            state_dir=self._run.directory / "executors" / registration.id,
+            state_dir=self._world.directory / "executors" / registration.id,
+            pools=self._pools,
         )
 
 
@@ -231,7 +248,7 @@ class SimulatedStore:
 
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
-        self._store = engine.run.store
+        self._store = engine.world.store
 
     def __getattr__(self, name: str) -> Any:
         self._engine.check_alive()
@@ -241,7 +258,7 @@ class SimulatedStore:
         """See `ports.StateStore`."""
         engine = self._engine
         engine.check_alive()
-        action = engine.run.faults.reach(COMMIT)
+        action = engine.world.faults.reach(COMMIT)
         if action is Action.KILL:
             engine.kill_process()
             return asyncio.get_running_loop().create_future()
@@ -274,21 +291,21 @@ class SimulatedStore:
         if answer.exception() is None:
             for change in changes:
                 self._note(change)
-        if engine.run.faults.reach(COMMITTED) is Action.KILL:
+        if engine.world.faults.reach(COMMITTED) is Action.KILL:
             engine.kill_process()
             return asyncio.get_running_loop().create_future()
         return answer
 
     def _note(self, change: Change) -> None:
-        engine, run = self._engine, self._engine.run
+        engine, world = self._engine, self._engine.world
         match change:
             case ExecutionRecord():
-                run.execution = change
+                world.execution = change
                 if change.phase.is_terminal:
                     engine.tell(What.EXECUTION_ENDED, f"the execution is {change.phase}")
             case AttemptRecord():
-                before = run.committed.get(change.attempt)
-                run.committed[change.attempt] = change
+                before = world.committed.get(change.attempt)
+                world.committed[change.attempt] = change
                 if before is None or (before.phase, before.custom_state) != (
                     change.phase,
                     change.custom_state,
