@@ -39,7 +39,7 @@ def _outcome(recording: Recording) -> Outcome:
 
 
 def _load(code: Code) -> Implementation:
-    sys.path[:0] = [place for place in code.search_path if place not in sys.path]
+    sys.path += [place for place in code.search_path if place not in sys.path]
     executor = discovery.load_executor(code.executor)
     config = implementations.configure(executor, code.settings)
     return Implementation.of(executor, config, code.state_limit_bytes)

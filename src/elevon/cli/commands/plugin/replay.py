@@ -10,6 +10,8 @@ from elevon.app import Settings
 from elevon.cli import documents, exits, grammar, invocations, orders, spellings
 from elevon.cli.invocations import Invocation
 from elevon.compiler import index
+from elevon.plugin.descriptions import HostSettings
+from elevon.plugin.processes import surroundings
 from elevon.plugin.registry import Registration
 from elevon.records.identities import AttemptId
 from elevon.testing.replays import processes, recordings
@@ -30,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     """Replay it; the exit code is 1 if something differs."""
     invocation = invocations.of(options)
     settings = invocation.settings
-    recording, python = asyncio.run(_record(options, invocation, settings))
-    outcome = processes.carry_out(recording, python)
+    recording, host = asyncio.run(_record(options, invocation, settings))
+    outcome = processes.carry_out(recording, host)
     if outcome.problem:
         print(f"elevon: {outcome.problem}", file=sys.stderr)
         return exits.Exit.USAGE
@@ -45,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
 
 async def _record(
     options: argparse.Namespace, invocation: Invocation, settings: Settings
-) -> tuple[Recording, str]:
-    """What is replayed, and the interpreter that has the executor."""
+) -> tuple[Recording, HostSettings]:
+    """What is replayed, and the environment that has the executor."""
     known = app.registry(settings, are_problems_told=False)
     async with app.reading(invocation.home) as admin:
         execution = (await admin.find(options.execution)).id
@@ -61,14 +63,16 @@ async def _record(
             _code(executor, settings, stored.execution.source_path),
             str(invocation.home.attempt_dir(AttemptId(execution, record.node_id, record.attempt))),
         )
-    return recording, executor.host.python if executor.host is not None else ""
+    return recording, executor.host or processes.HERE
 
 
 def _code(executor: Registration, settings: Settings, source_path: str) -> Code:
-    beside_source = [str(Path(source_path).parent)] if source_path else []
+    """The code in its environment; that of a workflow's file is importable where the engine's packages are."""
+    places = surroundings.import_path(executor.host or processes.HERE)
+    beside_source = [str(Path(source_path).parent)] if source_path and places else []
     return Code(
         executor=executor.path,
-        search_path=(str(Path.cwd()), *beside_source),
+        search_path=(str(Path.cwd()), *beside_source, *places),
         settings=settings.configuration.get(executor.id, {}),
         state_limit_bytes=settings.state_limit_bytes,
         pools=tuple(settings.pools),
