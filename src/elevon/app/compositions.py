@@ -34,6 +34,7 @@ from elevon.tasktypes.container.executor import ContainerExecutor
 from elevon.tasktypes.echo.executor import EchoExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
+from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.launcher import LocalLauncher
 from elevon.workers.processes import Household
 
@@ -158,8 +159,11 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
+        cluster = LocalCluster(home.cluster_dir, clock, settings.workers)
+        stack.push_async_callback(cluster.close)
         pools = EnginePools(store, settings.pools)
-        supplies = Supplies.of(home, clock, settings, ResourcePools(frozenset(settings.pools), pools))
+        shared_pools = ResourcePools(frozenset(settings.pools), pools)
+        supplies = Supplies.of(home, clock, settings, shared_pools, cluster)
         stack.enter_context(logs.masked(supplies.redactor))
         host_of = _host_of(known, household, home, settings)
         executors = Executors(

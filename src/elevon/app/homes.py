@@ -57,6 +57,11 @@ class Home(msgspec.Struct, frozen=True):
         """What the host processes of executors say."""
         return self.path / "hosts"
 
+    @property
+    def cluster_dir(self) -> Path:
+        """Resources of the local cluster; made by whoever needs it."""
+        return self.path / "cluster"
+
     def attempt_dir(self, attempt: AttemptId) -> Path:
         """Where an attempt's files and captured output are."""
         directory = layouts.execution_dir(self.data_dir, attempt.execution)

@@ -8,7 +8,7 @@ from elevon import ports
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.plugin.contexts import SetupContext
+from elevon.plugin.contexts import NO_CLUSTER, SetupContext
 from elevon.plugin.handouts import HandedOutSecrets
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.plugin.registry import Registration
@@ -29,6 +29,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
         figures: What is counted and measured.
         measures: What counts for them.
         pools: Quotas.
+        cluster: Where executors have their resources.
     """
 
     home: Home
@@ -38,10 +39,16 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures
     measures: Measures
     pools: ResourcePools
+    cluster: ports.ClusterApi
 
     @classmethod
     def of(
-        cls, home: Home, clock: ports.Clock, settings: Settings, pools: ResourcePools = NO_POOLS
+        cls,
+        home: Home,
+        clock: ports.Clock,
+        settings: Settings,
+        pools: ResourcePools = NO_POOLS,
+        cluster: ports.ClusterApi = NO_CLUSTER,
     ) -> "Supplies":
         """What an engine with these settings shares; its secrets are those of its environment, else of files."""
         redactor, figures = Redactor(), Figures()
@@ -55,6 +62,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             figures=figures,
             measures=Measures(figures),
             pools=pools,
+            cluster=cluster,
         )
 
     def setup_of(self, registration: Registration) -> SetupContext[Any]:
@@ -67,4 +75,5 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             secrets=self.secrets,
             metrics=self.measures.of_executor(registration.id),
             pools=self.pools,
+            cluster=self.cluster,
         )

@@ -1,17 +1,15 @@
 """Blobs as files of this machine: the adapter of `ports.BlobStore` for plain paths and `file://` URIs.
 
-It owns the steps that make a file durable and whole: a neighbour is written and flushed, then renamed, then the
-directory is flushed. It must never leave a part of a file under a name that was asked for.
+It owns what a URI means here. It must never leave a part of a file under a name that was asked for.
 """
 
 import asyncio
-import os
-import secrets
 import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from elevon import errors
+from elevon.primitives import files
 
 
 class LocalBlobStore:
@@ -20,7 +18,7 @@ class LocalBlobStore:
     async def put(self, uri: str, content: bytes) -> None:
         path = path_of(uri)
         try:
-            await asyncio.to_thread(_write, path, content)
+            await asyncio.to_thread(files.write, path, content)
         except OSError as error:
             raise errors.UnavailableError(f"{uri} can't be written: {error}") from error
 
@@ -59,37 +57,6 @@ def path_of(uri: str) -> Path:
     if not path.is_absolute():
         raise errors.UserError(f"{uri!r} is no absolute path: begin it with /")
     return path
-
-
-def _write(path: Path, content: bytes) -> None:
-    _make_folder(path.parent)
-    staged = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with staged.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
-    except BaseException:
-        staged.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a directory and those above it, each durable in the one above."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _flush_folder(folder.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _delete(path: Path) -> None:

@@ -25,6 +25,7 @@ from elevon.primitives import ids
 from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
 from elevon.records.resources import (
+    DATA_DIR_ANNOTATION,
     Manifest,
     ResourceKey,
     ResourceKind,
@@ -53,8 +54,6 @@ FINALIZER: Final = "elevon.dev/attempt"
 EXECUTOR_LABEL: Final = "elevon.dev/executor"
 ATTEMPT_ANNOTATION: Final = "elevon.dev/attempt"
 """Says whose a resource is: the attempt's whole identity."""
-DATA_DIR_ANNOTATION: Final = "elevon.dev/data-dir"
-"""The attempt's directory on the engine's machine: a cluster on the same machine leaves the output there."""
 _LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _LABEL_LIMIT: Final = 63
 _CREATE: Final = "create"

@@ -5,11 +5,13 @@ A resource itself is its manifest, plain JSON data as Kubernetes spells it: `api
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 Manifest: TypeAlias = Mapping[str, Any]
+DATA_DIR_ANNOTATION: Final = "elevon.dev/data-dir"
+"""The attempt's directory on the engine's machine: a cluster on the same machine leaves the output there."""
 
 
 class ResourceKind(msgspec.Struct, frozen=True):

@@ -23,8 +23,6 @@ from elevon.workers.settings import WorkerSettings
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"
 WORK = "work"
-# The command waits for one line, which comes when the reaper knows of it; without an engine there is no line.
-_GATE = 'read -r _ && exec "$@" </dev/null'
 
 
 def check(job: ports.Job, settings: WorkerSettings) -> None:
@@ -79,9 +77,6 @@ class CommandRun:
         work_dir.mkdir(parents=True)
         for name in (OUTPUTS, ERROR):
             (self._job.data_dir / name).unlink(missing_ok=True)
-        gate_fd, opener_fd = os.pipe()
-        stack.callback(os.close, gate_fd)
-        stack.callback(os.close, opener_fd)
         environment = self._job.environment
         if self._private is not None:
             captures.clear(self._job.data_dir)
@@ -91,14 +86,12 @@ class CommandRun:
         for descriptor in outputs:
             stack.callback(os.close, descriptor)
         command = ports.ProcessCommand(
-            args=("/bin/sh", "-c", _GATE, "sh", *self._job.args),
+            args=self._job.args,
             environment=self._settings.environment(environment),
             cwd=work_dir,
-            streams=(gate_fd, *outputs),
+            streams=(-1, *outputs),
         )
-        process = household.spawn(command, self._bury)
-        os.write(opener_fd, b"\n")
-        return process
+        return household.spawn_gated(command, self._bury)
 
     def kill(self) -> None:
         """End the process and everything it started."""

@@ -7,10 +7,14 @@ heard of.
 
 import asyncio
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from elevon import errors, ports
 from elevon.primitives import failpoints, ids
@@ -20,6 +24,8 @@ _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
 _REAPER_DELAY_S = 0.01
 _REAPER_DELAY_LIMIT_S = 5.0
+# The program waits for one line; without whoever starts it there is no line.
+_GATE = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 
 
 class OwnedProcess:
@@ -42,6 +48,12 @@ class OwnedProcess:
         """Send SIGKILL to the group, at once; after the leader's end this does nothing."""
         if self.exit_code is None:
             reaper.kill_group(self.pid)
+
+    def terminate(self) -> None:
+        """Ask the group to end, by SIGTERM; after the leader's end this does nothing."""
+        if self.exit_code is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGTERM)
 
     async def wait_gone(self, clock: ports.Clock) -> None:
         """Return when no process of the group is left.
@@ -115,6 +127,26 @@ class Household:
         failpoints.hit("household.after_spawn")
         self._processes[process.pid] = process
         self._tell(f"+{process.pid} {process.start}")
+        return process
+
+    def spawn_gated(
+        self, command: ports.ProcessCommand, on_exit: Callable[[OwnedProcess], None]
+    ) -> OwnedProcess:
+        """Start a program of the user's, which begins only once the reaper knows of it; its stdin is empty.
+
+        Raises:
+            UnavailableError: The system can start no process now.
+        """
+        gate_fd, opener_fd = os.pipe()
+        try:
+            gated = msgspec.structs.replace(
+                command, args=(*_GATE, *command.args), streams=(gate_fd, *command.streams[1:])
+            )
+            process = self.spawn(gated, on_exit)
+            os.write(opener_fd, b"\n")
+        finally:
+            os.close(gate_fd)
+            os.close(opener_fd)
         return process
 
     async def close(self, clock: ports.Clock) -> None:

@@ -21,7 +21,11 @@ from elevon.records.attempts import OnceRecord
 from elevon.records.identities import AttemptId
 from elevon.records.tokens import Token
 
-PLAIN: Final[Mapping[str, Any]] = {"blobs": ports.BlobStore, "secrets": ports.SecretStore}
+PLAIN: Final[Mapping[str, Any]] = {
+    "blobs": ports.BlobStore,
+    "secrets": ports.SecretStore,
+    "cluster": ports.ClusterApi,
+}
 """Fields of `SetupContext` that are asked as they are, and their Protocols."""
 
 ATTEMPT: Final = "attempt"

@@ -1,0 +1,349 @@
+"""`LocalCluster`: the adapter of `ports.ClusterApi` on one machine.
+
+It owns which pods are begun when, what has become of those whose keeper is gone, and the news. The truth is in the
+files: several engines of a home share it, and a new one goes on where a killed one was. It must never end a pod because
+an engine ends, and never begin one twice.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from elevon import errors, ports
+from elevon.primitives import ids, locks
+from elevon.records.resources import (
+    Manifest,
+    ResourceChanges,
+    ResourceKey,
+    ResourceKind,
+    has_labels,
+    is_being_deleted,
+    key_of,
+    kind_of,
+    merged,
+    uid_of,
+)
+from elevon.workers import captures
+from elevon.workers.cluster import manifests, shelves
+from elevon.workers.cluster.instants import spelled
+from elevon.workers.settings import WorkerSettings
+
+T = TypeVar("T")
+_LOOK_S: Final = 0.05
+_LOOK_AROUND_S: Final = 2.0
+"""How often what other engines do is looked at."""
+_CLOSING_S: Final = 2.0
+_GONE_LIMIT: Final = 10_000
+_KEEPER_LOG: Final = "keeper.log"
+_TERMINAL: Final = ("Succeeded", "Failed")
+_KILLED: Final = 137
+_log = logging.getLogger(__name__)
+
+
+class _Pod(msgspec.Struct):
+    """A resource as this engine has seen it last.
+
+    Attributes:
+        manifest: With its status.
+        stamp: Of its files.
+        sequence: Which change it was.
+    """
+
+    manifest: Manifest
+    stamp: tuple[int, int]
+    sequence: int
+
+
+class LocalCluster:
+    """Runs pods as processes of this machine, a few at a time, who came first first.
+
+    All methods belong to the loop in which the first of them was called.
+
+    Args:
+        root: Folder of its files, shared by all engines of a home.
+        clock: The time.
+        pod_limit: How many pods run at once.
+    """
+
+    def __init__(self, root: Path, clock: ports.Clock, pod_limit: int) -> None:
+        self._shelf = shelves.Shelf(root)
+        self._clock = clock
+        self._pod_limit = pod_limit
+        self._id = ids.new("c", 12)
+        self._pods: dict[ResourceKey, _Pod] = {}
+        self._gone: list[tuple[int, Manifest]] = []
+        self._forgotten = 0
+        self._sequence = 0
+        self._keepers: dict[ResourceKey, int] = {}
+        self._broken: set[ResourceKey] = set()
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_around_at = float("-inf")
+        self._is_closed = False
+
+    async def create(self, resource: Manifest) -> Manifest:
+        manifests.plan(merged(resource, {"metadata": {}}), Path("/"))
+        now = spelled(self._clock.now())
+        added = {"uid": ids.new("u", 32), "creationTimestamp": now, "generation": 1}
+        made = merged(resource, {"metadata": added, "status": None})
+        key = key_of(made)
+        await self._blocking(lambda: self._shelf.create(made))
+        self._look_at(key)
+        self._begin_due()
+        self._look_again()
+        return self._current(key) or made
+
+    async def get(self, key: ResourceKey) -> Manifest | None:
+        return await self._blocking(lambda: shelves.read(self._shelf.folder(key)))
+
+    async def list(self, kind: ResourceKind, labels: Mapping[str, str]) -> Sequence[Manifest]:
+        found = await self._blocking(
+            lambda: [shelves.read(self._shelf.folder(key)) for key in self._shelf.list_keys()]
+        )
+        return [one for one in found if one is not None and _fits(one, kind, labels)]
+
+    async def patch(self, key: ResourceKey, patch: Manifest) -> Manifest:
+        version = patch.get("metadata", {}).get("resourceVersion")
+        wanted = {name: part for name, part in patch.items() if name != "status"}
+        changed = await self._blocking(
+            lambda: self._shelf.change(key, lambda found: merged(found, wanted), version)
+        )
+        self._look_at(key)
+        self._look_again()
+        return changed
+
+    async def delete(self, key: ResourceKey, uid: str = "", grace: timedelta | None = None) -> None:
+        mark: dict[str, Any] = {"deletionTimestamp": spelled(self._clock.now())}
+        if grace is not None:
+            mark["deletionGracePeriodSeconds"] = grace.total_seconds()
+
+        def edit(found: Manifest) -> Manifest:
+            is_meant = uid in ("", uid_of(found)) and not is_being_deleted(found)
+            return merged(found, {"metadata": mark}) if is_meant else found
+
+        with contextlib.suppress(errors.NotFoundError):
+            await self._blocking(lambda: self._shelf.change(key, edit))
+        self._look_at(key)
+        self._look_again()
+
+    async def watch(
+        self, kind: ResourceKind, labels: Mapping[str, str], after: str, patience: timedelta
+    ) -> ResourceChanges:
+        whose, _, number = after.partition(":")
+        if whose != self._id or int(number) < self._forgotten:
+            self._look_around()
+            present = [pod.manifest for pod in self._pods.values() if _fits(pod.manifest, kind, labels)]
+            return ResourceChanges(cursor=self._cursor, is_whole=True, present=present)
+        until = self._clock.monotonic() + patience.total_seconds()
+        while True:
+            changes = self._since(int(number), kind, labels)
+            left_s = until - self._clock.monotonic()
+            if changes.present or changes.gone or left_s <= 0 or self._is_closed:
+                return changes
+            await self._news(left_s)
+
+    async def close(self) -> None:
+        """Look no more. Pods run on; those that were deleted and have ended are waited for a moment, to be gone."""
+        deadline = self._clock.monotonic() + _CLOSING_S
+        while any(_is_leaving(pod.manifest) for pod in self._pods.values()):
+            if self._clock.monotonic() > deadline:
+                break
+            await self._clock.sleep(_LOOK_S)
+            self._look()
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._notify()
+
+    @property
+    def _cursor(self) -> str:
+        return f"{self._id}:{self._sequence}"
+
+    def _current(self, key: ResourceKey) -> Manifest | None:
+        pod = self._pods.get(key)
+        return None if pod is None else pod.manifest
+
+    async def _blocking(self, work: Callable[[], T]) -> T:
+        """What touches the disk, in a thread."""
+        try:
+            return await asyncio.to_thread(work)
+        except OSError as error:
+            raise errors.UnavailableError(f"the cluster's files can't be read: {error}") from error
+
+    def _since(self, number: int, kind: ResourceKind, labels: Mapping[str, str]) -> ResourceChanges:
+        present = [
+            pod.manifest
+            for pod in self._pods.values()
+            if pod.sequence > number and _fits(pod.manifest, kind, labels)
+        ]
+        gone = [one for at, one in self._gone if at > number and _fits(one, kind, labels)]
+        return ResourceChanges(cursor=self._cursor, present=present, gone=gone)
+
+    async def _news(self, at_most_s: float) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        self._look_again()
+        try:
+            await asyncio.wait([waiter], timeout=at_most_s)
+        finally:
+            self._waiters.discard(waiter)
+
+    def _notify(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _look_again(self) -> None:
+        """Look soon while something is under way, and now and then while somebody waits for news."""
+        is_busy = bool(self._keepers) or any(not _is_settled(pod.manifest) for pod in self._pods.values())
+        if self._timer is None and not self._is_closed and (is_busy or self._waiters):
+            pause_s = _LOOK_S if is_busy else _LOOK_AROUND_S
+            self._timer = asyncio.get_running_loop().call_later(pause_s, self._tick)
+        elif self._timer is not None and is_busy and not self._is_closed:
+            soon = asyncio.get_running_loop().time() + _LOOK_S
+            if self._timer.when() > soon:
+                self._timer.cancel()
+                self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._look()
+        self._look_again()
+
+    def _look(self) -> None:
+        try:
+            if self._clock.monotonic() - self._looked_around_at >= _LOOK_AROUND_S:
+                self._look_around()
+            self._bury_keepers()
+            for key, pod in list(self._pods.items()):
+                if not _is_settled(pod.manifest):
+                    self._look_at(key)
+            self._begin_due()
+        except (OSError, errors.UnavailableError) as error:
+            _log.warning("the local cluster can't look at its files, and tries again: %s", error)
+
+    def _look_around(self) -> None:
+        """Look at everything, for the sake of what other engines have done."""
+        self._looked_around_at = self._clock.monotonic()
+        keys = set(self._shelf.list_keys())
+        for key in keys | self._pods.keys():
+            self._look_at(key)
+        self._begin_due()
+
+    def _look_at(self, key: ResourceKey) -> None:
+        """Take in what the files of a resource say, and do what is due for it."""
+        folder = self._shelf.folder(key)
+        known = self._pods.get(key)
+        stamp = shelves.stamp(folder)
+        if stamp is not None and (known is None or known.stamp != stamp):
+            found = shelves.read(folder)
+            if found is not None and (known is None or known.manifest != found):
+                self._sequence += 1
+                self._pods[key] = known = _Pod(found, stamp, self._sequence)
+                self._notify()
+        if stamp is None:
+            self._drop(key)
+        elif known is not None and not _is_settled(known.manifest):
+            self._mind(key, folder, known.manifest)
+
+    def _mind(self, key: ResourceKey, folder: Path, pod: Manifest) -> None:
+        """Notice that a keeper is gone, and let go what is to go."""
+        if key in self._keepers or locks.is_held(folder / shelves.LOCK):
+            return
+        kept = shelves.read_status(folder)  # after the look at the lock: now nobody writes it any more
+        if kept is not None and kept.status["phase"] not in _TERMINAL:
+            shelves.write_status(folder, _lost(kept.status))
+        elif kept is None and key in self._broken and not is_being_deleted(pod):
+            shelves.write_status(folder, _never_begun(folder))
+        elif shelves.is_free(pod):
+            self._shelf.remove(pod)
+            self._drop(key)
+
+    def _drop(self, key: ResourceKey) -> None:
+        pod = self._pods.pop(key, None)
+        self._broken.discard(key)
+        if pod is not None:
+            self._sequence += 1
+            self._gone.append((self._sequence, pod.manifest))
+            if len(self._gone) > _GONE_LIMIT:
+                self._forgotten = self._gone[_GONE_LIMIT // 2][0]
+                del self._gone[: _GONE_LIMIT // 2 + 1]
+            self._notify()
+
+    def _begin_due(self) -> None:
+        """Begin pods as long as there is room, also those that a killed engine has left behind."""
+        waiting: list[tuple[str, int, ResourceKey]] = []
+        running = 0
+        for key, pod in self._pods.items():
+            if pod.manifest["status"]["phase"] in _TERMINAL:
+                continue
+            if key in self._keepers or shelves.read_status(self._shelf.folder(key)) is not None:
+                running += 1
+            elif not is_being_deleted(pod.manifest):
+                waiting.append((pod.manifest["metadata"]["creationTimestamp"], pod.sequence, key))
+        for *_, key in sorted(waiting, key=lambda one: one[:2])[: max(0, self._pod_limit - running)]:
+            self._begin(key)
+
+    def _begin(self, key: ResourceKey) -> None:
+        folder = self._shelf.folder(key)
+        if key in self._broken or locks.is_held(folder / shelves.LOCK):
+            return
+        log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._keepers[key] = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-P", "-m", "elevon.workers.cluster.keeper", str(folder)],
+            WorkerSettings().environment({}),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(folder / _KEEPER_LOG), log, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+
+    def _bury_keepers(self) -> None:
+        for key, pid in list(self._keepers.items()):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                del self._keepers[key]
+                if shelves.read_status(self._shelf.folder(key)) is None:
+                    self._broken.add(key)
+
+
+def _is_settled(pod: Manifest) -> bool:
+    """Whether nothing happens to it any more unless somebody asks."""
+    return pod["status"]["phase"] in _TERMINAL and not is_being_deleted(pod)
+
+
+def _is_leaving(pod: Manifest) -> bool:
+    return shelves.is_free(pod) and pod["status"]["phase"] in _TERMINAL
+
+
+def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:
+    return kind_of(resource) == kind and has_labels(resource, labels)
+
+
+def _lost(status: Mapping[str, Any]) -> Manifest:
+    """The status of a pod whose keeper was killed, and all its containers with it."""
+    ended = {"exitCode": _KILLED, "reason": "ContainerStatusUnknown", "message": "its keeper was killed"}
+    kept = dict(status)
+    for field in ("initContainerStatuses", "containerStatuses"):
+        if field in kept:
+            kept[field] = [
+                {**one, "ready": False, "state": {"terminated": ended}} if "running" in one["state"] else one
+                for one in kept[field]
+            ]
+    message = "the process that kept the pod was killed, and its containers were ended with it"
+    return {**kept, "phase": "Failed", "reason": "NodeLost", "message": message}
+
+
+def _never_begun(folder: Path) -> Manifest:
+    said = captures.tail(folder / _KEEPER_LOG)
+    return {"phase": "Failed", "reason": "NodeLost", "message": f"the pod could not be begun: {said}"}

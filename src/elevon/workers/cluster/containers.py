@@ -1,0 +1,160 @@
+"""One container of a pod: a process group, and what Kubernetes would say of it.
+
+It owns the container's part of a pod's status (core/v1, ContainerStatus). When and why a container is ended is the
+keeper's matter.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from elevon import errors, ports
+from elevon.workers import captures, processes
+from elevon.workers.cluster.instants import spelled
+from elevon.workers.cluster.manifests import ContainerPlan
+from elevon.workers.settings import WorkerSettings
+
+_MESSAGE_LIMIT_BYTES: Final = 4096
+_CANNOT_RUN: Final = 127
+_SIGNAL_BASE: Final = 128
+
+
+class ContainerSurroundings(msgspec.Struct, frozen=True):
+    """What the containers of a pod share.
+
+    Attributes:
+        household: Starts them.
+        clock: The time.
+        streams: Where their output goes: stdout and stderr.
+        logs: The folder that it ends up in.
+        on_change: Called when one of them has something new to say.
+    """
+
+    household: processes.Household
+    clock: ports.Clock
+    streams: tuple[int, int]
+    logs: Path
+    on_change: Callable[[], None]
+
+
+class ContainerRun:
+    """One run of one container.
+
+    Args:
+        plan: What is run.
+        around: What it shares with the others.
+    """
+
+    def __init__(self, plan: ContainerPlan, around: ContainerSurroundings) -> None:
+        self._plan = plan
+        self._around = around
+        self._process: processes.OwnedProcess | None = None
+        self._started_at: datetime | None = None
+        self._is_out_of_memory = False
+        self._end: dict[str, Any] | None = None
+        self._has_ended = asyncio.Event()
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether it ran and exited with 0."""
+        return self._end is not None and self._end["exitCode"] == 0
+
+    def start(self) -> None:
+        """Start it; one that can't be started has ended at once, and says why."""
+        self._started_at = self._around.clock.now()
+        try:
+            self._process = self._spawned()
+        except errors.ElevonError as error:
+            self._finish(_CANNOT_RUN, "ContainerCannotRun", str(error))
+        self._around.on_change()
+
+    async def ended(self) -> None:
+        """Return when it has ended."""
+        await self._has_ended.wait()
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+
+    def hold_to_memory(self) -> None:
+        """End it if it uses more memory than it may."""
+        process, limit = self._process, self._plan.memory_bytes
+        if process is not None and self._end is None and limit and process.resident_bytes() > limit:
+            self._is_out_of_memory = True
+            process.kill()
+
+    def status(self, waits_for: str) -> dict[str, Any]:
+        """What Kubernetes would say of it.
+
+        Args:
+            waits_for: Why it has not begun, if it has not.
+        """
+        if self._end is not None:
+            state: dict[str, Any] = {"terminated": self._end}
+        elif self._started_at is not None:
+            state = {"running": {"startedAt": spelled(self._started_at)}}
+        else:
+            state = {"waiting": {"reason": waits_for}}
+        is_running = "running" in state
+        return {
+            "name": self._plan.name,
+            "image": self._plan.image,
+            "ready": is_running,
+            "started": is_running,
+            "restartCount": 0,
+            "state": state,
+        }
+
+    def _spawned(self) -> processes.OwnedProcess:
+        plan = self._plan
+        environment = WorkerSettings().environment(dict(plan.environment))
+        if shutil.which(plan.args[0], path=environment.get("PATH", os.defpath)) is None:
+            raise errors.UserError(f"there is no command {plan.args[0]!r} on this machine: install it")
+        if not plan.cwd.is_dir():
+            raise errors.UserError(f"there is no directory {plan.cwd} on this machine: set workingDir to one")
+        command = ports.ProcessCommand(
+            args=plan.args, environment=environment, cwd=plan.cwd, streams=(-1, *self._around.streams)
+        )
+        return self._around.household.spawn_gated(command, self._bury)
+
+    def _bury(self, process: processes.OwnedProcess) -> None:
+        code = process.exit_code or 0
+        if code < 0:
+            code = _SIGNAL_BASE - code
+        if self._is_out_of_memory:
+            self._finish(_SIGNAL_BASE + signal.SIGKILL, "OOMKilled", self._message(code))
+        else:
+            self._finish(code, "Error" if code else "Completed", self._message(code))
+        self._around.on_change()
+
+    def _finish(self, exit_code: int, reason: str, message: str) -> None:
+        self._end = {"exitCode": int(exit_code), "reason": reason}
+        self._end |= {"message": message} if message else {}
+        if self._started_at is not None:
+            self._end["startedAt"] = spelled(self._started_at)
+        self._end["finishedAt"] = spelled(self._around.clock.now())
+        self._has_ended.set()
+
+    def _message(self, exit_code: int) -> str:
+        """What it left to be told."""
+        try:
+            with self._plan.message_path.open("rb") as file:
+                message = file.read(_MESSAGE_LIMIT_BYTES).decode(errors="replace")
+        except OSError:
+            message = ""
+        if not message and exit_code and self._plan.shows_output:
+            return captures.tail(self._around.logs / captures.STDERR)
+        return message

@@ -1,0 +1,178 @@
+"""The program that runs one pod: starts its containers, watches over them, and writes down what becomes of them.
+
+An engine starts it as `python -P -m elevon.workers.cluster.keeper FOLDER`; from then on it needs no engine. It holds
+the lock of the pod, and so does the reaper of its containers: whoever finds that lock free knows that nothing of the
+pod runs any more, however it ended. It must never begin a pod that was begun before, which a status proves.
+"""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from elevon import errors
+from elevon.primitives import locks
+from elevon.primitives.clocks import SystemClock
+from elevon.records.resources import DATA_DIR_ANNOTATION, Manifest, is_being_deleted
+from elevon.workers import captures, processes
+from elevon.workers.cluster import manifests, shelves
+from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
+from elevon.workers.cluster.instants import spelled
+from elevon.workers.settings import WorkerSettings
+
+_LOOK_S: Final = 0.1
+_LOGS: Final = "logs"
+
+
+class PodRun:
+    """One run of a pod, from its first container to the end of its last.
+
+    Args:
+        folder: Of the pod.
+        pod: Its manifest.
+        household: Starts the containers.
+        clock: The time.
+    """
+
+    def __init__(
+        self, folder: Path, pod: Manifest, household: processes.Household, clock: SystemClock
+    ) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._plan = manifests.plan(pod, folder)
+        self._logs = _log_folder(folder, pod)
+        self._output_limit_bytes = WorkerSettings().output_limit_bytes
+        self._started_at = clock.now()
+        self._told: Manifest = {}
+        self._phase = "Pending"
+        self._reason: tuple[str, str] = ("", "")
+        self._ends_at_s: float | None = None
+        self._streams = captures.create(self._logs)
+        around = ContainerSurroundings(household, clock, self._streams, self._logs, self._tell)
+        self._inits = [ContainerRun(plan, around) for plan in self._plan.inits]
+        self._containers = [ContainerRun(plan, around) for plan in self._plan.containers]
+
+    async def carry_out(self) -> None:
+        """Run it; what has become of it is in the status then."""
+        for folder in self._plan.folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._tell()  # from now on nobody else begins it
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch())
+            await self._run()
+            watch.cancel()
+        for stream in self._streams:
+            os.close(stream)
+        captures.cut(self._logs, self._output_limit_bytes)
+        runs = [*self._inits, *self._containers]
+        self._phase = (
+            "Succeeded" if all(run.has_succeeded for run in runs) and not self._reason[0] else "Failed"
+        )
+        self._tell()
+
+    async def _run(self) -> None:
+        for run in self._inits:
+            if self._is_ending:
+                return
+            run.start()
+            await run.ended()
+            if not run.has_succeeded:
+                return
+        if self._is_ending:
+            return
+        self._phase = "Running"
+        for run in self._containers:
+            run.start()
+        for run in self._containers:
+            await run.ended()
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._ends_at_s is not None
+
+    async def _watch(self) -> None:
+        """Look every now and then whether it is to end, or a container takes too much."""
+        while True:
+            self._look()
+            await self._clock.sleep(_LOOK_S)
+
+    def _look(self) -> None:
+        captures.cut(self._logs, self._output_limit_bytes)
+        runs = [*self._inits, *self._containers]
+        for run in runs:
+            run.hold_to_memory()
+        if self._ends_at_s is not None:
+            if self._clock.monotonic() >= self._ends_at_s:
+                for run in runs:
+                    run.kill()
+            return
+        pod = shelves.read(self._folder)
+        deadline_s = self._plan.deadline_s
+        if pod is None or is_being_deleted(pod):
+            grace_s = None if pod is None else pod["metadata"].get("deletionGracePeriodSeconds")
+            self._begin_end(self._plan.grace_s if grace_s is None else grace_s)
+        elif deadline_s is not None and self._clock.now() - self._started_at > timedelta(seconds=deadline_s):
+            self._reason = ("DeadlineExceeded", f"the pod was active for more than {deadline_s:g} s")
+            self._begin_end(self._plan.grace_s)
+
+    def _begin_end(self, grace_s: float) -> None:
+        """Ask all that runs to end, and end it after the time of grace."""
+        self._ends_at_s = self._clock.monotonic() + grace_s
+        for run in (*self._inits, *self._containers):
+            run.terminate()
+
+    def _tell(self) -> None:
+        reason, message = self._reason
+        waits_for = "PodInitializing" if self._inits else "ContainerCreating"
+        status: dict[str, Any] = {
+            "phase": self._phase,
+            "startTime": spelled(self._started_at),
+            "containerStatuses": [run.status(waits_for) for run in self._containers],
+        }
+        if self._inits:
+            status["initContainerStatuses"] = [run.status(waits_for) for run in self._inits]
+        if reason:
+            status |= {"reason": reason, "message": message}
+        if status != self._told:
+            self._told = status
+            shelves.write_status(self._folder, status)
+
+
+def _log_folder(folder: Path, pod: Manifest) -> Path:
+    """Where the output goes: to the attempt's directory if the pod says which that is."""
+    named = pod["metadata"].get("annotations", {}).get(DATA_DIR_ANNOTATION)
+    logs = Path(named) if named else folder / _LOGS
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+    except OSError:  # of a machine that this is not
+        logs = folder / _LOGS
+        logs.mkdir(parents=True, exist_ok=True)
+    return logs
+
+
+async def keep(folder: Path) -> None:
+    """Run the pod of a folder, unless somebody does or did."""
+    try:
+        lock = locks.hold(folder / shelves.LOCK)
+    except errors.ConflictError:
+        return
+    pod = shelves.read(folder)
+    if pod is None or shelves.read_status(folder) is not None or is_being_deleted(pod):
+        return
+    clock = SystemClock()
+    household = processes.Household(folder / "scratch", lock.fileno())
+    try:
+        await PodRun(folder, pod, household, clock).carry_out()
+    finally:
+        await household.close(clock)
+
+
+def main() -> None:
+    """Run the pod of the folder of the command line."""
+    asyncio.run(keep(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""What a pod's manifest means on one machine.
+
+There are no images and no mounts here: a container is its command, with the programs of this machine, and where the
+manifest speaks of a path at which a volume is mounted, the folder that stands for it is put in. This module owns that,
+and what is refused because it can't be had. It must never start anything.
+
+What has no meaning here and does no harm is passed over: images and their pull policy, requests, CPU limits, probes,
+ports, service accounts, security contexts, node selectors, affinities and tolerations.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from elevon import errors
+from elevon.primitives import quantities
+from elevon.records.resources import Manifest, ResourceKind, key_of, kind_of
+
+POD: Final = ResourceKind("v1", "Pod")
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_REFERENCE: Final = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+_FIELDS: Final = ("name", "namespace", "uid")
+_NOT_OF_CONTAINERS: Final = ("envFrom", "lifecycle", "restartPolicy", "volumeDevices", "stdin", "tty")
+_NOT_OF_PODS: Final = ("ephemeralContainers", "resourceClaims")
+
+
+class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One container, as it is started here.
+
+    Attributes:
+        name: Of the container.
+        image: As the manifest says; not used.
+        args: Program and arguments.
+        environment: Variables on top of those of every task.
+        cwd: Working directory.
+        message_path: Where it may leave what it has to say at its end.
+        shows_output: Whether the end of its output stands in for a message that a failed container did not leave.
+        memory_bytes: Limit on resident memory; 0 for none.
+    """
+
+    name: str
+    image: str
+    args: tuple[str, ...]
+    environment: Mapping[str, str]
+    cwd: Path
+    message_path: Path
+    shows_output: bool
+    memory_bytes: int
+
+
+class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod, as it is run here.
+
+    Attributes:
+        inits: What runs first, one after another.
+        containers: What runs then, all at once.
+        folders: To be made before: volumes and working directories.
+        grace_s: How long its containers may take to end when they are asked to.
+        deadline_s: After so many seconds it has failed; None for never.
+    """
+
+    inits: tuple[ContainerPlan, ...]
+    containers: tuple[ContainerPlan, ...]
+    folders: tuple[Path, ...]
+    grace_s: float
+    deadline_s: float | None
+
+
+class _Spelled(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of a manifest, in the spelling of Kubernetes."""
+
+
+class _Variable(_Spelled, frozen=True, kw_only=True):
+    name: str
+    value: str = ""
+    value_from: dict[str, Any] | None = None
+
+
+class _Mount(_Spelled, frozen=True, kw_only=True):
+    name: str
+    mount_path: str
+    sub_path: str = ""
+
+
+class _Resources(_Spelled, frozen=True, kw_only=True):
+    limits: dict[str, str | int | float] = {}
+
+
+class _Container(_Spelled, frozen=True, kw_only=True):
+    name: str
+    image: str = ""
+    command: list[str] = []
+    args: list[str] = []
+    env: list[_Variable] = []
+    working_dir: str = ""
+    volume_mounts: list[_Mount] = []
+    resources: _Resources = _Resources()
+    termination_message_path: str = "/dev/termination-log"
+    termination_message_policy: str = "File"
+
+
+class _Pod(_Spelled, frozen=True, kw_only=True):
+    containers: Annotated[list[_Container], msgspec.Meta(min_length=1)]
+    init_containers: list[_Container] = []
+    volumes: list[dict[str, Any]] = []
+    restart_policy: str = "Always"
+    active_deadline_seconds: float | None = None
+    termination_grace_period_seconds: float = 30.0
+
+
+def plan(pod: Manifest, folder: Path) -> PodPlan:
+    """How a pod is run whose files are in a folder.
+
+    Raises:
+        UserError: It is no pod, or asks for what can't be had here; names the field.
+    """
+    for problem in _problems(pod):
+        raise errors.UserError(f"{key_of(pod)}: {problem}")
+    spec = _spec_of(pod)
+    volumes = {volume["name"]: folder / "volumes" / volume["name"] for volume in spec.volumes}
+    reader = _Reader(pod, folder, volumes)
+    inits = tuple(reader.container(one) for one in spec.init_containers)
+    containers = tuple(reader.container(one) for one in spec.containers)
+    return PodPlan(
+        inits=inits,
+        containers=containers,
+        folders=(*volumes.values(), *reader.folders),
+        grace_s=spec.termination_grace_period_seconds,
+        deadline_s=spec.active_deadline_seconds,
+    )
+
+
+def _spec_of(pod: Manifest) -> _Pod:
+    try:
+        return msgspec.convert(pod.get("spec", {}), _Pod)
+    except msgspec.ValidationError as error:
+        raise errors.UserError(f"{key_of(pod)}: the spec is no pod's: {error}") from error
+
+
+def _problems(pod: Manifest) -> Iterator[str]:
+    """What keeps a manifest from being run here, each as a clause."""
+    key = key_of(pod)
+    if kind_of(pod) != POD:
+        yield f"a local cluster runs pods (v1/Pod), and this is {kind_of(pod)}: configure a cluster that knows it"
+    if not (_NAME.fullmatch(key.name) and _NAME.fullmatch(key.namespace)):
+        yield "it has no name or namespace that can be used: letters, digits, '-', '_' and '.'"
+    spec = _spec_of(pod)
+    if spec.restart_policy != "Never":
+        yield f"spec.restartPolicy is {spec.restart_policy}, and a local cluster restarts nothing: set it to Never"
+    yield from _refused(pod["spec"], _NOT_OF_PODS, "spec")
+    for volume in spec.volumes:
+        kinds = [field for field in volume if field != "name"]
+        if kinds != ["emptyDir"] or not _NAME.fullmatch(str(volume.get("name", ""))):
+            named = ", ".join(kinds) or "nothing"
+            yield f"volume {volume.get('name')!r} is {named}, and a local cluster has emptyDir alone: use that"
+    containers = [*spec.init_containers, *spec.containers]
+    raws: list[dict[str, Any]] = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+    for container, raw in zip(containers, raws, strict=True):
+        yield from _refused(raw, _NOT_OF_CONTAINERS, f"container {container.name}")
+        yield from _problems_of_container(container, {volume["name"] for volume in spec.volumes})
+    if len({one.name for one in containers}) < len(containers):
+        yield "two of its containers have the same name: give each a name of its own"
+
+
+def _refused(given: Mapping[str, Any], fields: tuple[str, ...], place: str) -> Iterator[str]:
+    for field in fields:
+        if given.get(field):
+            yield f"{field} of {place} can't be had on a local cluster: leave it out"
+
+
+def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator[str]:
+    place = f"container {container.name}"
+    if not _NAME.fullmatch(container.name):
+        yield f"{place!r} has no name that can be used: letters, digits, '-', '_' and '.'"
+    if not container.command:
+        yield f"{place} has no command, and a local cluster has no images that could bring one: set command"
+    for mount in container.volume_mounts:
+        if mount.name not in volumes:
+            yield f"{place} mounts the volume {mount.name!r}, which spec.volumes does not have: add it"
+    for variable in container.env:
+        if variable.value_from is not None and _field_of(variable.value_from) is None:
+            known = ", ".join(f"metadata.{field}" for field in _FIELDS)
+            yield (
+                f"{place} takes the variable {variable.name} from {variable.value_from}, and a local cluster knows "
+                f"fieldRef with {known} alone: give its value"
+            )
+
+
+def _field_of(source: Mapping[str, Any]) -> str | None:
+    path = str(source.get("fieldRef", {}).get("fieldPath", ""))
+    room, _, field = path.partition(".")
+    return field if room == "metadata" and field in _FIELDS else None
+
+
+class _Reader:
+    """Reads the containers of one pod.
+
+    Attributes:
+        folders: To be made before they start.
+    """
+
+    def __init__(self, pod: Manifest, folder: Path, volumes: Mapping[str, Path]) -> None:
+        self._metadata: Mapping[str, Any] = pod["metadata"]
+        self._folder = folder
+        self._volumes = volumes
+        self.folders: list[Path] = []
+
+    def container(self, spec: _Container) -> ContainerPlan:
+        """One container, with every path where it is on this machine."""
+        home = self._folder / "containers" / spec.name
+        work = home / "work"
+        message_path = home / "termination-log"
+        self.folders.append(work)
+        paths = {spec.termination_message_path: str(message_path)}
+        for mount in spec.volume_mounts:
+            target = self._volumes[mount.name] / mount.sub_path.lstrip("/")
+            self.folders.append(target)
+            paths[mount.mount_path] = str(target)
+        localized = _Paths(paths)
+        environment = {"HOSTNAME": self._metadata["name"]}
+        for variable in spec.env:
+            environment[variable.name] = localized.put_into(self._value(variable, environment))
+        args = [localized.put_into(_expanded(arg, environment)) for arg in (*spec.command, *spec.args)]
+        limit = spec.resources.limits.get("memory")
+        return ContainerPlan(
+            name=spec.name,
+            image=spec.image,
+            args=tuple(args),
+            environment=environment,
+            cwd=Path(localized.put_into(spec.working_dir)) if spec.working_dir else work,
+            message_path=message_path,
+            shows_output=spec.termination_message_policy == "FallbackToLogsOnError",
+            memory_bytes=0 if limit is None else int(quantities.parse(str(limit))),
+        )
+
+    def _value(self, variable: _Variable, known: Mapping[str, str]) -> str:
+        if variable.value_from is None:
+            return _expanded(variable.value, known)
+        return str(self._metadata.get(_field_of(variable.value_from) or "", ""))
+
+
+class _Paths:
+    """Puts the paths of this machine where a text speaks of those of a container."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = {path.rstrip("/"): local for path, local in paths.items() if path.rstrip("/")}
+        longest_first = sorted(self._paths, key=len, reverse=True)
+        # A whole path or the beginning of one: "/data" in "--out=/data/x", not in "/data2" nor in "/my/data".
+        choice = "|".join(re.escape(path) for path in longest_first)
+        self._pattern = re.compile(rf"(?<![\w./-])({choice})(?![\w.-])")
+
+    def put_into(self, text: str) -> str:
+        return self._pattern.sub(lambda match: self._paths[match[1]], text)
+
+
+def _expanded(text: str, known: Mapping[str, str]) -> str:
+    """Kubernetes' `$(NAME)`; an unknown one stays, and `$$` is a dollar."""
+
+    def value(match: re.Match[str]) -> str:
+        return "$" if match["name"] is None else known.get(match["name"], match[0])
+
+    return _REFERENCE.sub(value, text)

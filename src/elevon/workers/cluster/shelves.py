@@ -1,0 +1,179 @@
+"""The files of a local cluster: a folder for each resource, which engines and keepers of one home share.
+
+`resource.json` is the manifest, which engines write, one at a time under the cluster's lock; `status.json` is what the
+pod's keeper says, and it alone writes it as long as it lives. Everything is written as a whole. This module owns their
+names and what they say together; what they mean is the cluster's and the keeper's matter.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from elevon import errors
+from elevon.primitives import files, ids
+from elevon.records.resources import Manifest, ResourceKey, is_being_deleted, key_of, merged, uid_of
+from elevon.workers.cluster.manifests import POD
+
+RESOURCE: Final = "resource.json"
+STATUS: Final = "status.json"
+LOCK: Final = "lock"
+"""Held by the keeper, and by the reaper of its containers: where it is free nothing of the pod runs."""
+_WRITERS: Final = "writers.lock"
+_KINDS: Final = "resources"
+_GONE: Final = "gone"
+_KNOWN: Final = {POD.kind: POD}
+
+
+class KeptStatus(msgspec.Struct, frozen=True):
+    """What `status.json` holds.
+
+    Attributes:
+        version: Counts its changes.
+        status: As Kubernetes spells it.
+    """
+
+    version: int
+    status: dict[str, Any]
+
+
+class Shelf:
+    """The folders of one cluster. All methods block.
+
+    Args:
+        root: Where they are.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, key: ResourceKey) -> Path:
+        """Where a resource's files are."""
+        return self._root / _KINDS / key.kind.kind / key.namespace / key.name
+
+    def list_keys(self) -> list[ResourceKey]:
+        """Those of all resources; and what was left of removed ones is removed now."""
+        with contextlib.suppress(FileNotFoundError):
+            for left in (self._root / _GONE).iterdir():
+                shutil.rmtree(left, ignore_errors=True)
+        found = (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")
+        return [ResourceKey(_KNOWN[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
+
+    def create(self, resource: Manifest) -> None:
+        """Keep a new one.
+
+        Raises:
+            ConflictError: The name is taken.
+        """
+        key = key_of(resource)
+        with self._writing():
+            if (self.folder(key) / RESOURCE).exists():
+                raise errors.ConflictError(f"{key} exists already")
+            self._write(resource)
+
+    def change(
+        self, key: ResourceKey, edit: Callable[[Manifest], Manifest], version: str | None = None
+    ) -> Manifest:
+        """Replace a manifest by what `edit` makes of it, and return it with its status.
+
+        Raises:
+            NotFoundError: There is none.
+            ConflictError: Its `resourceVersion` is another.
+        """
+        with self._writing():
+            found = read(self.folder(key))
+            if found is None:
+                raise errors.NotFoundError(f"there is no {key}")
+            if version not in (None, found["metadata"]["resourceVersion"]):
+                raise errors.ConflictError(f"{key} was changed since it was read: read it again")
+            edited = edit(found)
+            if edited is found:
+                return found
+            generation = found["metadata"]["generation"] + 1
+            self._write(merged(edited, {"metadata": {"generation": generation}}))
+            return read(self.folder(key)) or edited
+
+    def remove(self, resource: Manifest) -> None:
+        """Let a resource go, if it is still that one and nothing has come to hold it."""
+        key = key_of(resource)
+        with self._writing():
+            found = read(self.folder(key))
+            if found is None or uid_of(found) != uid_of(resource) or found["metadata"].get("finalizers"):
+                return
+            gone = self._root / _GONE / ids.new("gone-", 20)
+            gone.parent.mkdir(exist_ok=True)
+            self.folder(key).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _write(self, resource: Manifest) -> None:
+        kept = {name: part for name, part in resource.items() if name != "status"}
+        metadata = {name: part for name, part in kept["metadata"].items() if name != "resourceVersion"}
+        files.write(
+            self.folder(key_of(resource)) / RESOURCE, msgspec.json.encode({**kept, "metadata": metadata})
+        )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[None]:
+        """One writer at a time, among all engines of the home; a killed one lets go."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._root / _WRITERS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise errors.UnavailableError(
+                f"the cluster's files in {self._root} can't be written: {error}"
+            ) from error
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """A resource with its status and version; None if there is none."""
+    try:
+        resource: dict[str, Any] = msgspec.json.decode((folder / RESOURCE).read_bytes())
+    except FileNotFoundError:
+        return None
+    kept = read_status(folder)
+    version = resource["metadata"]["generation"] + (kept.version if kept else 0)
+    resource["metadata"]["resourceVersion"] = str(version)
+    return {**resource, "status": kept.status if kept else {"phase": "Pending"}}
+
+
+def read_status(folder: Path) -> KeptStatus | None:
+    """What the keeper says; None if there was none yet."""
+    try:
+        return msgspec.json.decode((folder / STATUS).read_bytes(), type=KeptStatus)
+    except FileNotFoundError:
+        return None
+
+
+def write_status(folder: Path, status: Manifest) -> None:
+    """Replace what the keeper says."""
+    before = read_status(folder)
+    kept = KeptStatus(before.version + 1 if before else 1, dict(status))
+    if folder.is_dir():  # a resource that was removed meanwhile is not to come back
+        files.write(folder / STATUS, msgspec.json.encode(kept))
+
+
+def stamp(folder: Path) -> tuple[int, int] | None:
+    """Changes whenever one of the files does; None if there is no resource."""
+    try:
+        resource = (folder / RESOURCE).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    try:
+        return resource, (folder / STATUS).stat().st_mtime_ns
+    except FileNotFoundError:
+        return resource, 0
+
+
+def is_free(resource: Manifest) -> bool:
+    """Whether it is to go and nothing holds it; whether it still runs is another matter."""
+    return is_being_deleted(resource) and not resource["metadata"].get("finalizers")
