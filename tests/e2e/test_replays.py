@@ -127,7 +127,7 @@ def test_code_that_says_something_else_is_found(shell: Shell) -> None:
     assert code == 1
     (different,) = [step for step in steps if step["verdict"] == "different"]
     assert different["recorded"].startswith("RUNNING v2")
-    assert different["note"] == "the phase is SUCCEEDED; the state differs"
+    assert different["note"] == "the phase is SUCCEEDED; state.round differs"
 
 
 def test_code_that_raises_is_found_with_what_it_raises(shell: Shell) -> None:

@@ -65,7 +65,7 @@ class StateCodec(Generic[S]):
                 f"{error}, when it is read back: use a type that JSON keeps"
             ) from error
         if again != encoded:
-            path = _first_difference(msgspec.json.decode(encoded), msgspec.json.decode(again), "state")
+            path = first_difference(msgspec.json.decode(encoded), msgspec.json.decode(again), "state")
             raise errors.CorruptStateError(
                 f"{path} changes when the custom state is read back: use a type that JSON keeps"
             )
@@ -140,15 +140,15 @@ def _decoder_of(state_type: type[S]) -> msgspec.json.Decoder[S]:
         raise errors.UserError(f"JSON can't hold a custom state of {state_type!r}: {problem}") from error
 
 
-def _first_difference(left: Any, right: Any, path: str) -> str:
+def first_difference(left: Any, right: Any, path: str) -> str:
     """The path of the first place where two values of JSON differ."""
     if isinstance(left, dict) and isinstance(right, dict):
         one, other = cast("dict[str, Any]", left), cast("dict[str, Any]", right)
         for key in sorted(one.keys() | other.keys()):
             if one.get(key) != other.get(key):
-                return _first_difference(one.get(key), other.get(key), f"{path}.{key}")
+                return first_difference(one.get(key), other.get(key), f"{path}.{key}")
     if isinstance(left, list) and isinstance(right, list):
         for index, pair in enumerate(zip(cast("list[Any]", left), cast("list[Any]", right), strict=False)):
             if pair[0] != pair[1]:
-                return _first_difference(*pair, f"{path}[{index}]")
+                return first_difference(*pair, f"{path}[{index}]")
     return path

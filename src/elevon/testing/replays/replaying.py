@@ -16,7 +16,7 @@ import msgspec
 from elevon import errors
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin import invocations, serving
+from elevon.plugin import invocations, serving, states
 from elevon.plugin.implementations import Implementation
 from elevon.plugin.invocations import AttemptPaths, Invocation, TaskFacts
 from elevon.plugin.pools import ResourcePools
@@ -251,8 +251,9 @@ class _Replay:
             yield f"the phase is {found.phase}"
         elif found.version != recorded.version:
             yield f"the phase version is {found.version}"
-        if self._up_to_date(found) != self._up_to_date(recorded):
-            yield "the state differs"
+        state, known = self._up_to_date(found), self._up_to_date(recorded)
+        if state != known:
+            yield f"{_first_difference(known, state)} differs"
 
     def _up_to_date(self, moment: _Moment) -> bytes | None:
         """A state as this release writes it, as far as it can read it."""
@@ -285,6 +286,12 @@ def _adopted(before: _Moment, answer: Answer, *, is_last: bool) -> _Moment:
     elif not phase.is_terminal and _ORDER[phase] < _ORDER[before.phase]:
         phase, version = before.phase, before.version
     return _Moment(phase=phase, version=version, state=state, state_version=state_version)
+
+
+def _first_difference(one: bytes | None, other: bytes | None) -> str:
+    if one is None or other is None:
+        return "the state"
+    return states.first_difference(msgspec.json.decode(one), msgspec.json.decode(other), "state")
 
 
 def _is_same_outputs(one: bytes | None, other: bytes | None) -> bool:
