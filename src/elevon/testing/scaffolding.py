@@ -16,7 +16,7 @@ from elevon import errors
 from elevon.primitives import suggestions
 from elevon.testing import gencode
 
-BASES: Final = ("executor", "webapi")
+BASES: Final = ("executor", "webapi", "k8s")
 _TEMPLATES: Final = Path(__file__).with_name("scaffolds")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
