@@ -19,7 +19,7 @@ import psutil
 
 from bench import contenders, measurements, results
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache", "isolation")
 _PLACE = contenders.ROOT / "bench" / "results"
 
 
@@ -79,6 +79,8 @@ def _measure(bench: measurements.Bench, wanted: frozenset[str]) -> Iterator[resu
         yield from measurements.growth(bench)
     if "cache" in wanted:
         yield from measurements.cached(bench)
+    if "isolation" in wanted:
+        yield from measurements.isolated(bench)
 
 
 def _machine(directory: Path) -> dict[str, Any]:

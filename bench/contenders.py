@@ -132,6 +132,11 @@ def elevon_cache(python: Path, directory: Path) -> Runner:
     return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_cache"], directory)
 
 
+def elevon_isolation(python: Path, directory: Path, home: Path) -> Runner:
+    """The engine of elevon, with executors that do not behave."""
+    return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_isolation", home], directory)
+
+
 def flytekit(python: Path, directory: Path) -> Runner:
     """The local call of flytekit."""
     return Runner("flytekit", "flytekit", [python, "-m", "bench.runners.flytekit_local"], directory)

@@ -205,6 +205,40 @@ def cached(bench: Bench) -> Iterator[Row]:
                 yield Row(f"cache of {count:,}: {what}", unit, {SUBJECT: [value]}, bar)
 
 
+_MISDEEDS = (
+    ("raise", "thread", "raises in a thread"),
+    ("hang", "thread", "hangs in a thread"),
+    ("block", "thread", "blocks its thread"),
+    ("gil", "process", "holds the GIL of a process"),
+    ("memory", "process", "eats the memory of a process"),
+)
+
+
+def isolated(bench: Bench) -> Iterator[Row]:
+    """What isolation costs a call, and what it keeps from others: their checks before, and while one misbehaves."""
+    home = bench.directory / "isolation"
+    with contenders.elevon_isolation(bench.pythons.elevon, bench.directory, home) as runner:
+        answer = runner.ask({"call_count": 1_000})
+        for how, unit_name in (("alone", "one call"), ("together", "one of 50 calls at once")):
+            found = {where: [seconds * 1e6 for seconds in each] for where, each in answer[how].items()}
+            for where, samples in found.items():
+                yield Row(f"isolation: {unit_name}, {where}", "us", {SUBJECT: samples})
+            for where in ("thread", "process"):
+                added = [one - base for one, base in zip(found[where], found["engine"], strict=True)]
+                bar = Bar(1_500, is_ratio=False) if where == "process" else None
+                yield Row(f"isolation: {unit_name}, added by a {where}", "us", {SUBJECT: added}, bar)
+        for fault, isolation, words in _MISDEEDS:
+            answer = runner.ask({"fault": fault, "isolation": isolation, "seconds": 5.0})
+            for where in ("engine", "thread"):
+                before, during = answer["before"][where], answer["during"][where]
+                name = f"isolation: delay of checks ({where}) while one {words}"
+                yield Row(f"{name}, before", "ms", {SUBJECT: [before[0] * 1000]})
+                yield Row(
+                    f"{name}, to before", "x", {SUBJECT: [during[0] / before[0]]}, Bar(2, is_ratio=False)
+                )
+                yield Row(f"{name}, 99th percentile", "x", {SUBJECT: [during[1] / before[1]]})
+
+
 class _Growth(NamedTuple):
     """What a fan of one size cost, by node."""
 
