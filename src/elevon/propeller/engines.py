@@ -191,16 +191,20 @@ class Engine:
             self._looks_ended = self._looks_begun
 
     async def _look(self) -> None:
-        for driver in list(self._drivers.values()):
-            await self._remove_obeyed(driver)
         drains = {drain.task_type: drain for drain in await self._services.store.list_drains()}
         for task_type in self._places.drain(drains):
             for driver in self._drivers.values():
                 driver.lift_drain(task_type)
+        asked: dict[
+            ExecutionId, Driver
+        ] = {}  # a request is listed until it is removed: no other driver has any
         for request in await self._services.store.list_requests(self.id):
             driver = self._drivers.get(request.execution)
             if driver is not None:
                 driver.obey(request)
+                asked[request.execution] = driver
+        for driver in asked.values():
+            await self._remove_obeyed(driver)
 
     async def _remove_obeyed(self, driver: Driver) -> None:
         for request in driver.take_obeyed():
