@@ -82,6 +82,7 @@ def plan_of(seed: int, count: int) -> Plan:
         "refused_creates": chance.choice((0, 0, count // 5)),
         "lost_creates": chance.choice((0, count // 5, count // 2)),
         "latency_s": chance.choice((0.0, 0.0, 0.02)),
+        "requests_per_s": chance.choice((0.0, 0.0, 100.0)),
     }
     runs = tuple(behaviours.of_seed(one) for one in range(seed, seed + count))
     outage = chance.uniform(0.5, 2 * LATEST_S) if chance.random() < 0.4 else None
