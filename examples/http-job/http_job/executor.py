@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from elevon.idl import literals
-from elevon.plugin import ExecutorProperties, SetupContext, TaskStatus
+from elevon.plugin import SetupContext, TaskStatus
 from elevon.plugin.transports import TransportError, classify, parse_retry_after
 from elevon.plugin.webapi import Submission, WebApiConfig, WebApiExecutor
 from http_job.clients import JobClient
@@ -34,23 +34,31 @@ class HttpJobConfig(WebApiConfig, frozen=True, kw_only=True):
 
 
 class HttpJobExecutor(WebApiExecutor[HttpJob, str, Job]):
-    """Has a job made for each attempt; the job's id is all that is kept of it."""
+    """Has a job made for each attempt; the job's id is all that is kept of it.
+
+    Args:
+        client: Of the service; None for one that goes to the configured address.
+    """
 
     id = "http-job"
     task_types = ("http-job",)
     config_type = HttpJobConfig
-    properties = ExecutorProperties()
+
+    def __init__(self, client: Any = None) -> None:
+        self._client = client
 
     async def initialize(self, setup: SetupContext[HttpJobConfig]) -> None:
         """Open the connections."""
-        config = setup.config
-        self._client = JobClient(config.base_url, config.calls + config.workers, config.call_s)
+        if self._client is None:
+            config = setup.config
+            self._client = JobClient(config.base_url, config.calls + config.workers, config.call_s)
         await super().initialize(setup)
 
     async def close(self) -> None:
         """Close the connections."""
         await super().close()
-        await self._client.close()
+        if isinstance(self._client, JobClient):
+            await self._client.close()
 
     async def create(self, submission: Submission[HttpJob], token: str) -> str:
         """Make the job, or find the one that was made under this token."""
