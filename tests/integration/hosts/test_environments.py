@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def hosts(environment: Environment) -> tuple[HostSettings, ...]:
     return (HostSettings(name="naps", python=environment.python),)
 
 
-def told(environment: Environment, gate: Path) -> dict[str, object]:
+def told(environment: Environment, gate: Path) -> dict[str, Any]:
     return {"hosts": hosts(environment), "configuration": {"nap": {"gate": str(gate)}}}
 
 

@@ -130,9 +130,10 @@ async def test_executors_that_share_a_host_share_its_process_and_its_end(
     host = HostSettings(name="both", tasktypes=(f"{module}:Player", f"{module}:Neighbour"))
     configuration = {
         "player": {"folder": str(stage.folder), "check": ["leave", "done"]},
-        "neighbour": {"folder": str(other), "check": ["hang", "done"]},
+        "neighbour": {"folder": str(other)},
     }
     async with stage.world.engine(hosts=(host,), configuration=configuration) as embedded:
+        await embedded.executors.ready(["scripted", "other"])
         one = await stage.world.create(embedded, flows.single, "one")
         two = await stage.world.create(embedded, flows.single_other, "two")
         await drive(embedded, one, two)

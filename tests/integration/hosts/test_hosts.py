@@ -166,34 +166,30 @@ async def test_blocked_loop_is_found_and_named_before_the_time_is_up(
         await asyncio.wait([task])
 
 
-async def test_next_process_comes_later_each_time_and_calls_are_refused_until_then(tmp_path: Path) -> None:
+async def test_next_process_comes_later_each_time_and_calls_wait_for_it(tmp_path: Path) -> None:
     clock = HeldClock()
     async with running(tmp_path, Player(), clock, check=["die", "die", "done"]) as host:
         for delay_s in (0.1, 0.2):
-            lost = await made(host, tmp_path)
+            lost = await call(host, tmp_path)
             assert isinstance(lost, Raised)
-            assert lost.after == timedelta(seconds=delay_s + 0.1)
+            assert lost.after == timedelta(seconds=delay_s)
             clock.is_slept_on.clear()
             await clock.is_slept_on.wait()
-            refused = await call(host, tmp_path)
-            assert isinstance(refused, Raised)
-            assert not refused.was_called
-            assert not refused.is_counted
-            assert (
-                "has no host at the moment: the host of executor 'player' was ended"
-                in refused.failure.message
-            )
             await clock.move(delay_s)
-        assert isinstance(await made(host, tmp_path), Answer)
+        assert isinstance(await call(host, tmp_path), Answer)
 
 
-async def made(host: ExecutorHost, folder: Path) -> Reply:
-    """What the next call comes to that is not refused."""
-    while True:
-        reply = await call(host, folder)
-        if not isinstance(reply, Raised) or reply.was_called:
-            return reply
-        await asyncio.sleep(0.01)
+async def test_call_waits_for_a_process_no_longer_than_it_may_take(tmp_path: Path) -> None:
+    async with running(tmp_path, Impatient(), HeldClock(), check="die") as host:
+        assert isinstance(await call(host, tmp_path), Raised)
+        refused = await call(host, tmp_path)
+    assert isinstance(refused, Raised)
+    assert not refused.was_called
+    assert not refused.is_counted
+    assert (
+        "has no host at the moment: the host of executor 'player' was ended by SIGKILL"
+        in refused.failure.message
+    )
 
 
 async def test_who_is_under_way_beside_a_guilty_call_is_not_failed_with_it(tmp_path: Path) -> None:

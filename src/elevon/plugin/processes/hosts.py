@@ -34,6 +34,7 @@ FIRST_DELAY_S: Final = 0.1
 LONGEST_DELAY_S: Final = 30.0
 SOUND_AFTER_S: Final = 60.0  # a process that lived so long was not broken from the start
 LOOK_INTERVAL_S: Final = 0.2
+_AGAIN_AFTER: Final = timedelta(seconds=1)
 _MIB: Final = 1 << 20
 _log = logging.getLogger("elevon.plugin")
 
@@ -188,6 +189,7 @@ class ProcessHost(ExecutorHost):
         self._time_limit = INITIALIZE_TIME_LIMIT
         self._life: HostLife | None = None
         self._trouble = ""
+        self._news = asyncio.Condition()
         self._keeper: asyncio.Task[None] | None = None
         self._is_entered = False
 
@@ -218,8 +220,8 @@ class ProcessHost(ExecutorHost):
 
     async def carry_out(self, invocation: Invocation, services: AttemptServices) -> Reply:
         async with self._process.suspects.turn(invocation.id):
-            life = self._life
-            if not self._is_ready or life is None or life.is_over:
+            life = await self._present()
+            if life is None:
                 return self._refused()
             key = life.begin_call(invocation.id, services)
             try:
@@ -236,8 +238,8 @@ class ProcessHost(ExecutorHost):
             return reply
 
     async def discover_types(self) -> DiscoveredTypes:
-        life = self._life
-        if not self._is_ready or life is None or life.is_over:
+        life = await self._present()
+        if life is None:
             raise errors.UnavailableError(self._why_not())
         return await self._answer(life, life.begin("discover_types", self._id))
 
@@ -262,8 +264,22 @@ class ProcessHost(ExecutorHost):
             await asyncio.wait([self._keeper])
         if self._is_ready:
             self._is_ready = False
+            await self._tell_all()
             await self._close(grace)
         await self._process.leave()
+
+    async def _present(self) -> HostLife | None:
+        """The process with the executor in it, waited for no longer than a call may take; None if there is none."""
+        with contextlib.suppress(TimeoutError):
+            async with (
+                asyncio.timeout(self._registration.properties.call_timeout.total_seconds()),
+                self._news,
+            ):
+                while self._is_ready:
+                    if self._life is not None and not self._life.is_over:
+                        return self._life
+                    await self._news.wait()
+        return None
 
     async def _answer(self, life: HostLife, pending: Pending, attempt: AttemptId | None = None) -> Any:
         """What a request comes to; a process that neither answers nor cancels is ended.
@@ -313,12 +329,12 @@ class ProcessHost(ExecutorHost):
             )
             return Raised(failure=failure, retry=errors.Retry.NEVER)
         failure = failures.from_exception(errors.UnavailableError(what))
-        return Raised(failure=failure, after=self._again_after(), is_counted=False)
+        return Raised(failure=failure, after=self._process.delay, is_counted=False)
 
     def _refused(self) -> Raised:
-        """The reply of a call that could not be made."""
+        """The reply of a call that could not be made, and has waited."""
         failure = failures.from_exception(errors.UnavailableError(self._why_not()))
-        return Raised(failure=failure, after=self._again_after(), is_counted=False, was_called=False)
+        return Raised(failure=failure, after=_AGAIN_AFTER, is_counted=False, was_called=False)
 
     def _why_not(self) -> str:
         if self.failure is not None:
@@ -328,9 +344,6 @@ class ProcessHost(ExecutorHost):
         return (
             f"executor {self._id!r} has no host at the moment: {self._trouble or 'it is being started again'}"
         )
-
-    def _again_after(self) -> timedelta:
-        return self._process.delay + timedelta(seconds=FIRST_DELAY_S)
 
     async def _keep(self) -> None:
         """Have a process with the executor in it, as long as it is not stopped."""
@@ -349,6 +362,12 @@ class ProcessHost(ExecutorHost):
                     _log.warning("executor %r could not be initialized again: %s", self._id, self._trouble)
                     delay_s = min(FIRST_DELAY_S * 2**fault_count, LONGEST_DELAY_S)
                     await self._setup.clock.sleep(delay_s)
+            await self._tell_all()
+
+    async def _tell_all(self) -> None:
+        """Let calls look that wait for a process."""
+        async with self._news:
+            self._news.notify_all()
 
     async def _open(self) -> HostLife:
         """A process in which the executor is initialized.
