@@ -83,9 +83,11 @@ class ResourceWatch:
 
     async def _keep(self) -> None:
         while True:
+            # After a failure it is not to take long until the watch can be relied on again, news or not.
+            patience = PATIENCE if self._is_fresh else timedelta(0)
             try:
-                async with asyncio.timeout(PATIENCE.total_seconds() + _ANSWER_S):
-                    changes = await self._cluster.watch(self._kind, self._labels, self._cursor, PATIENCE)
+                async with asyncio.timeout(patience.total_seconds() + _ANSWER_S):
+                    changes = await self._cluster.watch(self._kind, self._labels, self._cursor, patience)
             except Exception as error:  # noqa: BLE001 - whatever it is, attempts wait for what comes after it
                 await self._recover(error)
             else:

@@ -213,7 +213,6 @@ class _Reader:
         home = self._folder / "containers" / spec.name
         work = home / "work"
         message_path = home / "termination-log"
-        self.folders.append(work)
         paths = {spec.termination_message_path: str(message_path)}
         for mount in spec.volume_mounts:
             target = self._volumes[mount.name] / mount.sub_path.lstrip("/")
@@ -223,6 +222,9 @@ class _Reader:
         environment = {"HOSTNAME": self._metadata["name"]}
         for variable in spec.env:
             environment[variable.name] = localized.put_into(self._value(variable, environment))
+        cwd = Path(localized.put_into(spec.working_dir)) if spec.working_dir else work
+        if cwd.is_relative_to(self._folder):
+            self.folders.append(cwd)
         args = [localized.put_into(_expanded(arg, environment)) for arg in (*spec.command, *spec.args)]
         limit = spec.resources.limits.get("memory")
         return ContainerPlan(
@@ -230,7 +232,7 @@ class _Reader:
             image=spec.image,
             args=tuple(args),
             environment=environment,
-            cwd=Path(localized.put_into(spec.working_dir)) if spec.working_dir else work,
+            cwd=cwd,
             message_path=message_path,
             shows_output=spec.termination_message_policy == "FallbackToLogsOnError",
             memory_bytes=0 if limit is None else int(quantities.parse(str(limit))),

@@ -1,0 +1,100 @@
+"""What a pod's manifest means on one machine, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elevon import errors
+from elevon.workers.cluster import manifests
+
+FOLDER = Path("/pods/one")
+
+
+def pod(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    given = {"restartPolicy": "Never", "containers": list(containers), **spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"namespace": "team", "name": "one", "uid": "u1"},
+        "spec": given,
+    }
+
+
+def container(*args: str, **more: Any) -> dict[str, Any]:
+    return {"name": "main", "command": ["run"], "args": list(args), **more}
+
+
+def planned(*args: str, **more: Any) -> manifests.ContainerPlan:
+    """The only container, which has a volume at /data."""
+    mounts = [{"name": "box", "mountPath": "/data"}]
+    spec = pod(container(*args, volumeMounts=mounts, **more), volumes=[{"name": "box", "emptyDir": {}}])
+    (found,) = manifests.plan(spec, FOLDER).containers
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arg", "wanted"),
+    [
+        ("/data", "/pods/one/volumes/box"),
+        ("/data/x.csv", "/pods/one/volumes/box/x.csv"),
+        ("--out=/data/x", "--out=/pods/one/volumes/box/x"),
+        ("cat /data/a /data/b", "cat /pods/one/volumes/box/a /pods/one/volumes/box/b"),
+        ("/data2 /my/data data/x", "/data2 /my/data data/x"),
+        ("echo 7 >/dev/termination-log", "echo 7 >/pods/one/containers/main/termination-log"),
+    ],
+)
+def test_paths_of_the_container_are_paths_of_this_machine(arg: str, wanted: str) -> None:
+    assert planned(arg).args == ("run", wanted)
+
+
+def test_variables_hold_paths_and_refer_to_each_other() -> None:
+    env = [
+        {"name": "DIR", "value": "/data/in"},
+        {"name": "FILE", "value": "$(DIR)/x"},
+        {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ]
+    plan = planned("$(FILE)", "$$(FILE)", "$(NOBODY)", env=env)
+    assert plan.environment == {
+        "HOSTNAME": "one",
+        "DIR": "/pods/one/volumes/box/in",
+        "FILE": "/pods/one/volumes/box/in/x",
+        "POD": "one",
+    }
+    assert plan.args[1:] == ("/pods/one/volumes/box/in/x", "$(FILE)", "$(NOBODY)")
+
+
+def test_a_working_directory_may_be_on_a_volume() -> None:
+    assert planned(workingDir="/data/sub").cwd == Path("/pods/one/volumes/box/sub")
+    assert planned().cwd == Path("/pods/one/containers/main/work")
+
+
+def test_limits_and_times_are_read() -> None:
+    spec = pod(container(resources={"limits": {"memory": "64Mi", "cpu": 1}}), activeDeadlineSeconds=5)
+    plan = manifests.plan(spec, FOLDER)
+    assert (plan.containers[0].memory_bytes, plan.deadline_s, plan.grace_s) == (64 << 20, 5, 30)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (pod(container(), restartPolicy="Always"), "spec.restartPolicy is Always, .* set it to Never"),
+        (pod({"name": "main", "args": ["x"]}), "container main has no command, .* has no images"),
+        (pod({"name": "../x", "command": ["x"]}), "has no name that can be used"),
+        (pod(), r"the spec is no pod's: .*containers"),
+        (pod(container(), container()), "two of its containers have the same name"),
+        (pod(container(), volumes=[{"name": "s", "secret": {}}]), "volume 's' is secret, .* emptyDir alone"),
+        (pod(container(volumeMounts=[{"name": "x", "mountPath": "/x"}])), "mounts the volume 'x', .* add it"),
+        (pod(container(lifecycle={"preStop": {}})), "lifecycle of container main can't be had"),
+        (
+            pod(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}])),
+            "takes the variable A from .* fieldRef with metadata.name",
+        ),
+        (pod(container(command="run")), r"the spec is no pod's: Expected `array`, got `str` - at .*command"),
+        (pod(container(resources={"limits": {"memory": "much"}})), "'much' is no quantity"),
+        ({**pod(container()), "kind": "Job"}, "a local cluster runs pods .*, and this is v1/Job"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_and_named(spec: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(errors.UserError, match=sentence):
+        manifests.plan(spec, FOLDER)
