@@ -1,7 +1,8 @@
 """Executors that keep truth where a restart loses it."""
 
 import functools
-from typing import ClassVar
+import os
+from typing import Any, ClassVar
 
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import TaskStatus
@@ -55,6 +56,13 @@ class RemembersInACache(RemembersInTheObject):
         return cached_jobs()
 
 
+class RemembersInTheEnvironment(RemembersInTheObject):
+    """What no module holds survives a new module: only a new process has lost it."""
+
+    def known(self) -> Any:
+        return os.environ
+
+
 @functools.lru_cache
 def cached_jobs() -> dict[str, str]:
     return {}
@@ -93,6 +101,10 @@ class CheckRemembersInTheClass(JobScenario):
 
 class CheckRemembersInACache(JobScenario):
     made = RemembersInACache
+
+
+class CheckRemembersInTheEnvironment(JobScenario):
+    made = RemembersInTheEnvironment
 
 
 class CheckGuardsItsStartInMemory(JobScenario):

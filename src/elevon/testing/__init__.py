@@ -5,7 +5,8 @@ Nothing below imports it.
 """
 
 from elevon.testing.clusters import FakeCluster
-from elevon.testing.conformance.checks import Finding, Report, Unchecked, check
+from elevon.testing.conformance.checks import Gear, check
+from elevon.testing.conformance.findings import Finding, Report, Unchecked
 from elevon.testing.conformance.promises import Promise
 from elevon.testing.scenarios import Scenario
 from elevon.testing.services import FakeService, ServiceJob, Thing
@@ -14,6 +15,7 @@ __all__ = [
     "FakeCluster",
     "FakeService",
     "Finding",
+    "Gear",
     "Promise",
     "Report",
     "Scenario",

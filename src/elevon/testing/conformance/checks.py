@@ -1,259 +1,59 @@
-"""A check: many runs of one scenario, and for each promise that one of them breaks the shortest story.
-
-It owns the search: which plans are run, which breach of a run counts, how far a plan can be shortened, and whether what
-was lost was kept in memory. How a report looks is the reports' matter.
-"""
+"""A check of one scenario, in one of the two gears."""
 
 import contextlib
-import itertools
+import enum
 import logging
+import os
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-import msgspec
-
-from elevon import errors
-from elevon.plugin.registry import Registry
-from elevon.primitives.figures import Figures
-from elevon.propeller.measures import Measures
-from elevon.testing.conformance import coverage, rounds
-from elevon.testing.conformance.faults import Plan
-from elevon.testing.conformance.memories import Survival
-from elevon.testing.conformance.modules import Modules
-from elevon.testing.conformance.plans import Base, Plans, base_faults
-from elevon.testing.conformance.promises import Complaint, Promise
-from elevon.testing.conformance.worlds import Setting, World
-from elevon.testing.scenarios import Scenario, subject_of
-
-RUNS: Final = 1000
-_DIAGNOSES: Final = 12  # of one promise in one check; they cost runs, and find the same
-_LOST_WITH: Final = (
-    (Survival.MODULES, "in its module, as a global, an attribute of the class or a cached function"),
-    (Survival.OBJECT, "in the executor object"),
-)
+from elevon.testing.conformance.findings import Report
+from elevon.testing.conformance.process_checks import ProcessCheck
+from elevon.testing.conformance.virtual_checks import VirtualCheck
+from elevon.testing.scenarios import Scenario
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A promise that is broken.
+class Gear(enum.StrEnum):
+    """How runs are carried out: simulated in this process, or with real processes that are really killed."""
 
-    Attributes:
-        promise: Which.
-        sentence: What the executor did, and what it should do instead.
-        seed: That shows it.
-        faults: All that has to go wrong for it.
-        story: What happened, a line each.
-    """
-
-    promise: Promise
-    sentence: str
-    seed: int
-    faults: tuple[str, ...]
-    story: tuple[str, ...]
+    VIRTUAL = "virtual"
+    PROCESSES = "processes"
 
 
-class Unchecked(msgspec.Struct, frozen=True):
-    """Something that the contract lists and that no run reached.
-
-    Attributes:
-        what: The case.
-        why: What kept it from being reached.
-    """
-
-    what: str
-    why: str
+RUNS: Final = {Gear.VIRTUAL: 1000, Gear.PROCESSES: 50}
+"""How many runs a check has where nobody says."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check has found.
-
-    Attributes:
-        scenario: `module:Class`.
-        executor: The executor's id.
-        gear: `virtual` or `processes`.
-        seed: The first one.
-        run_count: How many runs there were.
-        took_s: Seconds of real time.
-        findings: Broken promises, in the order of the contract.
-        unchecked: What no run reached.
-    """
-
-    scenario: str
-    executor: str
-    gear: str
-    seed: int
-    run_count: int
-    took_s: float
-    findings: tuple[Finding, ...]
-    unchecked: tuple[Unchecked, ...]
-
-
-class VirtualCheck:
-    """The check of one scenario on virtual time.
+def check(
+    scenario: type[Scenario], *, seed: int = 1, runs: int | None = None, gear: Gear = Gear.VIRTUAL
+) -> Report:
+    """Find out which promises of the contract a scenario's executor breaks.
 
     Args:
-        scenario: What is checked.
-        directory: For files; its contents are worthless afterwards.
-    """
-
-    def __init__(self, scenario: type[Scenario], directory: Path) -> None:
-        made = scenario()
-        self._modules = Modules(scenario)
-        self._setting = Setting(
-            scenario=made,
-            modules=self._modules,
-            subject=subject_of(made),
-            directory=directory,
-            measures=Measures(Figures()),
-        )
-        self._found: dict[Promise, tuple[Plan, Finding]] = {}
-        self._diagnosed: dict[Promise, int] = {}
-        self._reached = coverage.Coverage(made)
-
-    def carry_out(self, seed: int, run_count: int) -> tuple[list[Finding], list[Unchecked]]:
-        """Run the plans of seeds in a row."""
-        calm = self._judged(Plan())
-        self._check_old_states()
-        if self._is_sound(calm):
-            plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
-            for number in range(seed, seed + run_count):
-                self._look_at(number, plans.of_seed(number))
-        else:
-            self._look_at(1, Plan())
-        unchecked = [Unchecked(what, why) for what, why in self._reached.gaps(self._modules.problem)]
-        order = list(Promise)
-        found = sorted((each for _, each in self._found.values()), key=lambda each: order.index(each.promise))
-        return found, unchecked
-
-    def _is_sound(self, calm: World) -> bool:
-        """Whether an undisturbed run is worth disturbing."""
-        return not any(complaint.promise is Promise.RESULT for complaint in calm.story.complaints)
-
-    def _bases(self, calm: World) -> Iterator[Base]:
-        for faults in base_faults(calm.faults.counts):
-            world = self._judged(Plan(faults)) if faults else calm
-            yield Base(faults, dict(world.faults.counts))
-
-    def _check_old_states(self) -> None:
-        """Every state that an earlier release wrote can be read."""
-        scenario = self._setting.scenario
-        if not scenario.old_states:
-            return
-        executor = scenario.executor(scenario.service())
-        (registration,) = Registry.of([executor]).registrations
-        for version, raw in scenario.old_states.items():
-            try:
-                registration.implementation.codec.encode(
-                    registration.implementation.codec.decode(msgspec.json.encode(raw), version)
-                )
-            except errors.CorruptStateError as error:
-                self._keep(
-                    Plan(),
-                    Finding(
-                        promise=Promise.STATE,
-                        sentence=f"a state of version {version} can't be read: {error}",
-                        seed=1,
-                        faults=(),
-                        story=(),
-                    ),
-                )
-
-    def _look_at(self, seed: int, plan: Plan) -> None:
-        world = self._judged(plan)
-        self._reached.add(world)
-        complaint = self._believable(world, plan)
-        if complaint is None or self._diagnosed.get(complaint.promise, 0) >= _DIAGNOSES:
-            return
-        self._diagnosed[complaint.promise] = self._diagnosed.get(complaint.promise, 0) + 1
-        shortest, world, complaint = self._shortened(plan, world, complaint)
-        promise, sentence = self._diagnosis(shortest, complaint)
-        finding = Finding(
-            promise=promise,
-            sentence=sentence,
-            seed=seed,
-            faults=tuple(str(fault) for fault in shortest.faults),
-            story=tuple(world.story.lines()[: complaint.place + 1]),
-        )
-        self._keep(shortest, finding)
-
-    def _keep(self, plan: Plan, finding: Finding) -> None:
-        known = self._found.get(finding.promise)
-        if known is None or len(plan.faults) < len(known[0].faults):
-            self._found[finding.promise] = plan, finding
-
-    def _judged(self, plan: Plan, survival: Survival = Survival.NOTHING) -> World:
-        return rounds.carry_out(self._setting, plan, survival)
-
-    def _believable(self, world: World, plan: Plan) -> Complaint | None:
-        """The first breach of a run; one that is a matter of real time has to come again."""
-        first = world.story.first_complaint
-        if first is None or first.promise is not Promise.BLOCKING:
-            return first
-        again = self._judged(plan)
-        if any(complaint.promise is Promise.BLOCKING for complaint in again.story.complaints):
-            return first
-        others = [each for each in world.story.complaints if each.promise is not Promise.BLOCKING]
-        return min(others, key=lambda complaint: complaint.place, default=None)
-
-    def _shortened(self, plan: Plan, world: World, complaint: Complaint) -> tuple[Plan, World, Complaint]:
-        """The fewest faults that break the same promise first."""
-        for count in range(len(plan.faults)):
-            for faults in itertools.combinations(plan.faults, count):
-                shorter = msgspec.structs.replace(plan, faults=faults, pause_s=0.0)
-                shorter_world = self._judged(shorter)
-                found = self._believable(shorter_world, shorter)
-                if found is not None and found.promise is complaint.promise:
-                    return shorter, shorter_world, found
-        return plan, world, complaint
-
-    def _diagnosis(self, plan: Plan, complaint: Complaint) -> tuple[Promise, str]:
-        """What was broken really: the same run with a better memory tells whether truth was lost with the engine."""
-        if plan.has_restart and complaint.promise is not Promise.BLOCKING:
-            for survival, place in _LOST_WITH:
-                if self._judged(plan, survival).story.first_complaint is None:
-                    return Promise.SINGLETON, (
-                        f"truth is kept {place}, where a restart loses it: {complaint.sentence}"
-                    )
-        return complaint.promise, complaint.sentence
-
-
-def check(scenario: type[Scenario], *, seed: int = 1, runs: int = RUNS) -> Report:
-    """Check a scenario on virtual time.
-
-    Args:
-        scenario: What is checked.
+        scenario: What is checked; for real processes it can be imported by its name.
         seed: The first one; each run has the next.
-        runs: How many.
+        runs: How many; None for as many as is usual in the gear.
+        gear: How runs are carried out.
 
     Raises:
         UserError: The scenario can't be run at all.
+        UnavailableError: Its processes end by themselves.
     """
-
-    def carry_out(directory: Path) -> tuple[list[Finding], list[Unchecked]]:
-        return VirtualCheck(scenario, directory).carry_out(seed, runs)
-
-    return reported(scenario, "virtual", (seed, runs), carry_out)
-
-
-def reported(
-    scenario: type[Scenario],
-    gear: str,
-    seeds: tuple[int, int],
-    carry_out: Callable[[Path], tuple[list[Finding], list[Unchecked]]],
-) -> Report:
-    """The report of whatever carries out a check in a directory of its own."""
+    run_count = RUNS[gear] if runs is None else runs
     began = perf_counter()
-    with tempfile.TemporaryDirectory(prefix="elevon-check-") as directory, _quiet():
-        findings, unchecked = carry_out(Path(directory))
+    with tempfile.TemporaryDirectory(prefix="elevon-check-") as directory, _alone():
+        kind = VirtualCheck if gear is Gear.VIRTUAL else ProcessCheck
+        findings, unchecked = kind(scenario, Path(directory)).carry_out(seed, run_count)
     made = scenario()
     return Report(
         scenario=f"{scenario.__module__}:{scenario.__qualname__}",
         executor=made.executor(made.service()).id,
         gear=gear,
-        seed=seeds[0],
-        run_count=seeds[1],
+        seed=seed,
+        run_count=run_count,
         took_s=perf_counter() - began,
         findings=tuple(findings),
         unchecked=tuple(unchecked),
@@ -261,12 +61,14 @@ def reported(
 
 
 @contextlib.contextmanager
-def _quiet() -> Generator[None]:
-    """Without the engine's log: thousands of failures that are wanted would fill it."""
+def _alone() -> Generator[None]:
+    """Without the engine's log, which wanted failures would fill, and without a trace in the environment."""
     log = logging.getLogger("elevon")
-    level = log.level
+    level, environment = log.level, dict(os.environ)
     log.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
         log.setLevel(level)
+        os.environ.clear()
+        os.environ.update(environment)

@@ -31,7 +31,7 @@ from elevon.records.tokens import PoolLimits
 from elevon.testing.conformance.calls import Watch
 from elevon.testing.conformance.faults import BEGIN, COMMIT, COMMITTED, TURN, Action
 from elevon.testing.conformance.launchers import SimulatedLauncher
-from elevon.testing.conformance.loops import HousekeepingClock, ProcessKilledError, ProcessLoop
+from elevon.testing.conformance.loops import HousekeepingClock, ProcessKilledError, ProcessLoop, VirtualClock
 from elevon.testing.conformance.stories import Story, What
 from elevon.testing.conformance.tokens import SimulatedPools
 from elevon.testing.conformance.worlds import World
@@ -52,10 +52,12 @@ class SimulatedProcess:
 
     Args:
         world: Of the run that it is a part of.
+        clock: Of the run.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, clock: VirtualClock) -> None:
         self.world = world
+        self.clock = clock
         self.is_dead = False
         self._drives: set[asyncio.Task[None]] = set()
 
@@ -67,7 +69,7 @@ class SimulatedProcess:
             StandstillError: Nothing is left that could happen.
             NeverEndsError: The execution goes on and on.
         """
-        ProcessLoop(self.world.clock, self._take_turn).live(self._main())
+        ProcessLoop(self.clock, self._take_turn).live(self._main())
 
     def add_engine(self) -> None:
         """Let another engine drive the execution too."""
@@ -129,7 +131,7 @@ class SimulatedEngine:
         """Drive the execution until it is terminal, or the engine is fenced off."""
         world = self._world
         world.living.add(self.id)
-        self.tell(What.ENGINE_BEGAN, f"engine {self.number} begins")
+        self.tell(What.ENGINE_BEGAN, "the engine begins")
         await self.reach(BEGIN)
         store: Any = SimulatedStore(self)
         pools = EnginePools(store, self._limits)
@@ -140,7 +142,7 @@ class SimulatedEngine:
             store=store,
             executors=executors,
             launcher=self._launcher,
-            clock=HousekeepingClock(world.clock),
+            clock=HousekeepingClock(self._process.clock),
             data_dir=world.directory,
             measures=world.measures,
             backoff=PATIENCE,
@@ -152,7 +154,7 @@ class SimulatedEngine:
                 engine.observe(pools.notice)
             await engine.drive(EXECUTION)
         except errors.ConflictError:
-            self.tell(What.ENGINE_ENDED, f"engine {self.number} finds that another one has taken over")
+            self.tell(What.ENGINE_ENDED, "the engine finds that another one has taken over")
         await executors.stop()
         world.living.discard(self.id)
 
@@ -202,7 +204,7 @@ class SimulatedEngine:
 
     async def stall(self) -> None:
         """Stand still for so long that another engine takes over, then go on as if nothing had been."""
-        self.tell(What.FAULT, f"engine {self.number} stalls for {STALL_S:g} s, and another one takes over")
+        self.tell(What.FAULT, f"the engine stalls for {STALL_S:g} s, and another one takes over")
         self._world.living.discard(self.id)
         self._has_stalled = True
         self.thawed.clear()
@@ -213,7 +215,7 @@ class SimulatedEngine:
 
     def _thaw(self) -> None:
         self.thawed.set()
-        self.tell(What.FAULT, f"engine {self.number} comes back")
+        self.tell(What.FAULT, "the engine comes back")
 
     def kill_process(self) -> None:
         """End the process at a moment where nothing can be awaited."""

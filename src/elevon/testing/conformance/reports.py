@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from elevon.testing.conformance.checks import Finding, Report
+from elevon.testing.conformance.findings import Finding, Report
 
 
 def lines(report: Report) -> Iterator[str]:
     """The report as text."""
-    rate = report.run_count / report.took_s if report.took_s else 0.0
     yield (
         f"{report.scenario} (executor {report.executor}, gear {report.gear}): "
-        f"{report.run_count} runs in {report.took_s:.1f} s, {rate:.0f} a second"
+        f"{report.run_count} runs in {report.took_s:.1f} s"
     )
     for finding in report.findings:
         yield ""

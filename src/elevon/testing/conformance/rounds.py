@@ -4,7 +4,7 @@ from typing import Final
 
 from elevon.testing.conformance import judges
 from elevon.testing.conformance.faults import Plan
-from elevon.testing.conformance.loops import ProcessKilledError, StandstillError
+from elevon.testing.conformance.loops import ProcessKilledError, StandstillError, VirtualClock
 from elevon.testing.conformance.memories import Survival
 from elevon.testing.conformance.processes import NeverEndsError, SimulatedProcess
 from elevon.testing.conformance.worlds import Setting, World
@@ -20,13 +20,14 @@ def carry_out(setting: Setting, plan: Plan, survival: Survival = Survival.NOTHIN
         plan: What goes wrong.
         survival: What of the executor survives the end of an engine.
     """
-    world = World(setting, plan, survival)
+    clock = VirtualClock()
+    world = World(setting, plan, clock, survival)
     for _ in range(_PROCESS_LIMIT):
         try:
-            SimulatedProcess(world).live()
+            SimulatedProcess(world, clock).live()
         except ProcessKilledError:
             world.living.clear()
-            world.clock.advance(plan.pause_s)
+            clock.advance(plan.pause_s)
             continue
         except StandstillError:
             world.is_standing = True

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from elevon import ports
 from elevon.plugin.executors import Executor
 from elevon.propeller.measures import Measures
 from elevon.records.attempts import AttemptRecord
@@ -20,7 +21,6 @@ from elevon.stores.memory import MemoryStateStore
 from elevon.testing.conformance.calls import CURRENT, Call, Record
 from elevon.testing.conformance.faults import Faults, Plan
 from elevon.testing.conformance.launchers import SimulatedLauncher
-from elevon.testing.conformance.loops import VirtualClock
 from elevon.testing.conformance.memories import Memory, Survival
 from elevon.testing.conformance.modules import Modules
 from elevon.testing.conformance.promises import Promise
@@ -71,6 +71,7 @@ class World:
     Args:
         setting: What all runs of a check have in common.
         plan: What goes wrong.
+        clock: Of the run.
         survival: What of the executor survives the end of an engine.
 
     Attributes:
@@ -84,13 +85,13 @@ class World:
         is_endless: Whether the run was ended because it went on and on.
     """
 
-    def __init__(self, setting: Setting, plan: Plan, survival: Survival = Survival.NOTHING) -> None:
+    def __init__(self, setting: Setting, plan: Plan, clock: ports.Clock, survival: Survival) -> None:
         self.scenario = setting.scenario
         self.subject = setting.subject
         self.directory = setting.directory
         self.measures = setting.measures
         self.plan = plan
-        self.clock = VirtualClock()
+        self.clock = clock
         self.time_limit_s = setting.scenario.time_limit.total_seconds()
         self.story = Story()
         self.faults = Faults(plan)

@@ -1,0 +1,171 @@
+"""The check of the virtual gear: many runs of one scenario, and for each promise that breaks the shortest story.
+
+It owns the search: which plans are run, which breach of a run counts, how far a plan can be shortened, and whether what
+was lost was kept in memory.
+"""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from elevon import errors
+from elevon.plugin.registry import Registry
+from elevon.primitives.figures import Figures
+from elevon.propeller.measures import Measures
+from elevon.testing.conformance import coverage, rounds
+from elevon.testing.conformance.faults import Plan
+from elevon.testing.conformance.findings import Finding, Unchecked
+from elevon.testing.conformance.memories import Survival
+from elevon.testing.conformance.modules import Modules
+from elevon.testing.conformance.plans import Base, Plans, base_faults
+from elevon.testing.conformance.promises import Complaint, Promise
+from elevon.testing.conformance.worlds import Setting, World
+from elevon.testing.scenarios import Scenario, subject_of
+
+_DIAGNOSES: Final = 12  # of one promise in one check; they cost runs, and find the same
+_LOST_WITH: Final = (
+    (Survival.MODULES, "in its module, as a global, an attribute of the class or a cached function"),
+    (Survival.OBJECT, "in the executor object"),
+)
+
+
+class VirtualCheck:
+    """The check of one scenario on virtual time.
+
+    Args:
+        scenario: What is checked.
+        directory: For files; its contents are worthless afterwards.
+    """
+
+    def __init__(self, scenario: type[Scenario], directory: Path) -> None:
+        made = scenario()
+        self._modules = Modules(scenario)
+        self._setting = Setting(
+            scenario=made,
+            modules=self._modules,
+            subject=subject_of(made),
+            directory=directory,
+            measures=Measures(Figures()),
+        )
+        self._found: dict[Promise, tuple[Plan, Finding]] = {}
+        self._diagnosed: dict[Promise, int] = {}
+        self._reached = coverage.Coverage(made)
+
+    def carry_out(self, seed: int, run_count: int) -> tuple[list[Finding], list[Unchecked]]:
+        """Run the plans of seeds in a row."""
+        calm = self._judged(Plan())
+        self._check_old_states()
+        if self._is_sound(calm):
+            plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
+            for number in range(seed, seed + run_count):
+                self._look_at(number, plans.of_seed(number))
+        else:
+            self._look_at(1, Plan())
+        unchecked = [Unchecked(what, why) for what, why in self._reached.gaps(self._modules.problem)]
+        order = list(Promise)
+        found = sorted((each for _, each in self._found.values()), key=lambda each: order.index(each.promise))
+        return found, unchecked
+
+    @property
+    def setting(self) -> Setting:
+        """What all runs have in common."""
+        return self._setting
+
+    def learnt(self) -> tuple[Plans, float]:
+        """The plans by their seeds, and how long an undisturbed run takes, in seconds of its own time."""
+        calm = self._judged(Plan())
+        return Plans(list(self._bases(calm))), calm.clock.monotonic()
+
+    def _is_sound(self, calm: World) -> bool:
+        """Whether an undisturbed run is worth disturbing."""
+        return not any(complaint.promise is Promise.RESULT for complaint in calm.story.complaints)
+
+    def _bases(self, calm: World) -> Iterator[Base]:
+        for faults in base_faults(calm.faults.counts):
+            world = self._judged(Plan(faults)) if faults else calm
+            yield Base(faults, dict(world.faults.counts))
+
+    def _check_old_states(self) -> None:
+        """Every state that an earlier release wrote can be read."""
+        scenario = self._setting.scenario
+        if not scenario.old_states:
+            return
+        executor = scenario.executor(scenario.service())
+        (registration,) = Registry.of([executor]).registrations
+        for version, raw in scenario.old_states.items():
+            try:
+                registration.implementation.codec.encode(
+                    registration.implementation.codec.decode(msgspec.json.encode(raw), version)
+                )
+            except errors.CorruptStateError as error:
+                self._keep(
+                    Plan(),
+                    Finding(
+                        promise=Promise.STATE,
+                        sentence=f"a state of version {version} can't be read: {error}",
+                        seed=1,
+                        faults=(),
+                        story=(),
+                    ),
+                )
+
+    def _look_at(self, seed: int, plan: Plan) -> None:
+        world = self._judged(plan)
+        self._reached.add(world)
+        complaint = self._believable(world, plan)
+        if complaint is None or self._diagnosed.get(complaint.promise, 0) >= _DIAGNOSES:
+            return
+        self._diagnosed[complaint.promise] = self._diagnosed.get(complaint.promise, 0) + 1
+        shortest, world, complaint = self._shortened(plan, world, complaint)
+        promise, sentence = self._diagnosis(shortest, complaint)
+        finding = Finding(
+            promise=promise,
+            sentence=sentence,
+            seed=seed,
+            faults=tuple(str(fault) for fault in shortest.faults),
+            story=tuple(world.story.lines()[: complaint.place + 1]),
+        )
+        self._keep(shortest, finding)
+
+    def _keep(self, plan: Plan, finding: Finding) -> None:
+        known = self._found.get(finding.promise)
+        if known is None or len(plan.faults) < len(known[0].faults):
+            self._found[finding.promise] = plan, finding
+
+    def _judged(self, plan: Plan, survival: Survival = Survival.NOTHING) -> World:
+        return rounds.carry_out(self._setting, plan, survival)
+
+    def _believable(self, world: World, plan: Plan) -> Complaint | None:
+        """The first breach of a run; one that is a matter of real time has to come again."""
+        first = world.story.first_complaint
+        if first is None or first.promise is not Promise.BLOCKING:
+            return first
+        again = self._judged(plan)
+        if any(complaint.promise is Promise.BLOCKING for complaint in again.story.complaints):
+            return first
+        others = [each for each in world.story.complaints if each.promise is not Promise.BLOCKING]
+        return min(others, key=lambda complaint: complaint.place, default=None)
+
+    def _shortened(self, plan: Plan, world: World, complaint: Complaint) -> tuple[Plan, World, Complaint]:
+        """The fewest faults that break the same promise first."""
+        for count in range(len(plan.faults)):
+            for faults in itertools.combinations(plan.faults, count):
+                shorter = msgspec.structs.replace(plan, faults=faults, pause_s=0.0)
+                shorter_world = self._judged(shorter)
+                found = self._believable(shorter_world, shorter)
+                if found is not None and found.promise is complaint.promise:
+                    return shorter, shorter_world, found
+        return plan, world, complaint
+
+    def _diagnosis(self, plan: Plan, complaint: Complaint) -> tuple[Promise, str]:
+        """What was broken really: the same run with a better memory tells whether truth was lost with the engine."""
+        if plan.has_restart and complaint.promise is not Promise.BLOCKING:
+            for survival, place in _LOST_WITH:
+                if self._judged(plan, survival).story.first_complaint is None:
+                    return Promise.SINGLETON, (
+                        f"truth is kept {place}, where a restart loses it: {complaint.sentence}"
+                    )
+        return complaint.promise, complaint.sentence
