@@ -151,9 +151,9 @@ class LocalCluster:
             await self._news(left_s)
 
     async def close(self) -> None:
-        """Look no more. Pods run on; those that were deleted and have ended are waited for a moment, to be gone."""
+        """Look no more. Pods run on; those that are to go are given a moment, and then go without us."""
         deadline = self._clock.monotonic() + _CLOSING_S
-        while any(_is_leaving(pod.manifest) for pod in self._pods.values()):
+        while any(shelves.is_free(pod.manifest) for pod in self._pods.values()):
             if self._clock.monotonic() > deadline:
                 break
             await self._clock.sleep(_LOOK_S)
@@ -320,10 +320,6 @@ class LocalCluster:
 def _is_settled(pod: Manifest) -> bool:
     """Whether nothing happens to it any more unless somebody asks."""
     return pod["status"]["phase"] in _TERMINAL and not is_being_deleted(pod)
-
-
-def _is_leaving(pod: Manifest) -> bool:
-    return shelves.is_free(pod) and pod["status"]["phase"] in _TERMINAL
 
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:
