@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elevon import app
+from elevon import app, errors
 from elevon.plugin.descriptions import HostSettings
 from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import ExecutionPhase
@@ -141,6 +141,28 @@ async def test_executors_that_share_a_host_share_its_process_and_its_end(
         assert (await embedded.admin.get(two)).phase is ExecutionPhase.SUCCEEDED
     assert set(stage.pids()) == {note["pid"] for note in players.notes(other)}
     assert len(stage.pids()) == 2
+
+
+async def test_initialize_that_ends_a_shared_process_is_refused_and_the_other_executor_is_not(
+    stage: Stage, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    module = "tests.integration.hosts.players"
+    host = HostSettings(name="both", tasktypes=(f"{module}:Player", f"{module}:Neighbour"))
+    configuration = {
+        "player": {"folder": str(stage.folder), "initialize": ["leave"]},
+        "neighbour": {"folder": str(other)},
+    }
+    async with stage.world.engine(hosts=(host,), configuration=configuration) as embedded:
+        two = await stage.world.create(embedded, flows.single_other, "two")
+        await embedded.executors.ready(["scripted", "other"])
+        with pytest.raises(
+            errors.UnavailableError, match="host 'both' exited with code 3: the licence has expired"
+        ):
+            embedded.executors.of_type("scripted")
+        await drive(embedded, two)
+        assert (await embedded.admin.get(two)).phase is ExecutionPhase.SUCCEEDED
 
 
 async def test_process_that_ends_in_initialize_is_the_reason_for_the_refusal(stage: Stage) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
-import importlib
 import logging
 import os
 import signal
@@ -160,7 +159,6 @@ def main() -> None:
     _volunteer()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=False)
-    importlib.invalidate_caches()
     asyncio.run(_serve(read_fd, write_fd))
 
 

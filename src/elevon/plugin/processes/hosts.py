@@ -1,14 +1,13 @@
-"""Executors in processes of their own, as the engine's side has them: started again when they end, and held to limits.
+"""Executors in processes of their own, as the engine's side has them.
 
-`HostProcess` is one process after the other, for one executor or for several; `ProcessHost` is one executor in it. A
-call that loses its process comes back as a fault of the system, with the executor, the call and what happened in one
-sentence. It must never repeat a call itself: the machine does, under the same promises as ever.
+It owns the calls: their limits, and that one which loses its process comes back as a fault of the system, with the
+executor, the call and what happened in one sentence. It must never repeat a call itself: the machine does, under the
+same promises as ever.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,19 +22,16 @@ from elevon.plugin.invocations import AttemptServices, Invocation
 from elevon.plugin.processes.links import Pending
 from elevon.plugin.processes.lives import HostEndedError, HostLife, is_done_within
 from elevon.plugin.processes.protocol import Opening
-from elevon.plugin.processes.suspects import DEATH_LIMIT, Suspects
+from elevon.plugin.processes.successions import FIRST_DELAY_S, LONGEST_DELAY_S, HostProcess
+from elevon.plugin.processes.suspects import DEATH_LIMIT
 from elevon.plugin.registry import Registration
 from elevon.records import failures
 from elevon.records.answers import Raised, Reply
 from elevon.records.failures import Failure
 from elevon.records.identities import AttemptId
 
-FIRST_DELAY_S: Final = 0.1
-LONGEST_DELAY_S: Final = 30.0
-SOUND_AFTER_S: Final = 60.0  # a process that lived so long was not broken from the start
-LOOK_INTERVAL_S: Final = 0.2
 _AGAIN_AFTER: Final = timedelta(seconds=1)
-_MIB: Final = 1 << 20
+_TRIES_IF_SHARED: Final = 3
 _log = logging.getLogger("elevon.plugin")
 
 
@@ -49,117 +45,6 @@ class _NotInitializedError(errors.UnavailableError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-class HostProcess:
-    """One host: a process, and after its end the next one.
-
-    Attributes:
-        settings: What it is.
-        suspects: Which of its attempts may have ended it.
-    """
-
-    def __init__(
-        self, settings: HostSettings, owner: ports.ProcessOwner, clock: ports.Clock, log_path: Path
-    ) -> None:
-        self.settings = settings
-        self.suspects = Suspects()
-        self._owner = owner
-        self._clock = clock
-        self._log_path = log_path
-        self._life: HostLife | None = None
-        self._born = 0.0
-        self._fault_count = 0
-        self._not_before = 0.0
-        self._starting = asyncio.Lock()
-        self._opening = asyncio.Lock()
-        self._look: asyncio.TimerHandle | None = None
-        self._user_count = 0
-
-    @property
-    def delay(self) -> timedelta:
-        """How long it is until there may be a process again."""
-        return timedelta(seconds=max(0.0, self._not_before - self._clock.monotonic()))
-
-    def enter(self) -> None:
-        """Count one more executor that needs it."""
-        self._user_count += 1
-
-    async def leave(self) -> None:
-        """Count one executor less; the last one ends the process."""
-        self._user_count -= 1
-        if self._user_count == 0:
-            if self._look is not None:
-                self._look.cancel()
-            if self._life is not None:
-                await self._life.stop()
-
-    async def life(self) -> HostLife:
-        """The process that there is, or the next one when its time has come.
-
-        Raises:
-            UnavailableError: It can't be started, or ended before it was ready.
-        """
-        async with self._starting:
-            if self._life is not None and not self._life.is_over:
-                return self._life
-            if self._life is not None:
-                await self._life.stop()  # nothing of the last one may run beside the next one
-            if self.delay:
-                await self._clock.sleep(self.delay.total_seconds())
-            self._life = life = self._begin()
-            await life.greet()
-            return life
-
-    @contextlib.asynccontextmanager
-    async def opening(self) -> AsyncGenerator[None]:
-        """Initialize one executor at a time, so that it is clear whose doing the end of the process is."""
-        async with self._opening:
-            yield
-
-    def _begin(self) -> HostLife:
-        self._born = self._clock.monotonic()
-        try:
-            life = HostLife(self.settings, self._owner, self._clock, self._log_path, self._bury)
-        except errors.UnavailableError:
-            self._count_fault()
-            raise
-        self._look_later()
-        return life
-
-    def _bury(self, life: HostLife) -> None:
-        under_way = [attempt for attempt, _ in life.in_flight.values()]
-        self.suspects.accuse(under_way if life.guilty is None else [life.guilty])
-        self._count_fault()
-
-    def _count_fault(self) -> None:
-        """Wait longer each time, unless the last process was a sound one."""
-        now = self._clock.monotonic()
-        is_sound = now - self._born >= SOUND_AFTER_S
-        self._fault_count = 1 if is_sound else self._fault_count + 1
-        self._not_before = now + min(FIRST_DELAY_S * 2 ** (self._fault_count - 1), LONGEST_DELAY_S)
-
-    def _look_later(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-        self._look = asyncio.get_running_loop().call_later(LOOK_INTERVAL_S, self._look_at)
-
-    def _look_at(self) -> None:
-        """Hold the process to its memory, and its log to its size."""
-        life = self._life
-        self._look = None
-        if life is None or life.is_over:
-            return
-        limit = self.settings.memory_limit_bytes
-        used = life.resident_bytes() if limit else 0
-        if used > limit:
-            life.kill(
-                f"{self.settings} used {used // _MIB} MiB of memory and was ended, its limit is {limit // _MIB} MiB: "
-                f"raise memory_limit in [hosts.{self.settings.name}], or make its executors use less"
-            )
-            return
-        life.tend_log()
-        self._look_later()
 
 
 class ProcessHost(ExecutorHost):
@@ -206,7 +91,7 @@ class ProcessHost(ExecutorHost):
         self._is_entered = True
         try:
             self._check_importable()
-            self._life = await self._open()
+            self._life = await self._open_first()
         except _NotInitializedError as error:
             self.failure = error.failure
         except errors.ElevonError as error:
@@ -369,13 +254,28 @@ class ProcessHost(ExecutorHost):
         async with self._news:
             self._news.notify_all()
 
+    async def _open_first(self) -> HostLife:
+        """The same as `_open`; what ended a shared process meanwhile may have been somebody else."""
+        for _ in range(_TRIES_IF_SHARED - 1 if self._process.settings.is_shared else 0):
+            with contextlib.suppress(HostEndedError):
+                return await self._open()
+        return await self._open()
+
     async def _open(self) -> HostLife:
         """A process in which the executor is initialized.
 
         Raises:
-            UnavailableError: It could not be started, or `initialize` failed; says why.
+            HostEndedError: The process ended before it was.
+            UnavailableError: The process could not be started, or `initialize` failed; says why.
         """
-        life = await self._process.life()
+        async with self._process.opening() as life:
+            life.share(self._id, self._setup)
+            failure = await self._initialize(life)
+        if failure is not None:
+            raise _NotInitializedError(failure)
+        return life
+
+    async def _initialize(self, life: HostLife) -> Failure | None:
         opening = Opening(
             id=self._id,
             path=self._registration.path,
@@ -386,24 +286,19 @@ class ProcessHost(ExecutorHost):
             time_limit=self._time_limit,
             grace=self._grace,
         )
-        async with self._process.opening():
-            life.share(self._id, self._setup)
-            pending = life.begin("open", opening)
-            try:
-                limit_s = (self._time_limit + 2 * self._grace).total_seconds()
-                if not await is_done_within(pending.answer, limit_s):
-                    await self._end_stuck(
-                        life, f"did not initialize within {self._time_limit.total_seconds():g} s"
-                    )
-                    await asyncio.wait([pending.answer])
-            except asyncio.CancelledError:
-                pending.cancel()
-                pending.drop_answer()
-                raise
-            failure: Failure | None = pending.answer.result()
-        if failure is not None:
-            raise _NotInitializedError(failure)
-        return life
+        pending = life.begin("open", opening)
+        try:
+            limit_s = (self._time_limit + 2 * self._grace).total_seconds()
+            if not await is_done_within(pending.answer, limit_s):
+                await self._end_stuck(
+                    life, f"did not initialize within {self._time_limit.total_seconds():g} s"
+                )
+                await asyncio.wait([pending.answer])
+        except asyncio.CancelledError:
+            pending.cancel()
+            pending.drop_answer()
+            raise
+        return pending.answer.result()
 
     async def _close(self, grace: timedelta) -> None:
         life = self._life
