@@ -7,7 +7,7 @@ watch. What runs in a resource it does not know: it is told how that goes.
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,17 +60,17 @@ class FakeCluster:
         self, takes: timedelta = timedelta(seconds=30), *, exit_code: int = 0, message: str = ""
     ) -> None:
         self.clock: ports.Clock
-        self.things: list[Thing] = []
+        self.things: MutableSequence[Thing] = []
         self.repeatable = frozenset({"create", "get", "list", "patch", "delete", "watch"})
         self._takes = takes
         self._exit_code = exit_code
         self._message = message
         self._entries: dict[ResourceKey, _Entry] = {}
-        self._gone: list[tuple[int, Manifest]] = []
+        self._gone: MutableSequence[tuple[int, Manifest]] = []
         self._versions = itertools.count(1)
         self._version = 0
         self._ids = itertools.count(1)
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: MutableSequence[asyncio.Future[None]] = []
 
     def status_of(self, resource: Manifest, age: timedelta) -> Mapping[str, Any]:
         """What a resource says of itself at an age; it is asked at a tenth of `takes` and at its end too."""
