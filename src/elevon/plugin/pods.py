@@ -23,6 +23,8 @@ _HOPELESS: Final = frozenset(
         "RunContainerError",
     }
 )
+# Why a container waits, where nothing is wrong.
+_ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing"})
 # Why a pod failed, where its containers had no part in it: another attempt may fare better.
 _FAULTS_OF_THE_CLUSTER: Final = frozenset(
     {
@@ -87,6 +89,8 @@ def _waiting(pod: Manifest, status: Mapping[str, Any]) -> TaskStatus[Any]:
     for one in _containers(status):
         waiting = one.get("state", {}).get("waiting", {})
         reason, message = waiting.get("reason", ""), waiting.get("message", "")
+        if reason in _ORDINARY:
+            return TaskStatus.initializing()
         told = f"container {one.get('name')} of {key_of(pod)} waits: {_said(reason, message)}"
         if reason in _HOPELESS:
             return TaskStatus.permanent_failure(told)

@@ -14,7 +14,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import ExecutionPhase
 from tests.integration.cluster.engine_program import inputs_of
 from tests.integration.cluster.test_pods import gone, keeper_of, written
-from tests.integration.cluster.worlds import ScriptExecutor, scripted
+from tests.integration.cluster.worlds import HostedScriptExecutor, ScriptExecutor, scripted
 from tests.integration.engine.worlds import World, drive, identity
 
 PROGRAM = Path(__file__).with_name("engine_program.py")
@@ -52,9 +52,10 @@ async def killed_in_the_middle(world: World, directory: Path) -> None:
             engine.kill()
 
 
-async def test_a_pod_runs_for_its_task(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [ScriptExecutor, HostedScriptExecutor])
+async def test_a_pod_runs_for_its_task(world: World, tmp_path: Path, kind: type[ScriptExecutor]) -> None:
     (tmp_path / "gate").touch()
-    async with world.engine(ScriptExecutor()) as embedded:
+    async with world.engine(kind()) as embedded:
         execution = await world.create(embedded, scripted, given=inputs_of(script_of(tmp_path)))
         await drive(embedded, execution)
         record = await embedded.admin.get(execution)

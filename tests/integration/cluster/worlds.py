@@ -40,6 +40,14 @@ class ScriptExecutor(K8sExecutor[None]):
         return status_of_pod(resource, outputs={"o0": literals.string(termination_message(resource))})
 
 
+class HostedScriptExecutor(ScriptExecutor):
+    """The same in a process of its own."""
+
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        requires_finalizer=True, isolation="process"
+    )
+
+
 script = Task("script", task_type="script", inputs={"script": str}, outputs={"o0": str})
 
 

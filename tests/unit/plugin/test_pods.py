@@ -63,6 +63,11 @@ def test_a_pod_without_a_place_says_why() -> None:
     )
 
 
+def test_a_container_that_is_being_made_is_initializing() -> None:
+    status = status_of_pod(pod("Pending", {"main": {"waiting": {"reason": "ContainerCreating"}}}))
+    assert (status.phase, status.details.reason) == (AttemptPhase.INITIALIZING, "")
+
+
 def test_a_container_that_waits_for_its_image_is_initializing_and_one_that_waits_in_vain_has_failed() -> None:
     pulling = status_of_pod(
         pod("Pending", {"main": {"waiting": {"reason": "ImagePullBackOff", "message": "busy"}}})
