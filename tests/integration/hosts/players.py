@@ -18,7 +18,14 @@ import msgspec
 
 from elevon.idl import literals
 from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
-from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.plugin import (
+    Executor,
+    ExecutorProperties,
+    LauncherExecutor,
+    SetupContext,
+    TaskContext,
+    TaskStatus,
+)
 
 SOON = timedelta(milliseconds=10)
 LONG = timedelta(minutes=5)
@@ -102,6 +109,14 @@ class Neighbour(Player):
 
     id: ClassVar[str] = "neighbour"
     task_types: ClassVar[tuple[str, ...]] = ("other",)
+
+
+class Shouting(LauncherExecutor[None]):
+    """A stranger's type with user code."""
+
+    id = "shouting"
+    task_types = ("shouting",)
+    properties = ExecutorProperties(uses_launcher=True, isolation="process")
 
 
 def notes(folder: str | Path) -> list[dict[str, Any]]:
@@ -245,6 +260,10 @@ async def leave_if_first(ctx: Any) -> Any:
         os._exit(3)
     await asyncio.sleep(0.1)
     return TaskStatus.running(State(1))
+
+
+async def lossy_state(_ctx: Any) -> Any:
+    return TaskStatus.running(State("three"))  # pyright: ignore[reportArgumentType]
 
 
 async def odd_reason(_ctx: Any) -> Any:

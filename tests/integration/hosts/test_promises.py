@@ -2,17 +2,23 @@
 
 import logging
 import os
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from elevon import app
+from elevon.cli import programs
+from elevon.idl import literals
 from elevon.idl.messages import LiteralMap
 from elevon.records.phases import ExecutionPhase
 from elevon.records.tokens import PoolLimits
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import attempt, drive, driving, identity, outputs_of, until
-from tests.integration.hosts.players import Impatient
+from tests.integration.hosts.players import Impatient, Shouting
 from tests.integration.hosts.stages import Stage
+
+LOUD = Path(__file__).parents[1] / "engine" / "loud_program.py"
 
 
 async def test_calls_are_made_in_another_process_and_state_comes_back(stage: Stage) -> None:
@@ -93,6 +99,22 @@ async def test_what_it_logs_is_the_engines_log(stage: Stage, caplog: pytest.LogC
     assert record.levelno == logging.WARNING
     assert "the queue is long (in the host of executor 'player')" in record.getMessage()
     assert "the queue is printed" in (stage.world.home.hosts_dir / "own" / "player.log").read_text()
+
+
+async def test_type_of_a_stranger_runs_user_code_in_a_worker(stage: Stage) -> None:
+    async with stage.world.engine(Shouting()) as embedded:
+        prepared = programs.load(str(LOUD), "loud").prepare(await embedded.task_types(()))
+        new = msgspec.structs.replace(prepared, given={"x": literals.integer(20)})
+        execution = (await embedded.admin.create_execution(new)).id
+        await drive(embedded, execution)
+        assert outputs_of(await embedded.admin.get(execution)) == {"o0": 21}
+
+
+async def test_state_that_json_does_not_keep_is_refused_by_its_path(stage: Stage) -> None:
+    record = await stage.run(check="lossy_state")
+    assert record.phase is ExecutionPhase.FAILED
+    assert record.failure is not None
+    assert "executor 'player' returned a state that can't be kept" in record.failure.message
 
 
 async def test_abort_kills_in_the_process(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from elevon import app, workflow
+from elevon.plugin.descriptions import HostSettings
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
@@ -20,6 +21,8 @@ from http_job.server.ledgers import What
 from http_job.server.processes import ServiceProcess
 from http_job.task import HttpJobTask
 from tests.integration.engine.worlds import World, drive, driving, outputs_of, until
+
+HOST = HostSettings(name="jobs", tasktypes=("http_job.executor:HttpJobExecutor",))
 
 quick = HttpJobTask("quick", timedelta(milliseconds=80))
 endless = HttpJobTask("endless", outcome=Outcome.RUN_FOR_EVER)
@@ -60,18 +63,23 @@ def stubborn() -> int:
 
 
 class Rig:
-    """A home whose engines know the service."""
+    """A home whose engines know the service; the executor runs in a thread, or in a host of the configuration."""
 
-    def __init__(self, directory: Path, service: ServiceProcess) -> None:
+    def __init__(self, directory: Path, service: ServiceProcess, *, is_hosted: bool) -> None:
         self.world = World(directory)
         self.service = service
+        self._is_hosted = is_hosted
 
     @asynccontextmanager
     async def engine(self, **config: Any) -> AsyncGenerator[app.Embedded]:
         wanted = {"base_url": self.service.url, "resync_s": 0.05, "check_s": 0.2, **config}
         pools = {"jobs": PoolLimits(limit=2)}
+        configuration = {"http-job": wanted}
         async with self.world.engine(
-            HttpJobExecutor(), configuration={"http-job": wanted}, pools=pools
+            *([] if self._is_hosted else [HttpJobExecutor()]),
+            hosts=(HOST,) if self._is_hosted else (),
+            configuration=configuration,
+            pools=pools,
         ) as embedded:
             yield embedded
 
@@ -85,9 +93,9 @@ class Rig:
         return sum(entry.what is what for entry in self.service.entries())
 
 
-@pytest.fixture
-def rig(tmp_path: Path, service: ServiceProcess) -> Rig:
-    return Rig(tmp_path / "home", service)
+@pytest.fixture(params=[False, True], ids=["thread", "process"])
+def rig(tmp_path: Path, service: ServiceProcess, request: pytest.FixtureRequest) -> Rig:
+    return Rig(tmp_path / "home", service, is_hosted=request.param)
 
 
 def is_running(execution: ExecutionId) -> Callable[[app.Embedded], Any]:
