@@ -53,7 +53,10 @@ Observer = Callable[[ExecutionId, Sequence[Change]], None]
 
 
 class _Prepared(msgspec.Struct, frozen=True):
-    """A command, and for a call whom it goes to, or the event that it ends with before anybody is reached."""
+    """A command, and for a call whom it goes to, or the event that it ends with before anybody is reached.
+
+    A call with neither is not made.
+    """
 
     command: commands.Command
     callee: calls.Callee | CallRaised | None = None
@@ -279,8 +282,13 @@ class Driver:
             self._services.measures.count_commit(row_count, seconds)
 
     def _prepare(self, command: commands.Command) -> "_Prepared":
-        """Find out whom a call goes to and with what; what is in the way is the call's event."""
+        """Find out whom a call goes to and with what; what is in the way is the call's event.
+
+        An attempt that a later event of the same batch has ended is not called any more: it was abandoned.
+        """
         if not isinstance(command, commands.Call):
+            return _Prepared(command)
+        if (command.node_id, command.attempt) not in self._view.attempts:
             return _Prepared(command)
         try:
             return _Prepared(command, self._attempts.callee(command, self._now))

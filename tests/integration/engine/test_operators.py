@@ -119,6 +119,35 @@ async def test_what_was_asked_while_no_engine_ran_is_obeyed_by_the_next_one(worl
     assert executor.kinds() == ["check", "kill", "finalize"]
 
 
+async def test_a_kill_that_was_abandoned_while_no_engine_ran_is_not_tried_by_the_next_one(
+    world: World,
+) -> None:
+    flag = Flag()
+    async with world.engine(Scripted(start=[LATER], kill=[flag.hang])) as embedded:
+        execution = await world.create(embedded, flows.single)
+        async with driving(embedded, execution), app.reading(world.home) as elsewhere:
+            await until(embedded, reached(AttemptPhase.RUNNING))
+            await elsewhere.abort(execution, by="ada", reason="wrong input")
+            await flag.reached()
+    async with app.reading(world.home) as elsewhere:
+        await elsewhere.attempts.abandon(ORDER)
+    executor = Scripted()
+    assert (await world.resume(executor)).phase is ExecutionPhase.ABORTED
+    assert executor.calls == []
+
+
+async def test_a_finalizer_that_was_abandoned_while_no_engine_ran_is_not_tried_by_the_next_one(
+    world: World,
+) -> None:
+    flag = Flag()
+    await world.crash(flows.single, Tidy(start=[DONE], finalize=[flag.hang]), flag.reached())
+    async with app.reading(world.home) as elsewhere:
+        await elsewhere.attempts.abandon(ORDER)
+    executor = Tidy()
+    assert (await world.resume(executor)).phase is ExecutionPhase.SUCCEEDED
+    assert executor.calls == []
+
+
 async def test_an_attempt_that_nobody_serves_is_failed_and_abandoned(world: World) -> None:
     flag = Flag()
     await world.crash(flows.single, Scripted(check=[flag.hang]), flag.reached())
