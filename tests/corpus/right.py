@@ -1,5 +1,6 @@
 """Executors that keep every promise: the twins of the wrong ones, which are made of them by changing one thing."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -7,7 +8,8 @@ import msgspec
 
 from elevon.idl import identifiers, interfaces, literal_types, literals
 from elevon.idl.messages import LiteralMap, SimpleType, TaskTemplate
-from elevon.plugin import Executor, ExecutorProperties, TaskContext, TaskStatus
+from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.plugin.caches import AutoRefreshCache, Item, SyncAction, SyncResponse
 from elevon.testing import FakeService, Scenario, ServiceJob, Thing
 
 S = TypeVar("S")
@@ -157,6 +159,48 @@ class QuotaJob(Job):
         return await super().start_task(ctx, template, spec, inputs)
 
 
+class CachedJob(Job):
+    """Looks at all jobs together, in the background."""
+
+    id = "cached"
+    jobs: AutoRefreshCache[ServiceJob]
+
+    async def initialize(self, setup: SetupContext[Any]) -> None:
+        self.jobs = setup.make_cache("jobs", self.sync, resync_period=SOON, workers=1, size=10)
+
+    async def sync(self, batch: Sequence[Item[ServiceJob]]) -> list[SyncResponse[ServiceJob]]:
+        """Ask for the whole batch."""
+        known = {job.id: job for job in await self.service.list()}
+        lost = ServiceJob(id="", token="", status="lost")
+        return [SyncResponse(one.id, known.get(one.id, lost), SyncAction.UPDATE) for one in batch]
+
+    async def check_task_status(self, ctx: Context) -> Status:
+        unknown = ServiceJob(id=ctx.state.job, token="", status="unknown")
+        job = self.jobs.get_or_create(ctx.state.job, unknown, ctx.wake)
+        return TaskStatus.unknown() if job.status == "unknown" else self.status(job, ctx.state)
+
+
+class MigratedState(msgspec.Struct, frozen=True):
+    job_id: str
+
+
+class MigratingJob(JobOf[MigratedState]):
+    """A later release of `Job`, which has another state."""
+
+    state_version = 2
+
+    async def start_task(
+        self, ctx: Context, template: TaskTemplate, spec: None, inputs: LiteralMap
+    ) -> Status:
+        return TaskStatus.queued(MigratedState(await ctx.once("job", self.service.create, self.service.find)))
+
+    async def check_task_status(self, ctx: Context) -> Status:
+        return self.status(await self.service.get(ctx.state.job_id), ctx.state)
+
+    def migrate(self, old_version: int, raw: Any) -> Any:
+        return {"job_id": raw["job"]}
+
+
 def _never_queued(status: str) -> str:
     return "running" if status == "queued" else status
 
@@ -193,4 +237,16 @@ class QuotaScenario(JobScenario):
     pools = ("jobs",)
 
 
-RIGHT = (JobScenario, StagingScenario, TwoJobsScenario, QuotaScenario)
+class CachedScenario(JobScenario):
+    made = CachedJob
+
+
+class MigratingScenario(JobScenario):
+    made = MigratingJob
+    old_states: ClassVar[dict[int, Any]] = {1: {"job": "job-1"}}
+
+    def previous_executor(self, service: Any) -> Job:
+        return Job(service)
+
+
+RIGHT = (MigratingScenario, JobScenario, StagingScenario, TwoJobsScenario, QuotaScenario, CachedScenario)

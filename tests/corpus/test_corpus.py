@@ -10,6 +10,7 @@ from elevon.testing.shipped.sleep import SleepScenario
 from tests.corpus import (
     right,
     wrong_answers,
+    wrong_caches,
     wrong_effects,
     wrong_ends,
     wrong_memories,
@@ -22,6 +23,7 @@ RUNS = 200
 SHIPPED = (SleepScenario, EchoScenario, PythonScenario, ContainerScenario)
 WRONG: dict[type[Scenario], Promise] = {
     **wrong_answers.WRONG,
+    **wrong_caches.WRONG,
     **wrong_effects.WRONG,
     **wrong_ends.WRONG,
     **wrong_memories.WRONG,

@@ -7,7 +7,7 @@ import msgspec
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import TaskStatus
 from elevon.testing import Promise
-from tests.corpus.right import Context, JobOf, JobScenario, Status
+from tests.corpus.right import Context, Job, JobOf, JobScenario, Status
 
 
 class CountingState(msgspec.Struct):
@@ -58,6 +58,16 @@ class NewState(msgspec.Struct, frozen=True):
     job_id: str
 
 
+class KeepsItsNewState(JobOf[NewState]):
+    async def start_task(
+        self, ctx: Context, template: TaskTemplate, spec: None, inputs: LiteralMap
+    ) -> Status:
+        return TaskStatus.queued(NewState(await ctx.once("job", self.service.create, self.service.find)))
+
+    async def check_task_status(self, ctx: Context) -> Status:
+        return self.status(await self.service.get(ctx.state.job_id), ctx.state)
+
+
 class ForgotToMigrate(JobOf[NewState]):
     state_version = 2
 
@@ -87,7 +97,17 @@ class CheckForgotToMigrate(JobScenario):
     old_states: ClassVar[dict[int, Any]] = {1: {"job": "job-1"}}
 
 
+class CheckKeptItsVersion(JobScenario):
+    """A layout that the release before can't read, under the same version."""
+
+    made = KeepsItsNewState
+
+    def previous_executor(self, service: Any) -> Job:
+        return Job(service)
+
+
 WRONG = {
+    CheckKeptItsVersion: Promise.STATE,
     CheckMutatesItsState: Promise.CHECK,
     CheckKeepsWhatJsonLoses: Promise.STATE,
     CheckKeepsItsLog: Promise.STATE,

@@ -85,6 +85,14 @@ class Scenario:
         """A new service, such as a `FakeService`; None for an executor that works with none."""
         return None
 
+    def previous_executor(self, service: Any) -> Executor[Any, Any] | None:
+        """The executor of the release before, which a roll-back brings back; None if there was none.
+
+        Args:
+            service: As for `executor`.
+        """
+        return None
+
     def service_error(self) -> Exception:
         """What the executor sees when the service can't be reached."""
         return ConnectionError("the connection to the service was lost")

@@ -61,6 +61,7 @@ class Call(msgspec.Struct, kw_only=True):
         is_disturbed: Whether the kit let something go wrong that the call may have noticed.
         is_in_once: Whether `once` is at work.
         has_shrugged: Whether `once` has refused to go on: it may have happened.
+        has_lost_item: Whether a cache has lost an item that the call asked for.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Call(msgspec.Struct, kw_only=True):
     is_disturbed: bool = False
     is_in_once: bool = False
     has_shrugged: bool = False
+    has_lost_item: bool = False
 
 
 CURRENT: contextvars.ContextVar[Call | None] = contextvars.ContextVar("elevon_checked_call", default=None)
@@ -194,7 +196,13 @@ class Watch:
         self._tell(call, What.RAISED, f"{call.method} raised {type(error).__name__}: {error}")
         if isinstance(error, errors.MayHaveHappenedError):
             return
-        if not call.is_disturbed and not isinstance(error, _DELIBERATE):
+        if call.has_lost_item and not isinstance(error, _DELIBERATE):
+            self._around.story.complain(
+                Promise.CACHES,
+                f"{call.method} raised {type(error).__name__}({error}) because a cache had evicted an item: bring it "
+                "back from the state by get_or_create",
+            )
+        elif not call.is_disturbed and not isinstance(error, _DELIBERATE):
             self._around.story.complain(
                 _RAISES_BREAK[call.method],
                 f"{call.method} raised {type(error).__name__}({error}) although nothing failed outside of it",

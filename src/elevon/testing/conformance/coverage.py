@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from elevon.plugin.executors import Executor
-from elevon.testing.conformance.faults import ALLOCATE, SERVICE, Action
+from elevon.testing.conformance.faults import ALLOCATE, CACHE, SERVICE, Action
 from elevon.testing.conformance.stories import What
 from elevon.testing.conformance.worlds import World
 from elevon.testing.scenarios import Scenario
@@ -37,6 +37,8 @@ class Coverage:
                 self._reached.add(f"{entry.name} of a later engine")
         if any(moment.startswith(SERVICE) for moment in world.faults.counts):
             self._reached.add("service")
+        if world.faults.counts[CACHE]:
+            self._reached.add("cache")
         if world.creations:
             self._reached.add("creation")
         if any(
@@ -52,6 +54,8 @@ class Coverage:
         yield from self._unreached_services()
         if not self._scenario.old_states:
             yield "states of earlier releases", "the scenario gives none: set old_states"
+        if self._scenario.previous_executor(self._scenario.service()) is None:
+            yield "a roll-back to the release before", "the scenario has none: define previous_executor()"
         if module_problem:
             yield "truth in module globals and cached functions", module_problem
 
@@ -80,6 +84,8 @@ class Coverage:
                 "effects that happen twice or are left over",
                 "the service made nothing, or keeps no ledger: derive it from FakeService",
             )
+        if "cache" not in reached:
+            yield "a cache that evicts items, and whose refreshes fail", "the executor has no cache"
         if not self._scenario.pools:
             yield "a quota that is refused, then granted", "the scenario names no resource pool: set pools"
         elif "refusal" not in reached:

@@ -18,6 +18,8 @@ BEGIN: Final = "begin"
 SERVICE: Final = "service."
 LAUNCHER: Final = "launcher."
 ALLOCATE: Final = "pool.allocate"
+CACHE: Final = "cache.get"
+SYNC: Final = "cache.sync"
 DONE: Final = " done"
 
 
@@ -35,6 +37,8 @@ class Action(enum.StrEnum):
     HANG = "answer of the service that never comes"
     REPEAT = "request that reaches the service twice"
     WITHHOLD = "refusal by the resource pool"
+    EVICT = "eviction of an item from a cache"
+    POISON = "failure of a cache's refresh"
     FORGET = "loss of the thing by the service"
 
 

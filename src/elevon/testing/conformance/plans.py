@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from elevon.testing.conformance.faults import (
     ALLOCATE,
     BEGIN,
+    CACHE,
     COMMIT,
     COMMITTED,
     DONE,
     LAUNCHER,
     SERVICE,
+    SYNC,
     TURN,
     Action,
     Fault,
@@ -130,6 +132,8 @@ def actions_at(moment: str) -> tuple[Action, ...]:
         return _AFTER_SERVICE if is_after else _AT_SERVICE
     if moment.startswith(LAUNCHER):
         return (Action.KILL,)
+    if moment in (CACHE, SYNC):
+        return (Action.EVICT,) if moment == CACHE else (Action.POISON, Action.KILL)
     if moment == ALLOCATE:
         return (Action.WITHHOLD, Action.KILL)
     return _AFTER_METHOD if is_after else _AT_METHOD

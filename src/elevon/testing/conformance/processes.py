@@ -26,8 +26,11 @@ from elevon.propeller.services import Services
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
+from elevon.records.snapshots import StoredExecution
 from elevon.records.tokens import PoolLimits
+from elevon.testing.conformance.caches import SimulatedSetup
 from elevon.testing.conformance.calls import Watch
 from elevon.testing.conformance.faults import BEGIN, COMMIT, COMMITTED, TURN, Action
 from elevon.testing.conformance.launchers import SimulatedLauncher
@@ -202,6 +205,11 @@ class SimulatedEngine:
             await self.stall()
         return action
 
+    def strike(self, moment: str) -> Action | None:
+        """Say that a moment has come at which nothing can be awaited."""
+        self.check_alive()
+        return self._world.faults.reach(moment)
+
     async def stall(self) -> None:
         """Stand still for so long that another engine takes over, then go on as if nothing had been."""
         self.tell(What.FAULT, f"the engine stalls for {STALL_S:g} s, and another one takes over")
@@ -236,7 +244,8 @@ class SimulatedEngine:
         return executor
 
     def _setup(self, registration: Registration) -> SetupContext[Any]:
-        return SetupContext(
+        return SimulatedSetup(
+            process=self,
             config=registration.config,
             clock=self._world.clock,
             blobs=LocalBlobStore(),
@@ -280,6 +289,22 @@ class SimulatedStore:
         self._engine.check_alive()
         return await self._store.list_requests(owner)
 
+    async def load_execution(self, execution: ExecutionId) -> StoredExecution:
+        """See `ports.StateStore`; the second engine may find a state as an earlier release wrote it."""
+        stored = await self._store.load_execution(execution)
+        world, version = self._engine.world, self._engine.world.plan.old_version
+        if version is None or self._engine.number == 1:
+            return stored
+        old = msgspec.json.encode(world.scenario.old_states[version])
+        self._engine.tell(What.FAULT, f"the state is one of version {version}: {old.decode()}")
+        attempts = (
+            msgspec.structs.replace(record, custom_state=old, state_version=version)
+            if record.custom_state is not None
+            else record
+            for record in stored.attempts
+        )
+        return msgspec.structs.replace(stored, attempts=tuple(attempts))
+
     async def _commit_late(self, lease: Lease, changes: Sequence[Change]) -> None:
         if self._engine.thawed.is_set():
             await self._engine.stall()
@@ -308,6 +333,8 @@ class SimulatedStore:
             case AttemptRecord():
                 before = world.committed.get(change.attempt)
                 world.committed[change.attempt] = change
+                if change.custom_state is not None:
+                    world.states.add((change.state_version, change.custom_state))
                 if before is None or (before.phase, before.custom_state) != (
                     change.phase,
                     change.custom_state,

@@ -26,6 +26,7 @@ class Promise(enum.Enum):
     BLOCKING = (12, "slow executors hurt themselves only")
     WAKING = (13, "waking")
     OUTPUTS = (0, "outputs")
+    CACHES = (0, "caches")
     POOLS = (0, "resource pools")
 
     @property

@@ -7,12 +7,14 @@ was lost was kept in memory.
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from elevon import errors
-from elevon.plugin.registry import Registry
+from elevon.plugin.executors import Executor
+from elevon.plugin.implementations import Implementation
+from elevon.plugin.states import StateCodec
 from elevon.primitives.figures import Figures
 from elevon.propeller.measures import Measures
 from elevon.testing.conformance import coverage, rounds
@@ -57,7 +59,7 @@ class VirtualCheck:
     def carry_out(self, seed: int, run_count: int) -> tuple[list[Finding], list[Unchecked]]:
         """Run the plans of seeds in a row."""
         calm = self._judged(Plan())
-        self._check_old_states()
+        self._check_old_states(calm)
         if self._is_sound(calm):
             plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
             for number in range(seed, seed + run_count):
@@ -88,29 +90,26 @@ class VirtualCheck:
             world = self._judged(Plan(faults)) if faults else calm
             yield Base(faults, dict(world.faults.counts))
 
-    def _check_old_states(self) -> None:
-        """Every state that an earlier release wrote can be read."""
+    def _check_old_states(self, calm: World) -> None:
+        """Every state that an earlier release wrote can be read, and the release before can read those of this one."""
         scenario = self._setting.scenario
-        if not scenario.old_states:
-            return
-        executor = scenario.executor(scenario.service())
-        (registration,) = Registry.of([executor]).registrations
+        codec = _codec_of(scenario.executor(scenario.service()))
         for version, raw in scenario.old_states.items():
             try:
-                registration.implementation.codec.encode(
-                    registration.implementation.codec.decode(msgspec.json.encode(raw), version)
-                )
+                codec.encode(codec.decode(msgspec.json.encode(raw), version))
             except errors.CorruptStateError as error:
-                self._keep(
-                    Plan(),
-                    Finding(
-                        promise=Promise.STATE,
-                        sentence=f"a state of version {version} can't be read: {error}",
-                        seed=1,
-                        faults=(),
-                        story=(),
-                    ),
-                )
+                self._keep(Plan(), _unreadable(f"a state of version {version} can't be read: {error}"))
+        previous = scenario.previous_executor(scenario.service())
+        if previous is None:
+            return
+        older = _codec_of(previous)
+        for version, raw in sorted(calm.states):
+            try:
+                if version <= older.version:  # a newer one waits there for this release
+                    older.decode(raw, version)
+            except errors.CorruptStateError as error:
+                sentence = f"the release before can't read a state of version {version}: {error}; raise state_version"
+                self._keep(Plan(), _unreadable(sentence))
 
     def _look_at(self, seed: int, plan: Plan) -> None:
         world = self._judged(plan)
@@ -169,3 +168,11 @@ class VirtualCheck:
                         f"truth is kept {place}, where a restart loses it: {complaint.sentence}"
                     )
         return complaint.promise, complaint.sentence
+
+
+def _codec_of(executor: Executor[Any, Any]) -> StateCodec[Any]:
+    return Implementation.of(executor).codec
+
+
+def _unreadable(sentence: str) -> Finding:
+    return Finding(promise=Promise.STATE, sentence=sentence, seed=1, faults=(), story=())

@@ -77,6 +77,7 @@ class World:
     Attributes:
         story: What happened.
         execution: As it was last committed.
+        states: Every custom state that was committed, with its version.
         committed: The attempts as they were last committed, by index.
         attempts: What the executor reported of each.
         creations: What the service made.
@@ -102,6 +103,7 @@ class World:
             self.service.clock = self.clock
         self.memory = Memory(setting.modules, survival, self.service)
         self.execution: ExecutionRecord = setting.subject.record
+        self.states: set[tuple[int, bytes]] = set()
         self.committed: dict[int, AttemptRecord] = {}
         self.attempts: dict[int, Record] = {}
         self.creations: list[Creation] = []
