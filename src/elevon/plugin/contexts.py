@@ -346,7 +346,8 @@ class TaskContext(Protocol[S_co]):
         """Carry an effect out at most once, knowingly, through any crash.
 
         The intent is committed before `submit(token)` runs, and its result after. A committed result is returned
-        without a call. An intent without a result first asks `find(token)`.
+        without a call. An intent without a result first asks `find(token)`. What is still under way when the call
+        of the executor ends, because something beside it raised, is cancelled and leaves its intent.
 
         Args:
             key: Names the effect within this attempt.

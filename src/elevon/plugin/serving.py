@@ -88,7 +88,7 @@ class ServedExecutor:
         except Exception as error:  # noqa: BLE001 - whatever an executor raises is the reply of its call
             return raised(error, f"{invocation.call} of {invocation.id}")
         finally:
-            context.close()
+            await context.close()
 
     async def _call(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:
         executor = self._executor

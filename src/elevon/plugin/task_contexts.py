@@ -78,11 +78,21 @@ class AttemptContext(Generic[S]):
         self._services = services
         self._onces = invocation.onces
         self._turns: dict[str, asyncio.Lock] = {}
+        self._acting: list[asyncio.Task[Any] | None] = []  # the tasks in which `once` is under way
         self._is_over = False
 
-    def close(self) -> None:
-        """The call has ended: what it left running in the background can carry no effect out any more."""
+    async def close(self) -> None:
+        """The call has ended, and with it the effects that it left behind in tasks of their own.
+
+        One of several that are gathered raises, and the others would go on: beside the next call, which looks for what
+        they have not done yet, and does it.
+        """
         self._is_over = True
+        left = {task for task in self._acting if task is not None}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     @property
     def task_execution_id(self) -> TaskExecutionId:
@@ -208,8 +218,13 @@ class AttemptContext(Generic[S]):
     ) -> R:
         """See `plugin.TaskContext.once`."""
         _refuse_key(key)
-        async with self._turns.setdefault(key, asyncio.Lock()):
-            return await self._once(key, submit, find)
+        task = asyncio.current_task()
+        self._acting.append(task)
+        try:
+            async with self._turns.setdefault(key, asyncio.Lock()):
+                return await self._once(key, submit, find)
+        finally:
+            self._acting.remove(task)
 
     async def _once(
         self,

@@ -150,6 +150,37 @@ async def test_ten_keys_run_beside_each_other(world: World) -> None:
     assert len(set(service.submitted)) == 10
 
 
+async def test_effect_beside_one_that_raised_ends_with_the_call_and_is_not_doubled_by_the_next(
+    world: World,
+) -> None:
+    service, has_begun, may_go_on = Service(), asyncio.Event(), asyncio.Event()
+
+    async def submit_late(token: str) -> str:
+        has_begun.set()
+        await may_go_on.wait()
+        return await service.submit(token)
+
+    async def raise_meanwhile(token: str) -> str:
+        await has_begun.wait()
+        return await service.raise_only(token)
+
+    async def check(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        await asyncio.gather(ctx.once("late", submit_late), ctx.once("broken", raise_meanwhile))
+        raise AssertionError("the other effect did not raise")
+
+    async def check_again(ctx: TaskContext[State]) -> TaskStatus[Any]:
+        await ctx.once("late", service.submit, service.find)
+        may_go_on.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return DONE
+
+    assert (
+        await world.run(flows.single, Scripted(check=[check, check_again]))
+    ).phase is ExecutionPhase.SUCCEEDED
+    assert len(service.submitted) == 1
+
+
 @pytest.mark.parametrize("with_find", [True, False], ids=["with find", "without find"])
 async def test_effect_whose_call_ran_out_of_time_while_its_result_was_committed_is_known(
     tmp_path: Path, with_find: bool
