@@ -1,5 +1,6 @@
 """What cannot go on without an operator or another release waits, says why, and goes on when it can."""
 
+from elevon.propeller.machine import commands
 from elevon.propeller.machine.events import TimerFired, TimerKind
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from tests.unit.machine.machines import FAULT, Machine, replace, seconds, task
@@ -36,10 +37,35 @@ def test_a_parked_attempt_does_not_time_out_but_its_deadline_is_not_forgotten() 
     assert machine.send(TimerFired("a", 0, TimerKind.DEADLINE, machine.now)) == ["kill a#0"]
 
 
-def test_unparking_sets_the_deadline_again() -> None:
+def test_the_deadline_is_set_again_once_the_executor_has_said_how_the_attempt_went_on() -> None:
     machine = parked()
     machine.unpark("a")
+    machine.returned("a", AttemptPhase.RUNNING)
     assert machine.timer("a", TimerKind.DEADLINE) == machine.now + seconds(30)
+
+
+def test_the_time_for_which_a_start_was_parked_is_not_spent_in_the_queue() -> None:
+    machine = Machine(task("a", queue_timeout_s=10))
+    machine.begin()
+    machine.admit("a")
+    machine.raised("a", is_parking=True, was_called=False)
+    machine.now += seconds(100)
+    assert machine.unpark("a") == ["start a#0"]
+    assert machine.returned("a", AttemptPhase.WAITING_FOR_RESOURCES) == []
+    assert machine.timer("a", TimerKind.DEADLINE) == machine.now + seconds(10)
+
+
+def test_what_went_on_while_it_was_parked_is_not_killed_for_its_time_in_the_queue() -> None:
+    machine = Machine(task("a", queue_timeout_s=10))
+    machine.begin()
+    machine.started("a", AttemptPhase.QUEUED)
+    machine.wake("a")
+    machine.raised("a", is_parking=True)
+    machine.now += seconds(100)
+    assert machine.unpark("a") == ["check a#0"]
+    assert not [each for each in machine.given if isinstance(each, commands.SetTimer)]
+    assert machine.returned("a", AttemptPhase.RUNNING) == []
+    assert machine.attempt("a").phase is AttemptPhase.RUNNING
 
 
 def test_another_engine_tries_again() -> None:

@@ -98,14 +98,12 @@ def stop(draft: Draft, record: AttemptRecord, failure: Failure) -> None:
 def resume(draft: Draft, record: AttemptRecord) -> None:
     """Go on with an attempt of which only the row survived: any call that was in flight is lost.
 
-    The time without an engine does not count against an attempt that nobody had accepted, and time-outs are looked
-    at again only once the executor has said whether the work went on meanwhile. Who waits for resources asks at once:
-    whoever would have woken it knows nothing of the new engine. Only a call that raised is waited for.
+    Who waits for resources asks at once: whoever would have woken it knows nothing of the new engine. Only a call that
+    raised is waited for.
     """
-    if record.phase in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES):
-        record = replace(record, queued_at=draft.now)
+    known, record = record, _unheard(draft, record)
+    if record is not known:
         draft.put_attempt(record)
-    draft.live(record).is_unheard = True
     if record.is_parked:
         record = replace(record, is_parked=False, reason="", system_failure_count=0, next_call_at=None)
         draft.put_attempt(record, message="tried again after a restart")
@@ -221,9 +219,8 @@ def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired |
     if isinstance(event, TimerFired) and live.due_at != event.at:
         return
     if isinstance(event, Unparked) and record.is_parked:
-        record = replace(record, is_parked=False, reason="", system_failure_count=0)
+        record = replace(_unheard(draft, record), is_parked=False, reason="", system_failure_count=0)
         draft.put_attempt(record, message=reasons.said("unparked", event) if event.by else "unparked")
-        _set_deadline(draft, record)
     if record.is_parked:
         return
     if live.call is not None:
@@ -351,6 +348,17 @@ def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
         custom_info=answer.custom_info or record.custom_info,
         reason=answer.reason,
     )
+
+
+def _unheard(draft: Draft, record: AttemptRecord) -> AttemptRecord:
+    """The record of an attempt that nobody could look after for a while.
+
+    That time does not count while nobody had accepted it, and time-outs are looked at again only once the executor has
+    said whether the work went on meanwhile.
+    """
+    draft.live(record).is_unheard = True
+    is_accepted = record.phase not in (AttemptPhase.STARTING, AttemptPhase.WAITING_FOR_RESOURCES)
+    return record if is_accepted else replace(record, queued_at=draft.now)
 
 
 def _call_again(draft: Draft, record: AttemptRecord) -> None:
