@@ -234,7 +234,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def kill_task(self, ctx: TaskContext[ResourceState[R]], reason: str) -> None:
         """Delete what was created, and end what may have been."""
         meta = ctx.custom_state.meta if ctx.custom_state is not None else None
-        intent = ctx.intents.get(_CREATE)
+        intent = ctx.intents.get(_key_of_creation(ctx))
         if meta is None and intent is not None:
             if not intent.is_done:
                 async with self._turn():
@@ -257,14 +257,36 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
 
     async def _created(self, submission: Submission[M]) -> Any:
         """What the one creation of the attempt came to, now or in an earlier call."""
-        is_repeated = _CREATE in submission.ctx.intents
+        ctx = submission.ctx
+        key = _key_of_creation(ctx)
+        is_repeated = key in ctx.intents
 
         async def create(token: str) -> Any:
             return await self._create(submission, token, is_repeated=is_repeated)
 
         if self._overrides("find"):
-            return await submission.ctx.once(_CREATE, create, self._find)
-        return await submission.ctx.once(_CREATE, create, create if self.creates_idempotently else None)
+            return await ctx.once(key, create, self._find)
+        if self.creates_idempotently:
+            return await ctx.once(key, create, create)
+        return await self._created_blindly(ctx, key, create)
+
+    async def _created_blindly(
+        self, ctx: TaskContext[Any], key: str, create: Callable[[str], Awaitable[Any]]
+    ) -> Any:
+        """Create it where nobody can ask later: that the service had too much to do is remembered, as nothing made."""
+        refusals: list[errors.QuotaError] = []
+
+        async def create_or_put_off(token: str) -> Any:
+            try:
+                return await create(token)
+            except errors.QuotaError as error:
+                refusals.append(error)
+                return None
+
+        created = await ctx.once(key, create_or_put_off)
+        if refusals:
+            raise refusals[0]
+        return created
 
     async def _create(self, submission: Submission[M], token: str, *, is_repeated: bool) -> Any:
         """Create it: what once is to remember, which a refusal is too, unless an earlier request may have made it."""
@@ -354,3 +376,12 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
 
     def _state_of(self, created: Any) -> ResourceState[R]:
         return msgspec.convert(created, self._state_type)
+
+
+def _key_of_creation(ctx: TaskContext[Any]) -> str:
+    """The key of the creation that counts: under those before it, nothing was made."""
+    intents, key, count = ctx.intents, _CREATE, 0
+    while key in intents and intents[key].is_done and intents[key].result is None:
+        count += 1
+        key = f"{_CREATE} {count}"
+    return key

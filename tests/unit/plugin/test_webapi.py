@@ -216,6 +216,21 @@ class TestCreation:
 
         tell(story, BlindExecutor())
 
+    def test_an_overloaded_service_has_surely_made_nothing_and_is_asked_again(self, tell: Tell) -> None:
+        async def story(world: World) -> None:
+            ctx = world.attempt()
+            world.shelf.failures["create"] = [TransportError("slow down", status=429)] * 2
+            for _ in range(2):
+                status = await ctx.start(world.executor, TaskTemplate())
+                assert status.phase is AttemptPhase.WAITING_FOR_RESOURCES
+                await world.executor.kill_task(ctx, "")
+            await ctx.start(world.executor, TaskTemplate())
+            assert ctx.state == ResourceState(Meta(0))
+            await world.executor.kill_task(ctx, "")
+            assert world.shelf.calls == ["create", "create", "create", "delete"]
+
+        tell(story, BlindExecutor())
+
     def test_a_refusal_fails_the_attempt_and_is_remembered(self, tell: Tell) -> None:
         async def story(world: World) -> None:
             ctx = world.attempt()
