@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -58,7 +58,7 @@ class _Pod(msgspec.Struct):
     """
 
     manifest: Manifest
-    stamp: tuple[int, int]
+    stamp: tuple[int, ...]
     sequence: int
 
 
@@ -96,9 +96,7 @@ class LocalCluster:
         made = merged(resource, {"metadata": added, "status": None})
         key = key_of(made)
         await self._blocking(lambda: self._shelf.create(made))
-        self._look_at(key)
-        self._begin_due()
-        self._look_again()
+        self._look_now(key)
         return self._current(key) or made
 
     async def get(self, key: ResourceKey) -> Manifest | None:
@@ -116,8 +114,7 @@ class LocalCluster:
         changed = await self._blocking(
             lambda: self._shelf.change(key, lambda found: merged(found, wanted), version)
         )
-        self._look_at(key)
-        self._look_again()
+        self._look_now(key)
         return changed
 
     async def delete(self, key: ResourceKey, uid: str = "", grace: timedelta | None = None) -> None:
@@ -131,15 +128,17 @@ class LocalCluster:
 
         with contextlib.suppress(errors.NotFoundError):
             await self._blocking(lambda: self._shelf.change(key, edit))
-        self._look_at(key)
-        self._look_again()
+        self._look_now(key)
 
     async def watch(
         self, kind: ResourceKind, labels: Mapping[str, str], after: str, patience: timedelta
     ) -> ResourceChanges:
         whose, _, number = after.partition(":")
         if whose != self._id or int(number) < self._forgotten:
-            self._look_around()
+            try:
+                self._look_around()
+            except OSError as error:
+                raise errors.UnavailableError(f"the cluster's files can't be read: {error}") from error
             present = [pod.manifest for pod in self._pods.values() if _fits(pod.manifest, kind, labels)]
             return ResourceChanges(cursor=self._cursor, is_whole=True, present=present)
         until = self._clock.monotonic() + patience.total_seconds()
@@ -218,8 +217,15 @@ class LocalCluster:
         self._look()
         self._look_again()
 
+    def _look_now(self, key: ResourceKey) -> None:
+        """Do what is due after a change that is durable already."""
+        with self._enduring():
+            self._look_at(key)
+            self._begin_due()
+        self._look_again()
+
     def _look(self) -> None:
-        try:
+        with self._enduring():
             if self._clock.monotonic() - self._looked_around_at >= _LOOK_AROUND_S:
                 self._look_around()
             self._bury_keepers()
@@ -227,8 +233,14 @@ class LocalCluster:
                 if not _is_settled(pod.manifest):
                     self._look_at(key)
             self._begin_due()
+
+    @contextlib.contextmanager
+    def _enduring(self) -> Generator[None]:
+        """What fails now is tried again at the next look."""
+        try:
+            yield
         except (OSError, errors.UnavailableError) as error:
-            _log.warning("the local cluster can't look at its files, and tries again: %s", error)
+            _log.warning("the local cluster can't look after its pods, and tries again: %s", error)
 
     def _look_around(self) -> None:
         """Look at everything, for the sake of what other engines have done."""
@@ -260,7 +272,7 @@ class LocalCluster:
             return
         kept = shelves.read_status(folder)  # after the look at the lock: now nobody writes it any more
         if kept is not None and kept.status["phase"] not in _TERMINAL:
-            shelves.write_status(folder, _lost(kept.status))
+            shelves.write_status(folder, _lost(folder, kept.status))
         elif kept is None and key in self._broken and not is_being_deleted(pod):
             shelves.write_status(folder, _never_begun(folder))
         elif shelves.is_free(pod):
@@ -326,7 +338,7 @@ def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> 
     return kind_of(resource) == kind and has_labels(resource, labels)
 
 
-def _lost(status: Mapping[str, Any]) -> Manifest:
+def _lost(folder: Path, status: Mapping[str, Any]) -> Manifest:
     """The status of a pod whose keeper was killed, and all its containers with it."""
     ended = {"exitCode": _KILLED, "reason": "ContainerStatusUnknown", "message": "its keeper was killed"}
     kept = dict(status)
@@ -337,9 +349,15 @@ def _lost(status: Mapping[str, Any]) -> Manifest:
                 for one in kept[field]
             ]
     message = "the process that kept the pod was killed, and its containers were ended with it"
-    return {**kept, "phase": "Failed", "reason": "NodeLost", "message": message}
+    return {**kept, "phase": "Failed", "reason": "NodeLost", "message": _with_last_words(message, folder)}
 
 
 def _never_begun(folder: Path) -> Manifest:
+    message = _with_last_words("the pod could not be begun", folder)
+    return {"phase": "Failed", "reason": "NodeLost", "message": message}
+
+
+def _with_last_words(message: str, folder: Path) -> str:
+    """The message, with what the keeper has said at last."""
     said = captures.tail(folder / _KEEPER_LOG)
-    return {"phase": "Failed", "reason": "NodeLost", "message": f"the pod could not be begun: {said}"}
+    return f"{message}: {said}" if said else message

@@ -162,16 +162,22 @@ def write_status(folder: Path, status: Manifest) -> None:
         files.write(folder / STATUS, msgspec.json.encode(kept))
 
 
-def stamp(folder: Path) -> tuple[int, int] | None:
-    """Changes whenever one of the files does; None if there is no resource."""
+def stamp(folder: Path) -> tuple[int, ...] | None:
+    """Changes whenever one of the files does; None if there is no resource.
+
+    Times alone would not do: two writes may come within one tick of the file system's clock. Each makes a file of its own.
+    """
     try:
-        resource = (folder / RESOURCE).stat().st_mtime_ns
+        resource = (folder / RESOURCE).stat()
     except FileNotFoundError:
         return None
     try:
-        return resource, (folder / STATUS).stat().st_mtime_ns
+        status = (folder / STATUS).stat()
     except FileNotFoundError:
-        return resource, 0
+        return resource.st_mtime_ns, resource.st_ino, resource.st_size
+    return tuple(
+        number for one in (resource, status) for number in (one.st_mtime_ns, one.st_ino, one.st_size)
+    )
 
 
 def is_free(resource: Manifest) -> bool:
