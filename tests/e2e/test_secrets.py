@@ -89,6 +89,20 @@ class Leaky(Executor[None, State]):
         log.info("killed with %s", self.secret)
 """
 
+SEEKING = """
+from elevon import errors
+from elevon.plugin import ExecutorProperties
+from leaky_types import Leaky
+
+
+class Seeking(Leaky):
+    properties = ExecutorProperties(isolation="engine", discovers_types=True)
+
+    async def initialize(self, setup):
+        await super().initialize(setup)
+        raise errors.UnavailableError(f"no login by {self.secret}")
+"""
+
 WORKFLOWS = """
 import os, subprocess, time
 from pathlib import Path
@@ -227,6 +241,18 @@ def test_a_secret_is_in_nothing_that_is_written(
     assert "***" in "".join(each.stdout + each.stderr for each in said)
     assert [leaks_in((each.stdout + each.stderr).encode()) for each in said] == [[]] * len(said)
     assert leaks_below(leaky.home) == {}
+
+
+def test_a_check_that_asks_executors_for_their_types_writes_no_secret(leaky: Shell) -> None:
+    (leaky.directory / "seeking.py").write_text(SEEKING)
+    (leaky.directory / "unserved.py").write_text(
+        "from elevon import Task, workflow\n"
+        "unserved = Task('unserved', task_type='unserved')\n"
+        "@workflow\ndef w(): unserved()\n"
+    )
+    done = leaky.run("check", "--tasktype", "seeking:Seeking", "unserved.py")
+    assert "will log in with ***" in done.stderr
+    assert leaks_in((done.stdout + done.stderr).encode()) == []
 
 
 def test_an_effect_whose_result_is_a_secret_waits_for_a_release_that_mends_it(leaky: Shell) -> None:

@@ -126,11 +126,12 @@ async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> f
     household = Household(home.scratch_dir, None)
     host_of = _host_of(known, household, home, settings)
     executors = Executors(known, supplies.setup_of, redactor=supplies.redactor, host_of=host_of)
-    try:
-        await executors.discover(wanted)
-    finally:
-        await executors.stop()
-        await household.close(clock)
+    with logs.masked(supplies.redactor):
+        try:
+            await executors.discover(wanted)
+        finally:
+            await executors.stop()
+            await household.close(clock)
     return _served_by(known)
 
 

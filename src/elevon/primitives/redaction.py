@@ -39,10 +39,11 @@ class Redactor:
         if len(value) < SHORTEST or value in self._values:
             return
         with self._lock:
-            self._values |= {value}
-            forms = sorted({form for each in self._values for form in _forms(each)}, key=len, reverse=True)
+            values = self._values | {value}
+            forms = sorted({form for each in values for form in _forms(each)}, key=len, reverse=True)
             self._bytes_pattern = re.compile(b"|".join(re.escape(form.encode()) for form in forms))
             self._pattern = re.compile("|".join(map(re.escape, forms)))
+            self._values = values  # at last: who finds it there, in another thread, may use it at once
 
     def text(self, text: str) -> str:
         """The text, with every value in any of its forms masked."""
