@@ -165,7 +165,7 @@ def write_status(folder: Path, status: Manifest) -> None:
 def stamp(folder: Path) -> tuple[int, ...] | None:
     """Changes whenever one of the files does; None if there is no resource.
 
-    Times alone would not do: two writes may come within one tick of the file system's clock. Each makes a file of its own.
+    Times alone would not do: two writes may come within one tick of the file system's clock. But each makes a new file.
     """
     try:
         resource = (folder / RESOURCE).stat()
