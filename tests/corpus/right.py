@@ -209,6 +209,7 @@ class JobScenario(Scenario):
     """Of all executors that work with jobs of the service; each names its own."""
 
     task = template()
+    time_limit = timedelta(hours=1)
     outputs: ClassVar[dict[str, Any] | None] = {"o0": "done"}
     made: ClassVar[type[Executor[Any, Any]]] = Job
 

@@ -28,7 +28,8 @@ from elevon.testing.conformance.stories import Entry, Story, What
 from elevon.testing.scenarios import EXECUTION, Scenario, Subject
 from elevon.testing.services import Thing
 
-COMPLAINT_LIMIT: Final = 5
+_COMPLAINT_LIMIT: Final = 5
+_HOPELESS: Final = frozenset({Promise.WAKING, Promise.BLOCKING})
 
 
 class Creation(msgspec.Struct, frozen=True):
@@ -123,7 +124,7 @@ class World:
     def is_hopeless(self) -> bool:
         """Whether more of the run would only show more of the same."""
         complaints = self.story.complaints
-        return len(complaints) > COMPLAINT_LIMIT or any(each.promise is Promise.WAKING for each in complaints)
+        return len(complaints) > _COMPLAINT_LIMIT or any(each.promise in _HOPELESS for each in complaints)
 
     async def prepare(self) -> None:
         """Create the execution, before the first engine."""
