@@ -99,7 +99,7 @@ class ResourceWatch:
         """Wait a while; the cursor stays, so that nothing is missed."""
         self._is_fresh = False
         self._failures.add()
-        is_known = isinstance(error, errors.ElevonError | TimeoutError)
+        is_known = isinstance(error, errors.ElevonError | OSError)  # a time-out is one too
         _log.warning(
             "the watch of %s failed and is begun again in %g s: %s",
             self._kind,
