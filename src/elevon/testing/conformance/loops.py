@@ -104,6 +104,7 @@ class ProcessLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock, take_turn: Callable[[], None]) -> None:
         self._virtual = clock
         self._threads = 0
+        self._tasks: list[asyncio.Task[Any]] = []
         super().__init__(_JumpingSelector(self, clock, take_turn))
         self.set_exception_handler(lambda _loop, _context: None)  # of what is abandoned nobody is to hear
 
@@ -114,6 +115,11 @@ class ProcessLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.monotonic()
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        task = super().create_task(coro, **options)
+        self._tasks.append(task)  # asyncio's own list is of all loops, those that are no more included
+        return task
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         self._threads += 1
@@ -141,7 +147,9 @@ class ProcessLoop(asyncio.SelectorEventLoop):
     def _abandon(self) -> None:
         """End what is under way without letting it do anything more: whatever it reaches for is dead already."""
         self._virtual.drop_idlers()
-        for task in asyncio.all_tasks(self):
+        for task in self._tasks:
+            if task.done():
+                continue
             coroutine = task.get_coro()
             for _ in range(_CLOSING_LIMIT):  # one that awaits in its `finally` has to be told several times
                 with contextlib.suppress(BaseException):

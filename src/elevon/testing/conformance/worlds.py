@@ -124,6 +124,8 @@ class World:
     def is_hopeless(self) -> bool:
         """Whether more of the run would only show more of the same."""
         complaints = self.story.complaints
+        if not complaints:
+            return False
         return len(complaints) > _COMPLAINT_LIMIT or any(each.promise in _HOPELESS for each in complaints)
 
     async def prepare(self) -> None:
