@@ -9,9 +9,9 @@ import pytest
 from elevon import app, errors
 from elevon.plugin.descriptions import HostSettings
 from elevon.records.executions import ExecutionRecord
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.integration.engine import flows
-from tests.integration.engine.worlds import drive, driving, identity
+from tests.integration.engine.worlds import drive, driving, identity, until
 from tests.integration.hosts import players
 from tests.integration.hosts.players import Neighbour, Player
 from tests.integration.hosts.stages import Stage, is_running
@@ -33,6 +33,12 @@ async def drive_to_end(
         execution = await stage.world.create(embedded, flows.single)
         await drive(embedded, execution)
         return await embedded.admin.get(execution), await messages(embedded)
+
+
+async def is_running_there(embedded: app.Embedded) -> bool:
+    view = await embedded.admin.view(identity())
+    (node,) = view.walk()
+    return bool(node.attempts) and node.attempts[-1].phase is AttemptPhase.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ async def test_memory_beyond_the_limit_costs_the_process_and_names_the_setting(s
 
 async def test_process_that_is_killed_from_outside_again_and_again_costs_no_patience(stage: Stage) -> None:
     """More often than the engine is patient with calls that raise, and with one attempt or another under way."""
-    async with stage.engine(start="waiting", check="hang") as embedded:
+    async with stage.engine(start="waiting", check="waiting") as embedded:
         execution = await stage.world.create(embedded, flows.single)
         async with driving(embedded, execution) as task:
             await stage.noted("start")
@@ -103,6 +109,20 @@ async def test_process_that_is_killed_from_outside_again_and_again_costs_no_pati
                 os.kill((await stage.noted("initialize", number))["pid"], signal.SIGKILL)
             await stage.noted("initialize", 5)
             assert not task.done()
+
+
+async def test_attempts_are_looked_at_when_the_next_process_is_there_because_it_remembers_nothing(
+    stage: Stage,
+) -> None:
+    """Their next check is minutes away, and whoever would have woken them is gone."""
+    async with stage.engine(start="waiting") as embedded:
+        execution = await stage.world.create(embedded, flows.single)
+        async with driving(embedded, execution) as task:
+            await until(embedded, is_running_there)
+            (pid,) = stage.pids()
+            os.kill(pid, signal.SIGKILL)
+            await task
+        assert (await embedded.admin.get(execution)).phase is ExecutionPhase.SUCCEEDED
 
 
 async def test_end_of_one_process_leaves_other_executors_alone(stage: Stage, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ same promises as ever.
 import asyncio
 import contextlib
 import logging
+import weakref
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,9 @@ class ProcessHost(ExecutorHost):
         self._grace = STOP_GRACE
         self._time_limit = INITIALIZE_TIME_LIMIT
         self._life: HostLife | None = None
+        self._attempts: weakref.WeakValueDictionary[AttemptId, AttemptServices] = (
+            weakref.WeakValueDictionary()
+        )
         self._trouble = ""
         self._news = asyncio.Condition()
         self._keeper: asyncio.Task[None] | None = None
@@ -109,6 +113,7 @@ class ProcessHost(ExecutorHost):
             if life is None:
                 return self._refused()
             key = life.begin_call(invocation.id, services)
+            self._attempts[invocation.id] = services
             try:
                 pending = life.begin("carry_out", self._id, invocation)
                 reply = await self._answer(life, pending, invocation.id)
@@ -248,6 +253,9 @@ class ProcessHost(ExecutorHost):
                     delay_s = min(FIRST_DELAY_S * 2**fault_count, LONGEST_DELAY_S)
                     await self._setup.clock.sleep(delay_s)
             await self._tell_all()
+            # The process before may have had news of any of them in its memory, or was to hear of some.
+            for services in list(self._attempts.values()):
+                services.wake()
 
     async def _tell_all(self) -> None:
         """Let calls look that wait for a process."""
