@@ -182,7 +182,8 @@ class Driver:
             UnavailableError: A commit failed.
         """
         try:
-            is_ended = False
+            # An engine that was killed right after its last commit has left nothing to do but to let go.
+            is_ended = self._view.execution.phase.is_terminal
             while not is_ended:
                 await self._has_news.wait()
                 self._has_news.clear()

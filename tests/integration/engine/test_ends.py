@@ -83,6 +83,11 @@ async def test_retries_that_are_spent_fail_the_execution_with_the_last_error(wor
     assert executor.kinds() == ["start", "check", "finalize"] * 3
 
 
+async def test_an_engine_lets_go_of_an_execution_that_had_ended_before_it(world: World) -> None:
+    done = await world.run(flows.stubborn, Scripted(check=[DONE]))
+    assert (await world.resume(Scripted())) == done
+
+
 async def test_permanent_failure_spends_no_retry(world: World) -> None:
     executor = Scripted(check=[TaskStatus.permanent_failure("no such table")])
     assert (await world.run(flows.stubborn, executor)).phase is ExecutionPhase.FAILED
