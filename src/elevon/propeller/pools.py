@@ -69,16 +69,17 @@ class EnginePools:
         self._ring(token.pool)
 
     def notice(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
-        """Take in what has become durable: an attempt that is over has lost its tokens, a parked one asks no more."""
+        """Take in what has become durable.
+
+        An attempt that is over has lost its tokens; one that does not go on keeps what it holds, and asks no more.
+        """
         for change in changes:
-            if not isinstance(change, AttemptRecord) or not (change.phase.is_terminal or change.is_parked):
+            if not isinstance(change, AttemptRecord) or change.is_going_on:
                 continue
             owner = AttemptId(execution, change.node_id, change.attempt)
             for token in list(self._tokens.get(owner, {}).values()):
-                if change.phase.is_terminal:
+                if change.phase.is_terminal or token.name in self._queue(token):
                     self._forget(token)
-                else:
-                    self._queue(token).pop(token.name, None)
                 self._ring(token.pool)
 
     def _ring(self, pool: str) -> None:

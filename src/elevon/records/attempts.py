@@ -73,6 +73,11 @@ class AttemptRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
     running_at: datetime | None = None
     ended_at: datetime | None = None
 
+    @property
+    def is_going_on(self) -> bool:
+        """Whether its start or check is to be called again: it is neither parked, nor being ended, nor over."""
+        return not (self.is_parked or self.phase.is_terminal or self.phase is AttemptPhase.KILLING)
+
 
 class OnceRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """One intent of `TaskContext.once`.

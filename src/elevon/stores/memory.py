@@ -302,7 +302,7 @@ class MemoryStateStore:
         kept = self._executions[owner.execution]
         row = kept.current["attempts"][owner.node_id, owner.attempt]
         is_driven = kept.lease is not None and self._is_live(kept.lease, self._clock.now())
-        return is_driven and not rows.ATTEMPTS.one(row.version, row.content, owner).is_parked
+        return is_driven and rows.ATTEMPTS.one(row.version, row.content, owner).is_going_on
 
     def _drop_tokens(self, is_meant: Callable[[AttemptId], bool]) -> None:
         for token in self._all_tokens():

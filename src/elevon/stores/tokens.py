@@ -129,7 +129,7 @@ def _ahead(
 ) -> Iterator[str]:
     """Namespaces of those who asked earlier, in their order, as far as they will ask again.
 
-    Whose execution nobody drives keeps its place but holds up nobody, nor does one that is parked.
+    Whose execution nobody drives keeps its place but holds up nobody, nor does one that is parked or being killed.
     """
     owners = connection.all(
         "SELECT DISTINCT owner FROM leases WHERE expires_us > ?", rows.microseconds(engines.now)
@@ -154,7 +154,7 @@ def _ahead(
             _PAGE_COUNT,
         )
         for behind, namespace, version, content in page:  # noqa: B007 - the next page begins behind the last row
-            if not rows.ATTEMPTS.one(version, content, pool).is_parked:
+            if rows.ATTEMPTS.one(version, content, pool).is_going_on:
                 yield namespace
         is_last = len(page) < _PAGE_COUNT
 

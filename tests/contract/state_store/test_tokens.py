@@ -1,6 +1,7 @@
 """Tokens of pools: who gets one, who waits, in which order, and that none is ever lost."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -298,11 +299,18 @@ async def test_waiter_that_nobody_drives_keeps_its_place_but_holds_up_nobody(
     assert (await people.ask("a")).is_granted
 
 
-async def test_parked_waiter_keeps_its_place_but_holds_up_nobody(people: People) -> None:
+@pytest.mark.parametrize(
+    "state",
+    [{"is_parked": True}, {"phase": AttemptPhase.KILLING, "outcome": AttemptPhase.ABORTED}],
+    ids=["parked", "being killed"],
+)
+async def test_waiter_that_does_not_go_on_keeps_its_place_but_holds_up_nobody(
+    people: People, state: dict[str, Any]
+) -> None:
     lease = await people.join("a", "b", "c", "d")
     for name in "abcd":
         await people.ask(name)
-    await people.store.commit(lease, [attempt("b", is_parked=True)])
+    await people.store.commit(lease, [attempt("b", **state)])
     await people.release("a")
     assert (await people.ask("c")).is_granted
     await people.store.commit(lease, [attempt("b")])

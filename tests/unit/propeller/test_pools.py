@@ -132,6 +132,18 @@ async def test_waiter_that_ends_is_not_woken_and_lets_the_next_ask(engine: Engin
     assert (await engine.pool().allocate(third)).is_granted
 
 
+async def test_waiter_whose_kill_goes_on_and_on_is_passed_over(engine: Engine) -> None:
+    first, second, third = await people(engine, MINE, "n0", "n1", "n2")
+    for person in (first, second, third):
+        await engine.pool().allocate(person)
+    await engine.commit(second, phase=AttemptPhase.KILLING, outcome=AttemptPhase.ABORTED)
+    await engine.pool().release(first)
+    assert (second.wake_count, third.wake_count > 0) == (0, True)
+    assert (await engine.pool().allocate(third)).is_granted
+    (counts,) = [one for one in engine.side.counts() if one.pool == "queries"]
+    assert (counts.held_count, counts.waiting_count) == (1, 0)
+
+
 async def test_parked_waiter_is_passed_over_until_it_asks_again(engine: Engine) -> None:
     first, second, third = await people(engine, MINE, "n0", "n1", "n2")
     for person in (first, second, third):
