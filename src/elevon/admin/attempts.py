@@ -131,9 +131,9 @@ def _attempt_of(stored: StoredExecution, node_id: str, attempt: int | None) -> A
         raise errors.NotFoundError(_no_attempts(stored, node_id))
     wanted = max(own) if attempt is None else attempt
     if wanted not in own:
-        known = ", ".join(str(index) for index in sorted(own))
+        known = ", ".join(f"attempt {index}" for index in sorted(own))
         raise errors.NotFoundError(
-            f"node {node_id} of execution {name} has no attempt {wanted}: there are {known}"
+            f"node {node_id} of execution {name} has no attempt {wanted}: there is {known}"
         )
     return own[wanted]
 

@@ -58,11 +58,11 @@ COMMANDS: Mapping[str, str | Group] = {
         "look at the executors of task types",
         {
             "list": "list executors and the task types that they serve",
-            "replay": "feed the history of an attempt through the executor's code as it is now",
             "show": "show an executor: configuration, properties, what is left of its attempts",
             "drain": "start no more attempts of a task type; those that run go on",
             "resume": "start attempts of a drained task type again",
             "check": "find out which promises of the contract an executor breaks",
+            "replay": "feed the history of an attempt through the executor's code as it is now",
         },
     ),
 }
@@ -192,9 +192,17 @@ def add_tasktypes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def whole(text: str) -> int:
+    """An argument that is a whole number."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from error
+
+
 def count(text: str) -> int:
     """An argument that counts something, from 1."""
-    value = int(text)
+    value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
@@ -202,7 +210,7 @@ def count(text: str) -> int:
 
 def port(text: str) -> int:
     """An argument that names a port, or any by 0."""
-    value = int(text)
+    value = whole(text)
     if not 0 <= value <= _LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port: use 0 to {_LAST_PORT}")
     return value

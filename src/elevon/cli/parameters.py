@@ -201,8 +201,9 @@ def _unknown(word: str, parameters: Iterable[str], own: Iterable[str]) -> errors
         return errors.UserError(f"{word!r} stands alone: a parameter is given as --NAME VALUE")
     known = [*(f"--{name}" for name in parameters), *own]
     near = difflib.get_close_matches(word.partition("=")[0], known, n=1)
-    taken = ", ".join(f"--{name}" for name in parameters) or "none"
-    hint = f"did you mean {near[0]}?" if near else f"the workflow's parameters are {taken}"
+    taken = ", ".join(f"--{name}" for name in parameters)
+    there = f"the workflow's parameters are {taken}" if taken else "the workflow has none"
+    hint = f"did you mean {near[0]}?" if near else there
     return errors.UserError(f"there is no parameter {word.partition('=')[0]}: {hint}")
 
 

@@ -86,7 +86,7 @@ async def test_a_wrong_node_is_answered_by_the_nearest(world: World) -> None:
 async def test_a_wrong_attempt_is_answered_by_those_that_are_there(world: World) -> None:
     execution = await world.commit(attempt(AttemptPhase.RUNNING), attempt(AttemptPhase.RUNNING, 1))
     with pytest.raises(
-        errors.NotFoundError, match="node n0 of execution a1 has no attempt 4: there are 0, 1"
+        errors.NotFoundError, match="node n0 of execution a1 has no attempt 4: there is attempt 0, attempt 1"
     ):
         await world.admin.attempts.fail(order(execution, number=4))
 

@@ -47,7 +47,9 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
             "argument --workers: 0 is less than 1 (see elevon run --help)",
         ),
         (["prune", "--older-than", "soon"], "'soon' is no span: write it like 30d, 12h, 90m or 45s"),
-        (["executions", "--phase", "happy"], "argument --phase: invalid choice: 'HAPPY'"),
+        (["executions", "--phase", "happy"], "argument --phase: 'happy' is no phase: write one of queued,"),
+        (["executions", "--limit", "few"], "argument --limit: 'few' is no whole number"),
+        (["resume", "--metrics-port", "http"], "argument --metrics-port: 'http' is no whole number"),
         (["run", "no_such_file.py", "flow"], "there is no file no_such_file.py"),
     ],
 )

@@ -9,6 +9,8 @@ from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
 
+_UNFINISHED = "unfinished"
+_PHASES = ", ".join([*(phase.lower() for phase in ExecutionPhase), _UNFINISHED])
 _HEADER = ("EXECUTION", "WORKFLOW", "PHASE", "CREATED", "DURATION")
 
 
@@ -19,20 +21,28 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", metavar="N", type=grammar.count, default=0, help="only the newest N")
     parser.add_argument(
         "--phase",
-        type=str.upper,
-        choices=[*ExecutionPhase, "UNFINISHED"],
+        metavar="PHASE",
+        type=_phases,
         action="append",
         default=[],
-        help="only those in this phase; repeatable",
+        help=f"only those in this phase; repeatable; one of {_PHASES}",
     )
+
+
+def _phases(text: str) -> frozenset[ExecutionPhase]:
+    """The phases that an argument names."""
+    if text.lower() == _UNFINISHED:
+        return UNFINISHED
+    try:
+        return frozenset({ExecutionPhase(text.upper())})
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no phase: write one of {_PHASES}") from error
 
 
 def run(options: argparse.Namespace) -> int:
     """List them."""
-    phases = {ExecutionPhase(phase) for phase in options.phase if phase != "UNFINISHED"}
-    if "UNFINISHED" in options.phase:
-        phases |= UNFINISHED
-    return asyncio.run(_run(frozenset(phases), options.limit, invocations.of(options)))
+    phases = frozenset[ExecutionPhase]().union(*options.phase)
+    return asyncio.run(_run(phases, options.limit, invocations.of(options)))
 
 
 async def _run(phases: frozenset[ExecutionPhase], limit: int, invocation: Invocation) -> int:

@@ -11,7 +11,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_output(parser)
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="the first seed; each run has the next (default: 1)"
+        "--seed",
+        type=grammar.whole,
+        default=1,
+        metavar="N",
+        help="the first seed; each run has the next (default: 1)",
     )
     parser.add_argument(
         "--runs",
