@@ -74,6 +74,13 @@ def test_an_unfit_name_is_refused_in_one_sentence(name: str, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["class", "json", "elevon"])
+def test_a_name_under_which_no_package_could_be_imported_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.UserError, match=f"the name is taken: use two words, such as {name}-job"):
+        scaffolding.write(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_written_over_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "good-day").mkdir()
     with pytest.raises(errors.UserError, match="good-day is there already: choose another name"):

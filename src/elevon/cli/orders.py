@@ -37,8 +37,12 @@ class _Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def who() -> str:
-    """Whoever runs this command, for the record."""
-    return f"{getpass.getuser()} (pid {os.getpid()})"
+    """Whoever runs this command, for the record; in a container, a user may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return f"{name} (pid {os.getpid()})"
 
 
 def declare(parser: argparse.ArgumentParser, *, is_reason_needed: bool) -> None:

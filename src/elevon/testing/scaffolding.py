@@ -4,7 +4,9 @@ It owns the names that are derived from the type's and which files a base needs.
 in `scaffolds/`: `shared/` for every base, and one folder for each.
 """
 
+import keyword
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +49,13 @@ class Names(msgspec.Struct, frozen=True):
                 "beginning with a letter, such as file-arrival"
             )
         words = task_type.split("-")
-        return cls(task_type, "_".join(words), "".join(word.capitalize() for word in words))
+        package = "_".join(words)
+        if keyword.iskeyword(package) or package in sys.stdlib_module_names or package == elevon.__name__:
+            raise errors.UserError(
+                f"a package {package} could not be imported, because the name is taken: use two words, such as "
+                f"{task_type}-job"
+            )
+        return cls(task_type, package, "".join(word.capitalize() for word in words))
 
 
 def write(task_type: str, directory: Path, *, base: str = "executor", has_message: bool = False) -> Path:
