@@ -90,8 +90,8 @@ def test_what_can_not_be_dealt_out_is_named(given: list[str], sentence: str) -> 
 
 
 def test_a_workflow_without_parameters_says_so() -> None:
-    with pytest.raises(errors.UserError, match="there is no parameter --count: the workflow has none"):
-        parameters.deal(["--count", "3"], {}, OWN)
+    with pytest.raises(errors.UserError, match="there is no parameter --zzz: the workflow has none"):
+        parameters.deal(["--zzz", "3"], {}, OWN)
 
 
 def test_the_name_of_the_workflow_is_found_behind_options() -> None:
