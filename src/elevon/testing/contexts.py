@@ -6,7 +6,7 @@ would lose by not committing it, and `elevon plugin check` does so from a seed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -27,9 +27,9 @@ from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import AttemptPhase
+from elevon.testing.clocks import EPOCH
 
 S = TypeVar("S")
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class ScriptedLauncher:

@@ -22,7 +22,8 @@ from elevon.records.answers import Answer, CallKind, Raised, Reply
 from elevon.records.attempts import AttemptRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import AttemptPhase
-from elevon.testing.contexts import EPOCH, MemoryServices, ScriptedLauncher
+from elevon.testing.clocks import EPOCH
+from elevon.testing.contexts import MemoryServices, ScriptedLauncher
 from elevon.workers.processes import Household
 from tests.integration.hosts import players
 from tests.integration.hosts.players import Impatient, Player

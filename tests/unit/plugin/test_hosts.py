@@ -17,7 +17,8 @@ from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import AttemptPhase
-from elevon.testing.contexts import EPOCH, MemoryServices, ScriptedLauncher
+from elevon.testing.clocks import EPOCH
+from elevon.testing.contexts import MemoryServices, ScriptedLauncher
 
 LONG = timedelta(seconds=30)
 

@@ -76,11 +76,9 @@ class Jobs:
         self, setup: "SetupContext[ConnectorConfig]", clients: Mapping[str, "ConnectorClient"]
     ) -> None:
         self._clients = clients
-        self._cache: AutoRefreshCache[Job] = AutoRefreshCache(
+        self._cache: AutoRefreshCache[Job] = setup.make_cache(
             "jobs",
             self._sync,
-            clock=setup.clock,
-            metrics=setup.metrics,
             resync_period=timedelta(seconds=setup.config.resync_s),
             size=setup.config.cache_size,
             workers=setup.config.workers,
@@ -88,10 +86,9 @@ class Jobs:
             # Each call has its own limit, and says what was out of time.
             sync_timeout=timedelta(seconds=1 + max(one.endpoint.timeout_s for one in clients.values())),
         )
-        self._cache.start()
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more; the services may be left after that."""
         await self._cache.close()
 
     def follow(self, name: str, handle: JobHandle, wake: Callable[[], None]) -> Job:
