@@ -7,7 +7,7 @@ mistyped setting is never passed over in silence. What an executor's settings me
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -15,9 +15,10 @@ from elevon import errors
 from elevon.app.logs import LogSettings
 from elevon.app.settings import SecretSettings, Settings
 from elevon.plugin.descriptions import OWN, HostSettings
-from elevon.primitives import quantities, suggestions
+from elevon.primitives import misfits, quantities, suggestions
 from elevon.records.tokens import PoolLimits
 
+T = TypeVar("T")
 _DEFAULTS: Final = Settings()
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -121,7 +122,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TABLES: Final = {"engine": Engine, "secrets": SecretSettings, "metrics": Metrics, "logs": LogSettings}
-_NAMED_TABLES: Final = {"pools": Pool, "hosts": Host}
+_NAMED_TABLES: Final[Mapping[str, type[Any]]] = {"pools": Pool, "hosts": Host, "executors": dict}
 
 
 def read(path: Path) -> Configuration:
@@ -144,13 +145,19 @@ def read(path: Path) -> Configuration:
             _check_names(path, document[name], known, f"{name}.")
     for kind, known in _NAMED_TABLES.items():
         tables = document.get(kind)
-        for name in cast("dict[str, Any]", tables) if isinstance(tables, dict) else ():
-            if isinstance(document[kind][name], dict):
-                _check_names(path, document[kind][name], known, f"{kind}.{name}.")
+        for name, table in cast("dict[str, Any]", tables).items() if isinstance(tables, dict) else ():
+            if isinstance(table, dict) and issubclass(known, msgspec.Struct):
+                _check_names(path, cast("dict[str, Any]", table), known, f"{kind}.{name}.")
+            _fitting(path, table, known, kind, name)  # alone, as msgspec does not tell which of them it is
+    return _fitting(path, document, Configuration)
+
+
+def _fitting(path: Path, data: Any, wanted: type[T], *names: str) -> T:
+    """What is in the file under some names, as what it has to be."""
     try:
-        return msgspec.convert(document, Configuration)
+        return msgspec.convert(data, wanted)
     except msgspec.ValidationError as error:
-        raise errors.UserError(f"{path}: {error}") from error
+        raise errors.UserError(f"{path}: {misfits.misfit(error, wanted).sentence(*names)}") from error
 
 
 def _check_names(path: Path, table: Mapping[str, Any], known: type[msgspec.Struct], prefix: str) -> None:

@@ -15,7 +15,7 @@ from elevon.plugin import declarations
 from elevon.plugin.descriptions import Description
 from elevon.plugin.executors import Executor
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
-from elevon.primitives import suggestions
+from elevon.primitives import misfits, suggestions
 
 
 class Implementation(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +114,8 @@ def configure(executor: Executor[Any, Any], settings: Mapping[str, Any]) -> msgs
     try:
         return msgspec.convert(dict(settings), executor.config_type, strict=False)
     except msgspec.ValidationError as error:
-        raise errors.UserError(f"a setting of the executor {executor.id!r} is wrong: {error}") from error
+        problem = misfits.misfit(error, executor.config_type).sentence()
+        raise errors.UserError(f"a setting of the executor {executor.id!r} is wrong: {problem}") from error
 
 
 def _defaults_of(config_type: type[msgspec.Struct]) -> dict[str, Any]:
