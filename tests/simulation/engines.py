@@ -24,12 +24,12 @@ from elevon.propeller.machine.events import (
     AttemptEvent,
     Begin,
     CallRaised,
-    DrainLifted,
     Event,
     FailRequested,
     Refused,
     TimerFired,
     TimerKind,
+    TypesReopened,
     Unparked,
     Woken,
 )
@@ -268,7 +268,7 @@ class Engine:
 
     def _lift_drain(self, task_type: str) -> None:
         self._drained.discard(task_type)
-        self.post(DrainLifted(task_type), after_s=2)  # behind all that was refused before
+        self.post(TypesReopened(frozenset({task_type})), after_s=2)  # behind all that was refused before
 
     def _refuse(self, node_id: str, task_type: str) -> None:
         self.post(Refused(node_id, f"{task_type} is not started now"), self._rng.choice((0, 1)))

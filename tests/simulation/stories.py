@@ -8,11 +8,11 @@ from elevon.propeller.machine.events import (
     AttemptEvent,
     CallRaised,
     CallSucceeded,
-    DrainLifted,
     Event,
     Refused,
     StatusReturned,
     TimerFired,
+    TypesReopened,
 )
 
 
@@ -33,8 +33,8 @@ def of_event(event: Event) -> str:
             return f"{name} {node_id}#{attempt}"
         case Admitted(node_id) | Refused(node_id):
             return f"{name} {node_id}"
-        case DrainLifted(task_type):
-            return f"{name} {task_type}"
+        case TypesReopened(task_types):
+            return f"{name} {', '.join(sorted(task_types))}"
         case _:
             return name
 

@@ -29,11 +29,11 @@ from elevon.propeller.machine.events import (
     Begin,
     CallRaised,
     CallSucceeded,
-    DrainLifted,
     Event,
     FailRequested,
     StatusReturned,
     TimerFired,
+    TypesReopened,
     Unparked,
 )
 from elevon.propeller.machine.steps import step
@@ -141,15 +141,9 @@ class Driver:
         obeyed, self._obeyed = self._obeyed, []
         return obeyed
 
-    def lift_drain(self, task_type: str) -> None:
-        """Let what waited because of a drain ask again."""
-        self.post(DrainLifted(task_type))
-
-    def unpark(self, task_types: frozenset[str]) -> None:
-        """Let those attempts of these types go on that wait for help."""
-        for record in list(self._view.attempts.values()):
-            if record.is_parked and record.task_type in task_types:
-                self.post(Unparked(record.node_id, record.attempt))
+    def reopen(self, task_types: frozenset[str]) -> None:
+        """Let what waits of these types for help ask again."""
+        self.post(TypesReopened(task_types))
 
     def standings(self) -> Iterator[Standing]:
         """Where its attempts stand that have not ended."""

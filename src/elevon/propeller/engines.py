@@ -47,7 +47,7 @@ class Engine:
         self._looks_begun = 0
         self._looks_ended = 0
         services.measures.look_at(self._standings)
-        services.executors.observe(self._unpark)
+        services.executors.observe(self._reopen)
 
     def observe(self, callback: Callable[[ExecutionId, Sequence[Change]], None]) -> None:
         """Have it called with every batch of changes once it is durable; on the engine's loop."""
@@ -149,10 +149,10 @@ class Engine:
     async def _suspended(self) -> None:
         await self._suspension.wait()
 
-    def _unpark(self, task_types: frozenset[str]) -> None:
-        """Let attempts go on whose types are served now."""
-        for driver in list(self._drivers.values()):
-            driver.unpark(task_types)
+    def _reopen(self, task_types: frozenset[str]) -> None:
+        """Let attempts go on whose types are served now, or not drained any more."""
+        for driver in self._drivers.values():
+            driver.reopen(task_types)
 
     def _standings(self) -> Iterator[Standing]:
         for driver in self._drivers.values():
@@ -192,9 +192,9 @@ class Engine:
 
     async def _look(self) -> None:
         drains = {drain.task_type: drain for drain in await self._services.store.list_drains()}
-        for task_type in self._places.drain(drains):
-            for driver in self._drivers.values():
-                driver.lift_drain(task_type)
+        lifted = self._places.drain(drains)
+        if lifted:
+            self._reopen(lifted)
         asked: dict[
             ExecutionId, Driver
         ] = {}  # a request is listed until it is removed: no other driver has any

@@ -17,13 +17,13 @@ from elevon.propeller.machine.events import (
     Begin,
     CallRaised,
     CallSucceeded,
-    DrainLifted,
     Event,
     FailRequested,
     Refused,
     StatusReturned,
     TimerFired,
     TimerKind,
+    TypesReopened,
     Unparked,
     Woken,
 )
@@ -158,8 +158,8 @@ class Machine:
     def unpark(self, name: str, attempt: int = 0) -> list[str]:
         return self.send(Unparked(name, attempt))
 
-    def lift_drain(self, task_type: str = "t") -> list[str]:
-        return self.send(DrainLifted(task_type))
+    def reopen(self, task_type: str = "t") -> list[str]:
+        return self.send(TypesReopened(frozenset({task_type})))
 
     def fail(self, name: str, attempt: int = 0) -> list[str]:
         return self.send(FailRequested(name, attempt, "Ada", "it is stuck"))

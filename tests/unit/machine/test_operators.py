@@ -194,8 +194,8 @@ def test_a_drain_that_is_lifted_lets_everything_of_the_type_go_on() -> None:
     machine.pass_time("b")
     machine.raised("b", is_parking=True, was_called=False)
     machine.started("c")
-    assert machine.lift_drain("another") == []
-    assert machine.lift_drain() == ["enqueue a", "start b#0"]
+    assert machine.reopen("another") == []
+    assert machine.reopen() == ["enqueue a", "start b#0"]
 
 
 def test_a_drain_that_is_lifted_leaves_what_asked_again_already() -> None:
@@ -203,7 +203,7 @@ def test_a_drain_that_is_lifted_leaves_what_asked_again_already() -> None:
     machine.begin()
     machine.refuse("a")
     machine.unpark("a")
-    assert machine.lift_drain() == []
+    assert machine.reopen() == []
 
 
 def test_an_executor_that_goes_back_is_counted_once_each_time() -> None:

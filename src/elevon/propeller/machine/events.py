@@ -45,10 +45,10 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-class DrainLifted(msgspec.Struct, frozen=True, gc=False):
-    """Attempts of a type may be started again."""
+class TypesReopened(msgspec.Struct, frozen=True, gc=False):
+    """Attempts of some types may go on: they are not drained any more, or somebody serves them now."""
 
-    task_type: str
+    task_types: frozenset[str]
 
 
 class AttemptEvent(msgspec.Struct, frozen=True, gc=False):
@@ -137,7 +137,7 @@ Event = (
     | AbortRequested
     | Admitted
     | Refused
-    | DrainLifted
+    | TypesReopened
     | StatusReturned
     | CallSucceeded
     | CallRaised

@@ -19,11 +19,11 @@ from elevon.propeller.machine.events import (
     Admitted,
     AttemptEvent,
     Begin,
-    DrainLifted,
     Event,
     FailRequested,
     Refused,
     TimerFired,
+    TypesReopened,
     Unparked,
 )
 from elevon.propeller.machine.views import View
@@ -77,12 +77,12 @@ def _on_attempt_event(draft: Draft, event: AttemptEvent) -> None:
         attempts.handle(draft, event)
 
 
-def _on_drain_lifted(draft: Draft, event: DrainLifted) -> None:
-    """Whatever of the type is parked tries again; what was parked for another reason says so once more."""
+def _on_types_reopened(draft: Draft, event: TypesReopened) -> None:
+    """Whatever of the types is parked tries again; what was parked for another reason says so once more."""
     parked = [
         key
         for key, record in draft.view.attempts.items()
-        if record.is_parked and record.task_type == event.task_type
+        if record.is_parked and record.task_type in event.task_types
     ]
     for node_id, attempt in parked:
         _on_attempt_event(draft, Unparked(node_id, attempt))
@@ -105,5 +105,5 @@ _RULES: dict[type[Event], Callable[[Draft, Any], None]] = {
     AbortRequested: executions.abort,
     Admitted: nodes.admit,
     Refused: nodes.refuse,
-    DrainLifted: _on_drain_lifted,
+    TypesReopened: _on_types_reopened,
 }
