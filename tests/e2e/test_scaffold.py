@@ -81,6 +81,13 @@ def test_a_name_under_which_no_package_could_be_imported_is_refused(name: str, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["sleep", "python-task", "example", "tests"])
+def test_a_name_that_means_something_already_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.UserError, match=f"'{name}' is used already"):
+        scaffolding.write(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_written_over_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "good-day").mkdir()
     with pytest.raises(errors.UserError, match="good-day is there already: choose another name"):

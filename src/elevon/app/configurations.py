@@ -5,7 +5,7 @@ mistyped setting is never passed over in silence. What an executor's settings me
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, cast
 
@@ -122,7 +122,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _TABLES: Final = {"engine": Engine, "secrets": SecretSettings, "metrics": Metrics, "logs": LogSettings}
-_NAMED_TABLES: Final[Mapping[str, type[Any]]] = {"pools": Pool, "hosts": Host, "executors": dict}
+_NAMED_TABLES: Final = {"pools": Pool, "hosts": Host}
 
 
 def read(path: Path) -> Configuration:
@@ -144,12 +144,19 @@ def read(path: Path) -> Configuration:
         if isinstance(document.get(name), dict):
             _check_names(path, document[name], known, f"{name}.")
     for kind, known in _NAMED_TABLES.items():
-        tables = document.get(kind)
-        for name, table in cast("dict[str, Any]", tables).items() if isinstance(tables, dict) else ():
-            if isinstance(table, dict) and issubclass(known, msgspec.Struct):
+        for name, table in _tables(document, kind):
+            if isinstance(table, dict):
                 _check_names(path, cast("dict[str, Any]", table), known, f"{kind}.{name}.")
             _fitting(path, table, known, kind, name)  # alone, as msgspec does not tell which of them it is
+    for name, table in _tables(document, "executors"):
+        _fitting(path, table, dict[str, Any], "executors", name)
     return _fitting(path, document, Configuration)
+
+
+def _tables(document: Mapping[str, Any], kind: str) -> Iterable[tuple[str, Any]]:
+    """The tables of a kind, such as `[pools.NAME]`, by their names."""
+    tables = document.get(kind)
+    return cast("dict[str, Any]", tables).items() if isinstance(tables, dict) else ()
 
 
 def _fitting(path: Path, data: Any, wanted: type[T], *names: str) -> T:

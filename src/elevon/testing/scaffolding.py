@@ -15,11 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import elevon
 from elevon import errors
+from elevon.app.compositions import SHIPPED
 from elevon.primitives import suggestions
 from elevon.testing import gencode
 
 BASES: Final = ("executor", "webapi", "k8s")
 _TEMPLATES: Final = Path(__file__).with_name("scaffolds")
+_TAKEN: Final = ("example", "tests")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -54,6 +56,11 @@ class Names(msgspec.Struct, frozen=True):
             raise errors.UserError(
                 f"a package {package} could not be imported, because the name is taken: use two words, such as "
                 f"{task_type}-job"
+            )
+        if package in _TAKEN or task_type in {name for own in SHIPPED for name in own.task_types}:
+            raise errors.UserError(
+                f"{task_type!r} is used already, by elevon or in the package that is written: choose another name, "
+                f"such as {task_type}-job"
             )
         return cls(task_type, package, "".join(word.capitalize() for word in words))
 
