@@ -190,6 +190,8 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             workers=config.workers,
             create_batches=pages_of(config.page_size) if self._overrides("get_many") else None,
             is_terminal=lambda tracked: tracked.is_terminal,
+            # A call has its own limit, and what is out of time there is counted for each resource.
+            sync_timeout=timedelta(seconds=2 * config.call_s),
         )
 
     async def close(self) -> None:

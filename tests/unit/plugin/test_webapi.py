@@ -451,6 +451,24 @@ class TestTrouble:
 
         tell(story)
 
+    def test_a_poll_that_never_ends_is_counted_however_long_a_call_may_take(self, tell: Tell) -> None:
+        class Patient(ShelfExecutor):
+            async def initialize(self, setup: SetupContext[Any]) -> None:
+                config = msgspec.structs.replace(CONFIG, call_s=90.0)
+                await super().initialize(msgspec.structs.replace(setup, config=config))
+
+            async def get_many(self, metas: Sequence[Meta]) -> Sequence[str | None]:
+                await asyncio.Event().wait()
+                raise AssertionError("nobody ends this wait")
+
+        async def story(world: World) -> None:
+            ctx = await world.started()
+            await world.clock.sleep((CONFIG.failed_limit + 1) * (90 + 8 * RESYNC_S))
+            with pytest.raises(errors.RetryableError, match="there was no answer in time"):
+                await world.executor.check_task_status(ctx)
+
+        tell(story, Patient())
+
     def test_a_service_that_stays_down_fails_the_check_until_it_is_back(self, tell: Tell) -> None:
         async def story(world: World) -> None:
             ctx = await world.started()
