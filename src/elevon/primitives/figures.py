@@ -3,9 +3,11 @@
 It exists because recording is always on: a figure costs a fraction of a microsecond and no library is loaded for it.
 Whoever shows the figures takes a snapshot, which is plain data; a library of metrics (prometheus-client, 0.1 s to
 import) is only needed where one is asked for its text format. This module owns names, labels and buckets; it must never
-know what is measured. Every method may be called from any thread.
+know what is measured. Every method may be called from any thread. What is infinite or no number is passed over: it would
+spoil every sum that it goes into, and most of those who read a snapshot can't write it.
 """
 
+import math
 import re
 import threading
 from bisect import bisect_left
@@ -70,8 +72,9 @@ class Counter:
 
     def add(self, n: float = 1) -> None:
         """Count `n` more."""
-        with self._lock:
-            self._value += n
+        if math.isfinite(n):
+            with self._lock:
+                self._value += n
 
     def sample(self, labels: Labels) -> Sample:
         """What it is now."""
@@ -86,7 +89,8 @@ class Gauge:
 
     def set(self, x: float) -> None:
         """Replace it."""
-        self._value = x
+        if math.isfinite(x):
+            self._value = x
 
     def sample(self, labels: Labels) -> Sample:
         """What it is now."""
@@ -108,6 +112,8 @@ class Histogram:
 
     def observe(self, x: float) -> None:
         """Add one figure."""
+        if not math.isfinite(x):
+            return
         index = bisect_left(self._bounds, x)
         with self._lock:
             self._counts[index] += 1
@@ -172,12 +178,14 @@ class Figures:
         key = tuple(sorted(labels.items()))
         with self._lock:
             kept = self._kept.setdefault(family.name, _Kept(family, {}))
-            figure = kept.figures.setdefault(key, make())
-        if kept.family.kind != family.kind:
-            raise errors.UserError(
-                f"the figure {family.name!r} is a {kept.family.kind} already and can't be a {family.kind}: "
-                "give it another name"
-            )
+            if kept.family.kind != family.kind:
+                raise errors.UserError(
+                    f"the figure {family.name!r} is a {kept.family.kind} already and can't be a {family.kind}: "
+                    "give it another name"
+                )
+            figure = kept.figures.get(key)
+            if figure is None:
+                figure = kept.figures[key] = make()
         return figure  # pyright: ignore[reportReturnType] - the kind says which
 
 

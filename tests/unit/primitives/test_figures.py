@@ -1,5 +1,6 @@
 """Figures are counted by name and labels, and read as a snapshot."""
 
+import math
 import threading
 
 import msgspec
@@ -78,7 +79,19 @@ def test_a_name_belongs_to_one_kind() -> None:
     figures = Figures()
     figures.counter("calls", "calls")
     with pytest.raises(errors.UserError, match=r"'calls' is a counter already and can't be a gauge"):
-        figures.gauge("calls", "calls")
+        figures.gauge("calls", "calls", executor="another")
+    assert [sample.labels for sample in families(figures)["calls"].samples] == [{}]
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_passed_over_and_spoils_no_snapshot(x: float) -> None:
+    figures = Figures()
+    figures.gauge("size", "items").set(x)
+    figures.counter("calls", "calls").add(x)
+    figures.histogram("sync_seconds", "duration").observe(x)
+    snapshot = figures.snapshot()
+    assert [sample.value for family in snapshot for sample in family.samples] == [0, 0, 0]
+    assert msgspec.json.decode(msgspec.json.encode(snapshot), type=tuple[Family, ...]) == snapshot
 
 
 @pytest.mark.parametrize("name", ["", "calls-made", "1st", "_calls", "größe", "calls made"])
