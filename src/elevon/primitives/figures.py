@@ -3,8 +3,8 @@
 It exists because recording is always on: a figure costs a fraction of a microsecond and no library is loaded for it.
 Whoever shows the figures takes a snapshot, which is plain data; a library of metrics (prometheus-client, 0.1 s to
 import) is only needed where one is asked for its text format. This module owns names, labels and buckets; it must never
-know what is measured. Every method may be called from any thread. What is infinite or no number is passed over: it would
-spoil every sum that it goes into, and most of those who read a snapshot can't write it.
+know what is measured. Every method may be called from any thread. What is infinite or no number is passed over: it
+would spoil every sum that it goes into, and many who read a snapshot can't write it.
 """
 
 import math
