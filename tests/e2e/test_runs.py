@@ -33,6 +33,52 @@ def test_json_is_one_document_and_nothing_else(shell: Shell) -> None:
     assert done.stderr == f"execution {document['execution']}\n"
 
 
+TALKATIVE = """
+print("imported")
+
+from elevon import Task, workflow
+from elevon.plugin import Executor, TaskStatus
+
+
+class Talk(Executor[None, None]):
+    id = "talk"
+    task_types = ("talk",)
+
+    async def start_task(self, ctx, template, spec, inputs):
+        print("started")
+        return TaskStatus.succeeded({})
+
+    async def check_task_status(self, ctx):
+        raise NotImplementedError
+
+    async def kill_task(self, ctx, reason):
+        pass
+
+
+talk = Task("talk", task_type="talk")
+
+
+@workflow
+def speech() -> None:
+    print("compiled")
+    talk()
+"""
+
+
+def test_json_is_alone_on_stdout_although_files_and_executors_print(shell: Shell) -> None:
+    (shell.directory / "talkative.py").write_text(TALKATIVE)
+    done = shell.run("run", "--tasktype", "talkative:Talk", "talkative.py", "speech", "--output", "json")
+    assert json.loads(done.stdout)["phase"] == "SUCCEEDED"
+    assert {"imported", "compiled", "started"} < set(done.stderr.splitlines())
+
+
+def test_what_a_file_prints_is_no_output(shell: Shell) -> None:
+    shell.program.write_text('print("imported")\n' + shell.program.read_text())
+    done = shell.run("run", shell.program.name, "double", "--x", "4")
+    assert done.stdout == "outputs:\n  o0: 8\n"
+    assert "imported" in done.stderr.splitlines()
+
+
 def test_a_failed_run_shows_the_frames_of_the_user_and_none_of_ours(shell: Shell) -> None:
     done = shell.run("run", "--execution-id", "bad", shell.program.name, "ratio", "--x", "3", "--y", "0")
     assert done.returncode == 1
@@ -217,6 +263,13 @@ def test_a_detached_run_goes_on_in_the_background(shell: Shell) -> None:
     followed = shell.run("logs", name, "--follow")
     assert "doubling 3" in followed.stdout
     assert shell.json("show", name)["phase"] == "SUCCEEDED"
+
+
+def test_a_detached_run_can_be_a_document(shell: Shell) -> None:
+    document = shell.json("run", "--detach", shell.program.name, "double", "--x", "4")
+    assert document["outputs"] is None
+    shell.run("logs", document["execution"], "--follow")
+    assert shell.json("show", document["execution"])["outputs"] == {"o0": 8}
 
 
 def test_a_suspended_run_prints_its_document_and_how_to_go_on(shell: Shell) -> None:

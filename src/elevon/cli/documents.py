@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from elevon.admin.views import ExecutionView, NodeView
+from elevon.cli import answers
 from elevon.idl.messages import CompiledWorkflowClosure, LiteralMap
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
@@ -23,7 +24,7 @@ Document = dict[str, Any]
 
 def write(document: Document | list[Document]) -> None:
     """Print a document on stdout."""
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    print(json.dumps(document, ensure_ascii=False, indent=2), file=answers.stream())
 
 
 def values(content: bytes | None) -> Document | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from elevon import errors
-from elevon.cli import exits, grammar
+from elevon.cli import answers, exits, grammar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = grammar.parse(given)
         if options.debug:
             grammar.log_everything()
-        code = int(options.run(options))
+        is_json = getattr(options, "output", None) == "json"
+        with answers.kept_free() if is_json else contextlib.nullcontext():
+            code = int(options.run(options))
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone; without this, Python complains once more when it flushes at exit.

@@ -4,6 +4,7 @@ It owns the sequence load, find, collect, serialize, compile for every command t
 anything.
 """
 
+import contextlib
 import sys
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -66,7 +67,10 @@ def load(path: str, name: str) -> Program:
     Raises:
         UserError: The file can't be imported, or has no workflow of that name.
     """
-    module = modules.load_file(path)
+    with contextlib.redirect_stdout(
+        sys.stderr
+    ):  # what a file prints when it is imported is no output of the run
+        module = modules.load_file(path)
     if not name:
         known = ", ".join(workflows_of(module)) or "none"
         raise errors.UserError(f"the name of a workflow is missing: those of {path} are {known}")

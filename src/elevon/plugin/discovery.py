@@ -66,7 +66,12 @@ def import_executor(reference: str) -> Executor[Any, Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's import may raise anything, and even exit
-        raise errors.UserError(f"{reference}: importing {module_name} raised {_in_words(error)}") from error
+        mend = ""
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            mend = "; install its package, or have its folder in PYTHONPATH or as the current directory"
+        raise errors.UserError(
+            f"{reference}: importing {module_name} raised {_in_words(error)}{mend}"
+        ) from error
     found: Any = module
     for part in class_name.split("."):
         if not hasattr(found, part):

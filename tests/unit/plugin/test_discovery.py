@@ -55,7 +55,7 @@ def test_the_current_directory_is_importable(folder, monkeypatch):
     [
         ("my_naps", "write MODULE:CLASS"),
         (":Nap", "write MODULE:CLASS"),
-        ("my_napz:Nap", "importing my_napz raised ModuleNotFoundError"),
+        ("my_napz:Nap", "importing my_napz raised ModuleNotFoundError: .*; install its package, or"),
         ("my_ruins:Nap", "importing my_ruins raised OSError: the licence server is down"),
         ("my_naps:Nape", "my_naps has no Nape: did you mean 'Nap'"),
         ("my_naps:number", "3 is no executor"),

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Container
 from typing import NamedTuple
@@ -10,7 +11,17 @@ import msgspec
 
 from elevon import app
 from elevon.admin.executions import NewExecution
-from elevon.cli import detaching, drives, exits, grammar, invocations, parameters, programs
+from elevon.cli import (
+    answers,
+    detaching,
+    documents,
+    drives,
+    exits,
+    grammar,
+    invocations,
+    parameters,
+    programs,
+)
 from elevon.cli.invocations import Invocation
 
 
@@ -73,7 +84,8 @@ def run(options: argparse.Namespace) -> int:
     order = _Order(program, values, options.execution_id, options.detach)
     invocation = invocations.of(options)
     invocation.configure_logs()
-    return asyncio.run(_run(order, invocation))
+    with answers.kept_free() if invocation.is_json else contextlib.nullcontext():
+        return asyncio.run(_run(order, invocation))
 
 
 async def _run(order: _Order, invocation: Invocation) -> int:
@@ -84,7 +96,10 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         async with app.reading(invocation.home) as admin:
             created = await admin.create_execution(new)
         log = detaching.start(created.id.name, invocation)
-        print(created.id.name)
+        if invocation.is_json:
+            documents.write(documents.result(created))
+        else:
+            print(created.id.name)
         print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
         return exits.Exit.SUCCEEDED
     async with app.embedded(invocation.home, settings) as embedded:
