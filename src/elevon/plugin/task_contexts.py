@@ -235,9 +235,8 @@ class AttemptContext(Generic[S]):
         known = self._onces.get(key)
         if known is not None and known.result is not None:
             return msgspec.json.decode(known.result)
-        id_ = self._invocation.id
-        token = ids.generated_name(f"{self._invocation.name}-{key}", _TOKEN_LENGTH)
-        intent = OnceRecord(node_id=id_.node_id, attempt=id_.attempt, key=key, token=token)
+        intent = known or self._intent(key)
+        token = intent.token
         if known is None:
             await self._commit(intent)
             failpoints.hit("once.after_intent")
@@ -252,6 +251,12 @@ class AttemptContext(Generic[S]):
         await self._commit(msgspec.structs.replace(intent, result=encoded))
         failpoints.hit("once.after_result")
         return cast("R", msgspec.json.decode(encoded))
+
+    def _intent(self, key: str) -> OnceRecord:
+        """A new intent; its token is kept with it, because another release may call the attempt by another name."""
+        id_ = self._invocation.id
+        token = ids.generated_name(f"{self._invocation.name}-{key}", _TOKEN_LENGTH)
+        return OnceRecord(node_id=id_.node_id, attempt=id_.attempt, key=key, token=token)
 
     async def _commit(self, record: OnceRecord) -> None:
         if self._is_over:

@@ -40,6 +40,12 @@ class Hurried(Noted):
     )
 
 
+class Terse(Scripted):
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, generated_name_max_length=16
+    )
+
+
 class Service:
     """Something outside the engine: it counts what is asked of it."""
 
@@ -92,6 +98,21 @@ async def test_intent_without_a_result_is_looked_up_under_the_same_token(world: 
 
     await world.crash(flows.single, Scripted(start=[once(submit_and_hang)]), flag.reached())
     again = Scripted(start=[once(service.submit, service.find)])
+    assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
+    assert service.sought == service.submitted
+    assert len(service.submitted) == 1
+
+
+async def test_intent_keeps_its_token_when_the_next_release_shortens_names(world: World) -> None:
+    service, flag = Service(), Flag()
+
+    async def submit_and_hang(token: str) -> str:
+        await service.submit(token)
+        await flag.hang(token)
+        return token
+
+    await world.crash(flows.single, Scripted(start=[once(submit_and_hang)]), flag.reached())
+    again = Terse(start=[once(service.submit, service.find)])
     assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
     assert service.sought == service.submitted
     assert len(service.submitted) == 1
