@@ -8,6 +8,37 @@ import sys
 
 from tests.e2e.conftest import WAIT_S, Shell
 
+COUNTING = """
+from datetime import timedelta
+
+from elevon import Task, workflow
+from elevon.plugin import Executor, TaskStatus
+
+
+class Count(Executor[None, int]):
+    id = "count"
+    task_types = ("count",)
+
+    async def start_task(self, ctx, template, spec, inputs):
+        return TaskStatus.running(1, check_after=timedelta(0))
+
+    async def check_task_status(self, ctx):
+        if ctx.state == 5:
+            return TaskStatus.succeeded({})
+        return TaskStatus.running(ctx.state + 1, check_after=timedelta(0))
+
+    async def kill_task(self, ctx, reason):
+        pass
+
+
+count = Task("count", task_type="count")
+
+
+@workflow
+def counted() -> None:
+    count()
+"""
+
 
 def test_executions_are_listed_newest_first(shell: Shell) -> None:
     for name in ("one", "two"):
@@ -61,6 +92,28 @@ def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:
     wrong = shell.run("show", "nap", "--node", "n7")
     assert wrong.returncode == 2
     assert f"execution nap has no node 'n7': there is {node['node']!r}" in wrong.stderr
+
+
+def test_show_tells_the_newest_states_and_where_the_others_are(shell: Shell) -> None:
+    (shell.directory / "counting.py").write_text(COUNTING)
+    done = shell.run("run", "--execution-id", "one", "--tasktype", "counting:Count", "counting.py", "counted")
+    assert done.returncode == 0, done.stderr
+    text = shell.run("show", "one").stdout
+    assert "2 earlier states are in the history that --node shows\n" in text
+    assert re.findall(r"state at .*: (\d)$", text, re.MULTILINE) == ["3", "4", "5"]
+    assert re.findall(r"state: (\d)$", shell.run("show", "one", "--node", "n0").stdout, re.MULTILINE) == list(
+        "12345"
+    )
+
+
+def test_show_tells_whether_somebody_drives_it(shell: Shell) -> None:
+    process = shell.start_resting("long")
+    assert "nobody drives it" not in shell.run("show", "long").stdout
+    assert shell.json("show", "long")["is_driven"] is True
+    process.kill()
+    process.communicate()
+    assert shell.run("show", "long").stdout.endswith("nobody drives it; go on with: elevon resume long\n")
+    assert shell.json("show", "long")["is_driven"] is False
 
 
 def test_show_tells_for_how_long_something_has_been_running(shell: Shell) -> None:

@@ -13,6 +13,8 @@ from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.transitions import Transition
 
+_SHOWN_STATES = 3
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
@@ -31,11 +33,15 @@ async def _run(text: str, node_id: str, invocation: Invocation) -> int:
     async with app.reading(invocation.home) as admin:
         view = await admin.view((await admin.find(text)).id)
     node = _find(view, node_id) if node_id else None
+    is_driven = view.owner is not None and invocation.home.is_alive(view.owner.owner)
     if invocation.is_json:
-        documents.write(documents.details(view) if node is None else documents.story(view, node))
+        document = {**documents.details(view), "is_driven": is_driven and not view.record.phase.is_terminal}
+        documents.write(document if node is None else documents.story(view, node))
     else:
         now = datetime.now(UTC)
         print("\n".join(_lines(view, now) if node is None else _story(view, node, now)))
+        if not is_driven and not view.record.phase.is_terminal:
+            print(f"nobody drives it; go on with: {invocation.command('resume', view.record.id.name)}")
     return exits.Exit.SUCCEEDED
 
 
@@ -137,6 +143,8 @@ def _attempt(record: AttemptRecord, states: list[Transition], now: datetime) -> 
         yield from (f"  {line}" for line in spellings.failure(record.failure))
     for link in record.log_links:
         yield f"  {link.name}: {link.uri}"
-    for transition in states:
+    if len(states) > _SHOWN_STATES:
+        yield f"  {len(states) - _SHOWN_STATES} earlier states are in the history that --node shows"
+    for transition in states[-_SHOWN_STATES:]:
         state = (transition.custom_state or b"").decode(errors="replace")
         yield f"  state at {spellings.instant(transition.at)} ({transition.phase}): {state}"
