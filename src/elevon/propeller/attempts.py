@@ -107,6 +107,8 @@ class Attempts:
             registration = self._services.executors.of_type(record.task_type)
         except errors.UnavailableError as error:
             return calls.parked(command, str(error))
+        if registration.id != record.executor_id:
+            return calls.parked(command, _handed_over(record, registration))
         lacking = self._lacking_slots(record, registration)
         if lacking and command.call in (CallKind.START, CallKind.CHECK):
             return calls.parked(command, lacking)
@@ -231,3 +233,12 @@ class Attempts:
         place = self._view.place(node_id)
         resolved = bindings.resolve(place.node.inputs, self._view.outputs_of(place.scope))
         return resolved.SerializeToString(deterministic=True)
+
+
+def _handed_over(record: AttemptRecord, registration: Registration) -> str:
+    """Why an executor is not called for an attempt of another: it knows neither its state nor what it has begun."""
+    return (
+        f"executor {record.executor_id!r} has begun this attempt, and the task type {record.task_type!r} is served by "
+        f"executor {registration.id!r} now: resume with the package installed that has {record.executor_id!r}, or fail "
+        "and abandon the attempt"
+    )

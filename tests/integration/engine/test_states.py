@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from elevon import errors
+from elevon import app, errors
 from elevon.plugin import ExecutorProperties, TaskStatus
 from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.integration.engine import flows
@@ -20,6 +20,7 @@ from tests.integration.engine.worlds import (
     attempt,
     compiled,
     driving,
+    identity,
     is_parked,
     until,
 )
@@ -181,3 +182,36 @@ async def is_over(embedded: Any, node_id: str) -> bool:
     view = await embedded.admin.view((await embedded.admin.find("x1")).id)
     (node,) = [node for node in view.walk() if node.id == node_id]
     return node.record is not None and node.record.phase.is_terminal
+
+
+class Stand(Scripted):
+    """Takes what nobody registers for, and keeps the same kind of state."""
+
+    id: ClassVar[str] = "stand"
+    task_types: ClassVar[tuple[str, ...]] = ("another",)
+
+
+async def test_attempt_of_an_executor_that_is_gone_is_not_handed_to_the_default_one(world: World) -> None:
+    flag = Flag()
+    await world.crash(flows.single, Scripted(check=[flag.hang]), flag.reached())
+    stand = Stand()
+    async with (
+        world.engine(stand, default_executor="stand") as embedded,
+        driving(embedded, identity()),
+        app.reading(world.home) as elsewhere,
+    ):
+        await until(embedded, is_parked)
+        assert (await attempt(embedded)).reason.startswith(
+            "executor 'scripted' has begun this attempt, and the task type 'scripted' is served by executor 'stand' "
+        )
+        await elsewhere.abort(identity(), by="ada", reason="enough")
+        await until(embedded, is_being_killed)
+    assert stand.calls == []
+    executor = Scripted()
+    assert (await world.resume(executor)).phase is ExecutionPhase.ABORTED
+    assert executor.kinds() == ["kill", "finalize"]
+
+
+async def is_being_killed(embedded: app.Embedded) -> bool:
+    found = await attempt(embedded)
+    return found.phase is AttemptPhase.KILLING and found.is_parked
