@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 
 from tests.e2e.conftest import WAIT_S, Shell
 
@@ -104,6 +105,17 @@ def test_show_tells_the_newest_states_and_where_the_others_are(shell: Shell) -> 
     assert re.findall(r"state: (\d)$", shell.run("show", "one", "--node", "n0").stdout, re.MULTILINE) == list(
         "12345"
     )
+
+
+def test_show_tells_what_an_attempt_has_trouble_with(shell: Shell) -> None:
+    (shell.directory / "counting.py").write_text(
+        COUNTING.replace("if ctx.state == 5", "if ctx.state.nothing")
+    )
+    shell.start("run", "--execution-id", "one", "--tasktype", "counting:Count", "counting.py", "counted")
+    deadline = time.monotonic() + WAIT_S
+    while "in trouble: check failed" not in (text := shell.run("show", "one").stdout):
+        assert time.monotonic() < deadline, text
+    assert "times: AttributeError: 'int' object has no attribute 'nothing'" in text
 
 
 def test_show_tells_whether_somebody_drives_it(shell: Shell) -> None:

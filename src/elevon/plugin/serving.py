@@ -4,8 +4,9 @@ Whatever an executor does (returns, raises, panics) leaves here as a plain value
 nothing that could not be stored does. It must never know whether the reply crosses to another thread or process.
 """
 
+import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -96,12 +97,14 @@ class ServedExecutor:
             case CallKind.START:
                 return await self._start(invocation, context)
             case CallKind.CHECK:
-                return self._answered(invocation, await executor.check_task_status(context))
+                return self._answered(
+                    invocation, await self._begun(invocation, executor.check_task_status(context))
+                )
             case CallKind.KILL:
-                await executor.kill_task(context, invocation.reason)
+                await self._begun(invocation, executor.kill_task(context, invocation.reason))
                 return Done()
             case CallKind.FINALIZE:
-                await executor.finalize_task(context)
+                await self._begun(invocation, executor.finalize_task(context))
                 return Done()
             case CallKind.RESOLVE:
                 found = await executor.resolve_outputs(context, *invocation.task.outputs)
@@ -115,7 +118,17 @@ class ServedExecutor:
         except errors.UserError as error:
             return raised(error, f"the message of {invocation.id}", was_called=False)
         inputs = LiteralMap() if invocation.inputs is None else invocation.inputs
-        return self._answered(invocation, await self._executor.start_task(context, template, spec, inputs))
+        start = self._executor.start_task(context, template, spec, inputs)
+        return self._answered(invocation, await self._begun(invocation, start))
+
+    def _begun(self, invocation: Invocation, made: Any) -> Awaitable[Any]:
+        """What a method of the executor made, which a forgotten `async` makes no coroutine."""
+        if not inspect.isawaitable(made):
+            raise errors.UserError(
+                f"executor {self._executor.id!r} returned {type(made).__name__} instead of a coroutine from "
+                f"{invocation.call}: define the method by async def"
+            )
+        return made
 
     def _answered(self, invocation: Invocation, status: Any) -> Reply:
         """The reply of whatever a start or check returned."""

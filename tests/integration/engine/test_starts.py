@@ -1,7 +1,7 @@
 """What an executor may rely on around its start, by the real engine."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -94,6 +94,22 @@ async def test_answer_that_is_no_status_fails_the_task_and_says_what_to_return(
     assert record.phase is ExecutionPhase.FAILED
     assert record.failure is not None
     assert f"returned {type(answer).__name__} from start: return a TaskStatus" in record.failure.message
+
+
+@pytest.mark.parametrize("isolation", ["engine", "thread"])
+async def test_method_that_is_no_coroutine_fails_the_task_and_says_what_to_write(
+    world: World, isolation: Literal["engine", "thread"]
+) -> None:
+    class Forgetful(Scripted):
+        properties = ExecutorProperties(isolation=isolation)
+
+        def start_task(self, *_: object) -> Any:
+            return TaskStatus.running(check_after=timedelta(0))
+
+    record = await world.run(flows.single, Forgetful())
+    assert record.phase is ExecutionPhase.FAILED
+    assert record.failure is not None
+    assert "instead of a coroutine from start: define the method by async def" in record.failure.message
 
 
 async def test_success_without_its_outputs_is_a_failure_that_names_them(world: World) -> None:

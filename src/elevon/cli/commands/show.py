@@ -89,9 +89,9 @@ def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
     if record.failure:
         yield from spellings.failure(record.failure)
     yield "nodes:"
-    states = _states(view.history)
+    rows = _rows(view.history)
     for node in view.nodes:
-        yield from _node(node, "  ", states, now)
+        yield from _node(node, "  ", rows, now)
 
 
 def _values(heading: str, content: bytes | None) -> Iterator[str]:
@@ -101,17 +101,17 @@ def _values(heading: str, content: bytes | None) -> Iterator[str]:
         yield from spellings.values(contents)
 
 
-def _states(history: tuple[Transition, ...]) -> dict[tuple[str, int], list[Transition]]:
-    """The custom states of each attempt, in order."""
+def _rows(history: tuple[Transition, ...]) -> dict[tuple[str, int], list[Transition]]:
+    """What happened to each attempt, in order."""
     found: dict[tuple[str, int], list[Transition]] = {}
     for transition in history:
-        if transition.attempt is not None and documents.state(transition.custom_state) is not None:
+        if transition.attempt is not None:
             found.setdefault((transition.node_id, transition.attempt), []).append(transition)
     return found
 
 
 def _node(
-    view: NodeView, margin: str, states: dict[tuple[str, int], list[Transition]], now: datetime
+    view: NodeView, margin: str, rows: dict[tuple[str, int], list[Transition]], now: datetime
 ) -> Iterator[str]:
     record = view.record
     name = view.id.rpartition("/")[2]
@@ -125,14 +125,15 @@ def _node(
         if record.failure and not view.attempts:
             yield from (f"{margin}    {line}" for line in spellings.failure(record.failure))
     for attempt in view.attempts:
-        lines = _attempt(attempt, states.get((view.id, attempt.attempt), []), now)
+        lines = _attempt(attempt, rows.get((view.id, attempt.attempt), []), now)
         yield from (f"{margin}    {line}" for line in lines)
     for child in view.children:
-        yield from _node(child, f"{margin}  ", states, now)
+        yield from _node(child, f"{margin}  ", rows, now)
 
 
-def _attempt(record: AttemptRecord, states: list[Transition], now: datetime) -> Iterator[str]:
+def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> Iterator[str]:
     span = spellings.taken(record.started_at, record.ended_at, now)
+    states = [row for row in rows if documents.state(row.custom_state) is not None]
     began = f", started {spellings.instant(record.started_at)}" if record.started_at else ""
     yield f"attempt {record.attempt}  {record.phase}{span}{began}"
     if record.reason and not record.phase.is_terminal:
@@ -143,6 +144,9 @@ def _attempt(record: AttemptRecord, states: list[Transition], now: datetime) -> 
         yield from (f"  {line}" for line in spellings.failure(record.failure))
     for link in record.log_links:
         yield f"  {link.name}: {link.uri}"
+    if record.system_failure_count and not record.is_parked and not record.phase.is_terminal:
+        raised = [row.message for row in rows if row.event == "CallRaised"]
+        yield from (f"  in trouble: {message}" for message in raised[-1:])
     if len(states) > _SHOWN_STATES:
         yield f"  {len(states) - _SHOWN_STATES} earlier states are in the history that --node shows"
     for transition in states[-_SHOWN_STATES:]:
