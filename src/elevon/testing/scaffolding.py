@@ -19,8 +19,9 @@ from elevon.app.compositions import SHIPPED
 from elevon.primitives import suggestions
 from elevon.testing import gencode
 
-BASES: Final = ("executor", "webapi", "k8s")
+BASES: Final = ("executor", "webapi", "k8s", "connector")
 _TEMPLATES: Final = Path(__file__).with_name("scaffolds")
+_OWN_FILES: Final = {"webapi": ("service.py",), "connector": ("connector.py",)}
 _TAKEN: Final = ("example", "tests")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -64,6 +65,15 @@ class Names(msgspec.Struct, frozen=True):
             )
         return cls(task_type, package, "".join(word.capitalize() for word in words))
 
+    def run(self) -> str:
+        """The command that runs the example."""
+        return f"elevon run --tasktype {self.package}.executor:{self.name}Executor example.py example"
+
+    def check(self, base: str) -> str:
+        """The command that proves the executor; gRPC has real sockets, which know no virtual time."""
+        gear = " --gear processes --runs 10" if base == "connector" else ""
+        return f"elevon plugin check {self.package}.scenario:{self.name}Scenario{gear}"
+
 
 def write(task_type: str, directory: Path, *, base: str = "executor", has_message: bool = False) -> Path:
     """Write a new package, and return its folder.
@@ -106,6 +116,7 @@ def _rendered(names: Names, base: str, *, has_message: bool) -> dict[str, str]:
         "base": base,
         "message": has_message,
         "elevon_version": elevon.__version__,
+        "check": names.check(base),
     }
     places = {
         "pyproject.toml": "pyproject.toml",
@@ -117,8 +128,8 @@ def _rendered(names: Names, base: str, *, has_message: bool) -> dict[str, str]:
         "scenario.py": f"{names.package}/scenario.py",
         "test.py": f"tests/test_{names.package}.py",
     }
-    if base == "webapi":
-        places["service.py"] = f"{names.package}/service.py"
+    for own in _OWN_FILES.get(base, ()):
+        places[own] = f"{names.package}/{own}"
     if has_message:
         places["message.proto"] = f"{names.package}/{names.package}.proto"
     files = {

@@ -36,6 +36,6 @@ def run(options: argparse.Namespace) -> int:
     )
     print(f"wrote {folder}; try it:")
     print(f"  cd {folder}")
-    print(f"  elevon run --tasktype {names.package}.executor:{names.name}Executor example.py example")
-    print(f"  elevon plugin check {names.package}.scenario:{names.name}Scenario")
+    print(f"  {names.run()}")
+    print(f"  {names.check(options.base)}")
     return exits.Exit.SUCCEEDED
