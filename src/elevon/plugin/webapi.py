@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -31,6 +31,9 @@ R = TypeVar("R")
 T = TypeVar("T")
 V = TypeVar("V")
 _CREATE = "create"
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+_Limit = Annotated[int, msgspec.Meta(ge=0)]
 _SYNC_SHARE = 0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
 
 
@@ -50,15 +53,15 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         pool: Name of the resource pool of which each attempt holds a token from its start to its end; empty for none.
     """
 
-    resync_s: float = 30.0
-    page_size: int = 500
-    workers: int = 2
-    calls: int = 16
-    cache_size: int = 100_000
-    check_s: float = 300.0
-    call_s: float = 15.0
-    failed_limit: int = 5
-    missing_limit: int = 3
+    resync_s: _Seconds = 30.0
+    page_size: _Count = 500
+    workers: _Count = 2
+    calls: _Count = 16
+    cache_size: _Count = 100_000
+    check_s: _Seconds = 300.0
+    call_s: _Seconds = 15.0
+    failed_limit: _Limit = 5
+    missing_limit: _Limit = 3
     pool: str = ""
 
 

@@ -24,6 +24,7 @@ from elevon.idl.messages import (
     TaskTemplate,
     WorkflowTemplate,
 )
+from elevon.plugin import declarations
 from elevon.plugin.executors import Executor
 from elevon.primitives import ids
 from elevon.records.executions import ExecutionRecord
@@ -114,6 +115,35 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     closure: CompiledWorkflowClosure
     template: TaskTemplate
     job_outputs: bytes
+
+
+def executor_of(scenario: type[Scenario]) -> Executor[Any, Any]:
+    """An executor as the scenario makes it, of which is known that it can be run.
+
+    Raises:
+        UserError: The scenario makes none, or one that does not serve its task.
+    """
+    name = f"{scenario.__module__}:{scenario.__qualname__}"
+    try:
+        made = scenario()
+        executor: Any = made.executor(made.service())
+    except Exception as error:
+        raise errors.UserError(
+            f"the scenario {name} makes no executor: it raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(executor, Executor):
+        raise errors.UserError(
+            f"executor() of the scenario {name} returned {type(executor).__name__}: return an Executor"
+        )
+    known: Executor[Any, Any] = executor
+    declarations.check_class(type(known))
+    task_type = subject_of(made).template.type
+    if task_type not in known.task_types:
+        raise errors.UserError(
+            f"the task of the scenario {name} has the type {task_type!r}, and its executor {known.id!r} serves "
+            f"{', '.join(known.task_types)}: make the executor of that type"
+        )
+    return known
 
 
 def subject_of(scenario: Scenario) -> Subject:

@@ -13,7 +13,7 @@ from typing import Final
 from elevon.testing.conformance.findings import Report
 from elevon.testing.conformance.process_checks import ProcessCheck
 from elevon.testing.conformance.virtual_checks import VirtualCheck
-from elevon.testing.scenarios import Scenario
+from elevon.testing.scenarios import Scenario, executor_of
 
 
 class Gear(enum.StrEnum):
@@ -42,15 +42,15 @@ def check(
         UserError: The scenario can't be run at all.
         UnavailableError: Its processes end by themselves.
     """
+    executor_id = executor_of(scenario).id
     run_count = RUNS[gear] if runs is None else runs
     began = perf_counter()
     with tempfile.TemporaryDirectory(prefix="elevon-check-") as directory, _alone():
         kind = VirtualCheck if gear is Gear.VIRTUAL else ProcessCheck
         findings, unchecked = kind(scenario, Path(directory)).carry_out(seed, run_count)
-    made = scenario()
     return Report(
         scenario=f"{scenario.__module__}:{scenario.__qualname__}",
-        executor=made.executor(made.service()).id,
+        executor=executor_id,
         gear=gear,
         seed=seed,
         run_count=run_count,
