@@ -131,7 +131,7 @@ def executor_of(scenario: type[Scenario]) -> Executor[Any, Any]:
         raise errors.UserError(
             f"the scenario {name} makes no executor: it raised {type(error).__name__}: {error}"
         ) from error
-    if not declarations.is_executor(type(executor)):
+    if not declarations.is_executor(executor.__class__):
         raise errors.UserError(
             f"executor() of the scenario {name} returned {type(executor).__name__}: return an Executor"
         )
