@@ -7,7 +7,17 @@ import pytest
 
 import elevon
 
-HEAVY = ("apsw", "asyncio", "cyclopts", "grpc", "prometheus_client", "pydantic", "rich", "starlette", "structlog")
+HEAVY = (
+    "apsw",
+    "asyncio",
+    "cyclopts",
+    "grpc",
+    "prometheus_client",
+    "pydantic",
+    "rich",
+    "starlette",
+    "structlog",
+)
 
 
 def loaded_after(statement: str) -> set[str]:
