@@ -14,6 +14,7 @@ import msgspec
 
 from elevon import errors
 from elevon.compiler.graphs import Graph
+from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine import attempts, bindings, commands, invariants, recovery
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.drafts import Step
@@ -396,7 +397,7 @@ class Engine:
             self._in_flight[key] = InFlight(call, lambda: event, is_done=True)
             self._at(0, lambda: self._answer(key, event))
             return
-        inputs = bindings.LiteralMap()
+        inputs = LiteralMap()
         if call.call is CallKind.START:
             place = self.view.place(call.node_id)
             inputs = bindings.resolve(place.node.inputs, self.view.outputs_of(place.scope))

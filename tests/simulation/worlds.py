@@ -106,7 +106,7 @@ class World:
                 return self._check(call, job, script, row, now)
             case CallKind.KILL:
                 return self._kill(call, job, script, now)
-            case CallKind.FINALIZE:
+            case _:
                 return self._finalize(call, job, script, row)
 
     def is_running(self, key: Key, now: datetime) -> bool:

@@ -18,6 +18,7 @@ from elevon.records import failures
 from elevon.records.failures import Failure
 from elevon.workers import captures, codes, commands, mounts, pools, processes
 from elevon.workers.settings import WorkerSettings
+from elevon.workers.warm_workers import WarmWorker
 
 _KILLED = "SYSTEM:Killed"
 
@@ -312,7 +313,7 @@ class LocalLauncher:
         if entry.holds_slots:
             entry.holds_slots = False
             self._free_count += entry.job.cpu_slots
-            if isinstance(entry.runner, pools.WarmWorker):
+            if isinstance(entry.runner, WarmWorker):
                 self._pool.release(entry.runner)
             self._dispatch()
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from elevon.propeller.machine.events import CallKind, CallRaised, CallSucceeded, TimerKind, Unparked
+from elevon.propeller.machine.events import CallRaised, CallSucceeded, TimerKind, Unparked
+from elevon.records.answers import CallKind
 from elevon.records.phases import AttemptPhase, ExecutionPhase, Finalization, NodePhase
 from tests.unit.machine.machines import FAULT, Machine, seconds, task
 

@@ -103,7 +103,9 @@ def setup(clock, tmp_path):
 
 
 def host_of(executor, setup):
-    return hosts.host_of(Registry.of([executor]).of_type("probe"), setup)
+    host = hosts.host_of(Registry.of([executor]).of_type("probe"), setup)
+    assert isinstance(host, hosts.LocalHost)
+    return host
 
 
 @contextlib.asynccontextmanager
