@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from elevon.errors import NonRecoverable, UserError
     from elevon.sdk.branches import if_
     from elevon.sdk.contexts import ExecutionContext, current_context
+    from elevon.sdk.dynamics import dynamic, record_futures
     from elevon.sdk.promises import not_
     from elevon.sdk.resources import Resources
     from elevon.sdk.secrets import Secret
@@ -38,8 +39,10 @@ __all__ = [
     "Workflow",
     "__version__",
     "current_context",
+    "dynamic",
     "if_",
     "not_",
+    "record_futures",
     "task",
     "task_decorator",
     "workflow",
@@ -49,6 +52,7 @@ _ROOMS = {
     "errors": ("NonRecoverable", "UserError"),
     "sdk.branches": ("if_",),
     "sdk.contexts": ("ExecutionContext", "current_context"),
+    "sdk.dynamics": ("dynamic", "record_futures"),
     "sdk.promises": ("not_",),
     "sdk.resources": ("Resources",),
     "sdk.secrets": ("Secret",),

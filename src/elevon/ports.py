@@ -109,8 +109,12 @@ class StateStore(Protocol):
         """Remove its rows, and artifacts that nothing else refers to; `NotFoundError`, `ConflictError` while leased."""
         ...
 
-    async def put_artifact(self, digest: str, content: bytes) -> None:
-        """Keep content under its digest; repeating it is free."""
+    async def put_artifact(self, execution: ExecutionId, digest: str, content: bytes) -> None:
+        """Keep content under its digest for an execution; repeating it is free.
+
+        Raises:
+            NotFoundError: There is no such execution.
+        """
         ...
 
     async def get_artifact(self, digest: str) -> bytes:
@@ -276,12 +280,14 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended.
 
     Attributes:
-        outputs: Serialized `LiteralMap`; None if it failed.
+        outputs: Serialized `LiteralMap`; None if it failed, or gave futures instead.
+        futures: Serialized `DynamicJobSpec` that it gave instead of outputs.
         failure: Why it failed; None if it succeeded.
         exit_code: Of the process, where there was one of its own.
     """
 
     outputs: bytes | None = None
+    futures: bytes | None = None
     failure: Failure | None = None
     exit_code: int | None = None
 

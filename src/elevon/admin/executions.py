@@ -16,6 +16,7 @@ from elevon.admin import inputs, recoveries, views
 from elevon.admin.attempts import Attempts
 from elevon.admin.drains import Drains
 from elevon.compiler import index
+from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure, Literal, LiteralMap, ParameterMap
 from elevon.ports import Clock, StateStore
 from elevon.primitives import ids
@@ -185,7 +186,7 @@ class Admin:
         return views.ExecutionView(
             record=stored.execution,
             closure=closure,
-            nodes=views.tree(index(closure), stored),
+            nodes=views.tree(index(closure), stored, await self.expansions(stored)),
             owner=await self._store.get_lease(execution),
             history=tuple(transition for _, transition in history),
         )
@@ -197,6 +198,13 @@ class Admin:
     async def closure(self, record: ExecutionRecord) -> CompiledWorkflowClosure:
         """What an execution runs."""
         return CompiledWorkflowClosure.FromString(await self._store.get_artifact(record.closure_digest))
+
+    async def expansions(self, stored: StoredExecution) -> Mapping[str, Graph]:
+        """The graphs that its nodes go on as whose tasks returned futures, by the digests of their closures."""
+        return {
+            digest: index(CompiledWorkflowClosure.FromString(await self._store.get_artifact(digest)))
+            for digest in stored.expansion_digests
+        }
 
     async def code(self, record: ExecutionRecord) -> bytes:
         """The bundle of code that an execution started with; empty for none."""

@@ -8,7 +8,8 @@ A node is taken over when all of this holds; otherwise it runs again:
   and arguments. How a task is run (image, environment, resources, retries, time-outs, version) does not count, and
   neither does the body of a Python function: recovery is what one does after mending it;
 - every node that it waits for is taken over too, and so are the inputs of the workflow that holds it;
-- a subworkflow or a branch: all of this holds for every node under it that ran.
+- a subworkflow or a branch: all of this holds for every node under it that ran. Nodes that a task made while it ran
+  don't count: they are taken over with it, or run again with it.
 
 Under a subworkflow or a branch that had not succeeded, the nodes that had are taken over by the same rules: it opens
 again with the same inputs, a branch decides again as it did.
@@ -57,13 +58,10 @@ class _Search:
             if not _is_alike(before.nodes[name], node):
                 continue
             under = self._under(before.nodes[name], node, node_id)
-            if (
-                record.phase.has_outputs
-                and record.outputs is not None
-                and len(under) == self._run_under[node_id]
-            ):
+            is_whole = record.expansion is not None or len(under) == self._run_under[node_id]
+            if record.phase.has_outputs and record.outputs is not None and is_whole:
                 taken.add(name)
-                yield msgspec.structs.replace(record, phase=NodePhase.RECOVERED, attempt=0)
+                yield msgspec.structs.replace(record, phase=NodePhase.RECOVERED, attempt=0, expansion=None)
                 yield from under
             else:
                 yield from under

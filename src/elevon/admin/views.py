@@ -17,6 +17,8 @@ from elevon.records.nodes import NodeRecord
 from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 
+_NO_EXPANSIONS: Mapping[str, Graph] = {}
+
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     """One node.
@@ -86,26 +88,33 @@ def types_of(variables: VariableMap) -> dict[str, LiteralType]:
     return {name: variable.type for name, variable in variables.variables.items()}
 
 
-def tree(graph: Graph, stored: StoredExecution | None = None) -> tuple[NodeView, ...]:
+def tree(
+    graph: Graph, stored: StoredExecution | None = None, expansions: Mapping[str, Graph] = _NO_EXPANSIONS
+) -> tuple[NodeView, ...]:
     """The nodes of a graph, with what is stored of them.
 
     Args:
         graph: The workflow.
         stored: The rows of an execution; None for a workflow that nothing runs yet.
+        expansions: The graphs that nodes go on as whose tasks returned futures, by the digests of their closures.
     """
     records = {record.node_id: record for record in stored.nodes} if stored else {}
     attempts: dict[str, list[AttemptRecord]] = {}
     for attempt in sorted(stored.attempts if stored else (), key=lambda attempt: attempt.attempt):
         attempts.setdefault(attempt.node_id, []).append(attempt)
-    return _Join(records, attempts).level(graph, "")
+    return _Join(records, attempts, expansions).level(graph, "")
 
 
 class _Join:
     def __init__(
-        self, records: Mapping[str, NodeRecord], attempts: Mapping[str, Sequence[AttemptRecord]]
+        self,
+        records: Mapping[str, NodeRecord],
+        attempts: Mapping[str, Sequence[AttemptRecord]],
+        expansions: Mapping[str, Graph],
     ) -> None:
         self._records = records
         self._attempts = attempts
+        self._expansions = expansions
 
     def level(self, graph: Graph | None, parent: str) -> tuple[NodeView, ...]:
         if graph is None:
@@ -115,6 +124,7 @@ class _Join:
         )
 
     def _node(self, node: GraphNode, node_id: str) -> NodeView:
+        record = self._records.get(node_id)
         interface = node.task.interface if node.task else node.subgraph.interface if node.subgraph else None
         return NodeView(
             id=node_id,
@@ -122,7 +132,12 @@ class _Join:
             name=node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id,
             task_type=node.task.type if node.task else "",
             outputs=types_of(interface.outputs) if interface else {},
-            record=self._records.get(node_id),
+            record=record,
             attempts=tuple(self._attempts.get(node_id, ())),
-            children=self.level(node.subgraph or node.arms, node_id),
+            children=self.level(node.subgraph or node.arms or self._expansion_of(record), node_id),
         )
+
+    def _expansion_of(self, record: NodeRecord | None) -> Graph | None:
+        if record is None or record.expansion is None:
+            return None
+        return self._expansions.get(record.expansion.closure_digest)

@@ -4,8 +4,19 @@ It owns what makes a workflow correct before anything runs. It must never know P
 """
 
 from elevon.compiler.closures import compile  # noqa: A004 - called as compiler.compile, the room's one verb
+from elevon.compiler.futures import compile_futures, min_success_count
 from elevon.compiler.indexing import index
 from elevon.compiler.problems import Code, CompilationError, Place, Problem
 from elevon.compiler.templates import Templates
 
-__all__ = ["Code", "CompilationError", "Place", "Problem", "Templates", "compile", "index"]
+__all__ = [
+    "Code",
+    "CompilationError",
+    "Place",
+    "Problem",
+    "Templates",
+    "compile",
+    "compile_futures",
+    "index",
+    "min_success_count",
+]

@@ -28,7 +28,13 @@ def compile(  # noqa: A001 - called as compiler.compile, which is the room's one
     Raises:
         CompilationError: The templates make no workflow that can run; it names every problem.
     """
-    report = Report()
+    return checked(templates, known_task_types, Report())
+
+
+def checked(
+    templates: Templates, known_task_types: Container[str] | None, report: Report
+) -> CompiledWorkflowClosure:
+    """The same, with whatever the report says already counted as wrong too."""
     directory = Directory(templates, report)
     for task in directory.tasks.values():
         settings.check_task(report, task, known_task_types)

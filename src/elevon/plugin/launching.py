@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar, Generic, TypeVar
 
 from elevon import errors, ports
-from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.idl.messages import DynamicJobSpec, LiteralMap, TaskTemplate
 from elevon.plugin.contexts import TaskContext
 from elevon.plugin.executors import Executor
 from elevon.plugin.statuses import TaskStatus
@@ -55,6 +55,8 @@ def status_of_job(job: ports.JobStatus, state: S | None = None) -> TaskStatus[S]
     if job.result is None:
         follow = TaskStatus.running if job.is_started else TaskStatus.queued
         return follow(state, is_restarted=job.is_restarted)
+    if job.result.futures is not None:
+        return TaskStatus.expanded(DynamicJobSpec.FromString(job.result.futures), state)
     if job.result.failure is None:
         return TaskStatus.succeeded(LiteralMap.FromString(job.result.outputs or b"").literals, state)
     if job.result.failure.is_system_fault:

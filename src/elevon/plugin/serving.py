@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from elevon import errors
-from elevon.idl.messages import Literal, LiteralMap, Message, TaskTemplate
+from elevon.idl.messages import DynamicJobSpec, Literal, LiteralMap, Message, TaskTemplate
 from elevon.plugin import crossings
 from elevon.plugin.contexts import SetupContext
 from elevon.plugin.executors import Executor
@@ -140,17 +140,20 @@ class ServedExecutor:
         return self._known(invocation, cast("TaskStatus[Any]", status))
 
     def _known(self, invocation: Invocation, status: TaskStatus[Any]) -> Reply:
-        """The reply of a status: its state encoded, and its outputs if it has them."""
-        outputs = None
+        """The reply of a status: its state encoded, and its outputs or futures if it has them."""
+        outputs = futures = None
         keeps_state = _keeps_state(status)
-        if status.phase is AttemptPhase.SUCCEEDED and status.outputs is not None:
+        if status.phase is AttemptPhase.SUCCEEDED:
             try:
-                outputs = self._outputs(invocation, status.outputs)
+                if status.futures is not None:
+                    futures = self._futures(invocation, status.futures)
+                elif status.outputs is not None:
+                    outputs = self._outputs(invocation, status.outputs)
             except errors.UserError as error:
                 status = TaskStatus.permanent_failure(failures.from_exception(error), status.state)
         try:
             state = None if keeps_state else self._codec.encode(status.state)
-            answer = self._encode(status, state, outputs)
+            answer = self._encode(status, state, outputs, futures)
             if status.failure is not None or status.details != _PLAIN:
                 _ensure_storable(answer)
         except errors.CorruptStateError as error:
@@ -168,7 +171,9 @@ class ServedExecutor:
         )
         return Raised(failure=failure, retry=errors.Retry.NEVER)
 
-    def _encode(self, status: TaskStatus[Any], state: bytes | None, outputs: bytes | None) -> Answer:
+    def _encode(
+        self, status: TaskStatus[Any], state: bytes | None, outputs: bytes | None, futures: bytes | None
+    ) -> Answer:
         details = status.details
         check_after = self._executor.properties.check_after
         if details.check_after is not None:
@@ -179,6 +184,7 @@ class ServedExecutor:
             custom_state=state,
             state_version=self._codec.version,
             outputs=outputs,
+            futures=futures,
             failure=status.failure,
             occurred_at=details.occurred_at,
             log_links=details.log_links,
@@ -210,6 +216,15 @@ class ServedExecutor:
                 f"outputs of a node is {OUTPUTS_LIMIT_BYTES} bytes: return large data as a File or Directory"
             )
         return outputs.SerializeToString(deterministic=True)
+
+    def _futures(self, invocation: Invocation, spec: DynamicJobSpec) -> bytes:
+        """Serialized futures, no more than an artifact may hold."""
+        if spec.ByteSize() > OUTPUTS_LIMIT_BYTES:
+            raise errors.UserError(
+                f"task {invocation.task.name} (node {invocation.id.node_id}) returned futures of {spec.ByteSize()} "
+                f"bytes, the limit is {OUTPUTS_LIMIT_BYTES} bytes: pass large data as a File or Directory"
+            )
+        return spec.SerializeToString(deterministic=True)
 
 
 def raised(error: BaseException, what: str, *, was_called: bool = True) -> Raised:

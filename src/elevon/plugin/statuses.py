@@ -11,7 +11,7 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 import msgspec
 
 from elevon import errors
-from elevon.idl.messages import Literal
+from elevon.idl.messages import DynamicJobSpec, Literal
 from elevon.records.attempts import LogLink
 from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
@@ -75,6 +75,7 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         state: The new custom state; it replaces the old one as a whole. None where the executor has no state; with
             a terminal phase, and where the start is not ready, None leaves the last state as it is.
         outputs: Literals by name; only with success, and only if they are not resolved from `outputs.pb`.
+        futures: What the task goes on as; only with success, and instead of outputs.
         failure: Only with the two failures.
         details: What accompanies it.
     """
@@ -82,6 +83,7 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     phase: AttemptPhase | None
     state: S | None = None
     outputs: Mapping[str, Literal] | None = None
+    futures: DynamicJobSpec | None = None
     failure: Failure | None = None
     details: Details = _NO_DETAILS
 
@@ -118,6 +120,21 @@ class TaskStatus(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         """
         return TaskStatus(
             phase=AttemptPhase.SUCCEEDED, state=state, outputs=outputs, details=_details(details)
+        )
+
+    @staticmethod
+    def expanded(
+        futures: DynamicJobSpec, state: T | None = None, **details: Unpack[DetailOptions]
+    ) -> "TaskStatus[T]":
+        """It succeeded with futures: the task goes on as these nodes, whose outputs are its own.
+
+        Args:
+            futures: The nodes, with all that they run; they fail the task if they make no workflow.
+            state: The last custom state.
+            details: The fields of `Details`.
+        """
+        return TaskStatus(
+            phase=AttemptPhase.SUCCEEDED, state=state, futures=futures, details=_details(details)
         )
 
     @staticmethod

@@ -17,6 +17,7 @@ from elevon.plugin.registry import Registration
 from elevon.propeller import calls, jobs, layouts
 from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAttemptServices
 from elevon.propeller.calls import Callee
+from elevon.propeller.expansions import Expansions
 from elevon.propeller.jobs import JobPlace, Jobs
 from elevon.propeller.machine import bindings
 from elevon.propeller.machine.commands import Call
@@ -77,6 +78,7 @@ class Attempts:
         self._commit = commit
         self._post = post
         self._jobs = Jobs(view.execution)
+        self._expansions = Expansions(view.execution.id, view.expansions, services)
         self._execution_dir = layouts.execution_dir(services.data_dir, view.execution.id)
         self._services_of: dict[AttemptKey, EngineAttemptServices] = {}
         self._facts: dict[int, TaskFacts] = {}
@@ -131,6 +133,8 @@ class Attempts:
                 reason=command.reason,
             ),
             services=services,
+            task=template,
+            expansions=self._expansions,
             is_required=registration.properties.requires_finalizer,
         )
 

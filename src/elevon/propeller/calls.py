@@ -8,15 +8,18 @@ from datetime import timedelta
 import msgspec
 
 from elevon import errors
+from elevon.idl.messages import TaskTemplate
 from elevon.plugin import serving
 from elevon.plugin.hosts import ExecutorHost
 from elevon.plugin.invocations import Invocation
 from elevon.primitives import log_contexts
 from elevon.propeller.attempt_services import EngineAttemptServices
+from elevon.propeller.expansions import Expansions
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import CallRaised, CallSucceeded, Event, StatusReturned
 from elevon.records.answers import Answer, CallKind, Outputs, Raised, Reply
 from elevon.records.failures import Failure
+from elevon.records.nodes import Expansion
 from elevon.records.phases import AttemptPhase
 
 _RESOLVE_AGAIN_AFTER = timedelta(seconds=1)
@@ -29,12 +32,16 @@ class Callee(msgspec.Struct, frozen=True, kw_only=True):
         host: Where the executor's calls run.
         invocation: The call, but for what `once` commits until it is made.
         services: What the engine does for the attempt meanwhile.
+        task: The task, overrides applied.
+        expansions: Takes in the futures of a success.
         is_required: For finalize: whether the execution may not end without it.
     """
 
     host: ExecutorHost
     invocation: Invocation
     services: EngineAttemptServices
+    task: TaskTemplate
+    expansions: Expansions
     is_required: bool = False
 
 
@@ -45,13 +52,16 @@ async def carry_out(command: Call, callee: Callee) -> Event:
 
 
 async def _carry_out(command: Call, callee: Callee) -> Event:
-    reply = await _reply(callee)
+    reply, expansion = await _reply(callee), None
     if isinstance(reply, Answer) and reply.phase is AttemptPhase.SUCCEEDED and reply.outputs is None:
-        reply = await _with_outputs(callee, reply)
+        if reply.futures is None:
+            reply = await _with_outputs(callee, reply)
+        else:
+            reply, expansion = await _expanded(callee, reply)
     if isinstance(reply, Raised):
         return raised(command, reply, is_required=callee.is_required)
     if isinstance(reply, Answer):
-        return StatusReturned(command.node_id, command.attempt, command.call, reply)
+        return StatusReturned(command.node_id, command.attempt, command.call, reply, expansion)
     return CallSucceeded(command.node_id, command.attempt, command.call)
 
 
@@ -103,10 +113,7 @@ async def _reply(callee: Callee) -> Reply:
 
 
 async def _with_outputs(callee: Callee, answer: Answer) -> Reply:
-    """A success only together with its outputs.
-
-    A start that succeeded is not repeated because its outputs can't be had now: the next check resolves them.
-    """
+    """A success only together with its outputs."""
     resolving = msgspec.structs.replace(callee, invocation=_resolution(callee.invocation))
     found = await _reply(resolving)
     if isinstance(found, Outputs):
@@ -116,13 +123,28 @@ async def _with_outputs(callee: Callee, answer: Answer) -> Reply:
     if found.retry is errors.Retry.NEVER:
         failure = msgspec.structs.replace(found.failure, is_recoverable=False)
         return msgspec.structs.replace(answer, phase=AttemptPhase.FAILED, failure=failure)
+    return _later(callee, answer, found, "the outputs can't be resolved yet")
+
+
+async def _expanded(callee: Callee, answer: Answer) -> tuple[Reply, Expansion | None]:
+    """A success with futures only once they are stored."""
+    try:
+        return await callee.expansions.take_in(answer, callee.invocation.id.node_id, callee.task)
+    except errors.ElevonError as error:
+        found = serving.raised(error, f"the futures of {callee.invocation.id}")
+        return _later(callee, answer, found, "the futures can't be stored yet"), None
+
+
+def _later(callee: Callee, answer: Answer, found: Raised, what: str) -> Reply:
+    """The reply for a success that can't be had now: a start is not repeated for that, the next check asks again."""
     if callee.invocation.call is not CallKind.START:
         return found
     return msgspec.structs.replace(
         answer,
         phase=AttemptPhase.RUNNING,
+        futures=None,
         check_after=found.after or _RESOLVE_AGAIN_AFTER,
-        reason=f"the outputs can't be resolved yet: {found.failure.message}",
+        reason=f"{what}: {found.failure.message}",
     )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -92,15 +92,23 @@ class Driver:
         graph: What it runs.
         services: Adapters and settings.
         places: Admission, shared by the engine's drivers.
+        expansions: The graphs of the futures that its nodes go on as, by the digests of their closures.
     """
 
     def __init__(
-        self, lease: Lease, stored: StoredExecution, graph: Graph, services: Services, places: Places
+        self,
+        lease: Lease,
+        stored: StoredExecution,
+        graph: Graph,
+        services: Services,
+        places: Places,
+        *,
+        expansions: Mapping[str, Graph],
     ) -> None:
         self.lease = lease
         self._services = services
         self._places = places
-        self._view = recovery.rebuild(stored, graph, services.backoff)
+        self._view = recovery.rebuild(stored, graph, services.backoff, expansions)
         self._inbox: deque[Event] = deque()
         self._has_news = asyncio.Event()
         self._is_suspended = False
@@ -118,7 +126,8 @@ class Driver:
     @property
     def task_types(self) -> Iterator[str]:
         """The types of all tasks that it may have to start."""
-        return task_types_of(self._view.graph)
+        for graph in (self._view.graph, *self._view.expansions.values()):
+            yield from task_types_of(graph)
 
     @property
     def execution(self) -> ExecutionRecord:

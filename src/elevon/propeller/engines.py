@@ -14,6 +14,7 @@ from elevon import compiler, errors
 from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
+from elevon.propeller import expansions
 from elevon.propeller.drivers import Driver
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
@@ -136,7 +137,9 @@ class Engine:
             while len(self._graphs) >= _KEPT_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
             self._graphs[digest] = compiler.index(CompiledWorkflowClosure.FromString(content))
-        return Driver(lease, stored, self._graphs[digest], self._services, self._places)
+        expanded = await expansions.load(stored, self._services.store)
+        graph = self._graphs[digest]
+        return Driver(lease, stored, graph, self._services, self._places, expansions=expanded)
 
     async def _unless_suspended(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for something that may take long, but no longer than the engine goes on."""

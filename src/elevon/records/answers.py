@@ -33,6 +33,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
         custom_state: As the codec wrote it.
         state_version: The codec's version.
         outputs: Serialized `LiteralMap`; with success alone, and None there until they are resolved.
+        futures: Serialized `DynamicJobSpec`; with success alone, instead of outputs.
         failure: Only with the two failures.
         occurred_at: When it happened outside.
         log_links: Places to look at.
@@ -47,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
     custom_state: bytes | None = None
     state_version: int = 0
     outputs: bytes | None = None
+    futures: bytes | None = None
     failure: Failure | None = None
     occurred_at: datetime | None = None
     log_links: tuple[LogLink, ...] = ()

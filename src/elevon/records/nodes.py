@@ -8,6 +8,18 @@ from elevon.records.failures import Failure
 from elevon.records.phases import NodePhase
 
 
+class Expansion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What a node goes on as whose task returned futures instead of outputs.
+
+    Attributes:
+        closure_digest: Where the compiled closure (`CompiledWorkflowClosure`, serialized) is kept.
+        min_success_count: So many of its nodes must succeed; 0 for all.
+    """
+
+    closure_digest: str
+    min_success_count: int = 0
+
+
 class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What is known of a node that has started.
 
@@ -21,6 +33,7 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
         outputs: Serialized `LiteralMap`, once there are any.
         failure: Why it failed.
         taken: For a branch node: spec id of the node that was chosen.
+        expansion: What it goes on as, if its task returned futures.
         started_at: When it became ready.
         ended_at: When it became terminal.
     """
@@ -34,5 +47,6 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     outputs: bytes | None = None
     failure: Failure | None = None
     taken: str = ""
+    expansion: Expansion | None = None
     started_at: datetime
     ended_at: datetime | None = None

@@ -25,6 +25,7 @@ class NodePhase(enum.StrEnum):
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
+    DYNAMIC_RUNNING = "DYNAMIC_RUNNING"
     FAILING = "FAILING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"

@@ -14,3 +14,10 @@ class StoredExecution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     nodes: tuple[NodeRecord, ...]
     attempts: tuple[AttemptRecord, ...]
     onces: tuple[OnceRecord, ...]
+
+    @property
+    def expansion_digests(self) -> frozenset[str]:
+        """Where the closures are kept that its nodes go on as whose tasks returned futures."""
+        return frozenset(
+            record.expansion.closure_digest for record in self.nodes if record.expansion is not None
+        )

@@ -14,13 +14,16 @@ from elevon.idl import messages
 from elevon.sdk import files, promises, types
 
 
-def to_binding(value: object, annotation: Any, literal_type: messages.LiteralType) -> messages.BindingData:
+def to_binding(
+    value: object, annotation: Any, literal_type: messages.LiteralType, sink: types.FileSink = files.IN_PLACE
+) -> messages.BindingData:
     """The binding of one input or output.
 
     Args:
         value: A promise, a constant, or a list or dict that holds promises.
         annotation: The Python type of the variable.
         literal_type: The same on the wire.
+        sink: Where files of constants go.
 
     Raises:
         UserError: A constant is not of the type, or promises stand where they can't be bound.
@@ -30,20 +33,22 @@ def to_binding(value: object, annotation: Any, literal_type: messages.LiteralTyp
     if isinstance(value, promises.Condition):
         raise errors.UserError(f"the condition {value} can't be passed on: only if_ takes one")
     if not _holds_promise(value):
-        literal = types.to_literal(value, annotation, files.IN_PLACE)
+        literal = types.to_literal(value, annotation, sink)
         return _of_literal(literal)
     annotation, literal_type = _without_none(annotation, literal_type)
     if isinstance(value, list) and literal_type.HasField("collection_type"):
         item_type = _argument(annotation, -1)
         items = [
-            to_binding(item, item_type, literal_type.collection_type) for item in cast("list[Any]", value)
+            to_binding(item, item_type, literal_type.collection_type, sink)
+            for item in cast("list[Any]", value)
         ]
         return messages.BindingData(collection=messages.BindingDataCollection(bindings=items))
     if isinstance(value, dict) and literal_type.HasField("map_value_type"):
         entries = cast("dict[str, Any]", value)
         item_type = _argument(annotation, -1)
         bound = {
-            key: to_binding(item, item_type, literal_type.map_value_type) for key, item in entries.items()
+            key: to_binding(item, item_type, literal_type.map_value_type, sink)
+            for key, item in entries.items()
         }
         return messages.BindingData(map=messages.BindingDataMap(bindings=bound))
     raise errors.UserError(

@@ -1,8 +1,8 @@
 """The other side of a python-task's template: find the task by name and run one attempt of it.
 
 Warm workers call `load_task` and `run_task`; in a container the console script `elevon-execute` is `main`, which
-keeps Flyte's contract with files: outputs.pb or error.pb in the output prefix, and exit code 0 for both. It must never
-decide about retries: it only says what failed and whether trying again may help.
+keeps Flyte's contract with files: outputs.pb, futures.pb or error.pb in the output prefix, and exit code 0 for all. It
+must never decide about retries: it only says what failed and whether trying again may help.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from elevon import errors
 from elevon.idl import messages
@@ -54,13 +54,16 @@ def load_task(module: str, name: str) -> RunnableTask[..., Any]:
 
 def run_task(
     task: RunnableTask[..., Any], inputs: messages.LiteralMap, context: ExecutionContext
-) -> messages.LiteralMap:
+) -> runs.Made:
     """Run one attempt in this process.
 
     Args:
         task: As `load_task` found it.
         inputs: By name.
         context: What the code may know; its scratch directory exists.
+
+    Returns:
+        The outputs, or the futures that the task goes on as.
 
     Raises:
         TaskFailedError: User code raised something, or a value is not of its type.
@@ -69,6 +72,11 @@ def run_task(
         return runs.run(task.site, task.interface, task.execute, inputs, context)
     except (Exception, SystemExit) as error:
         raise TaskFailedError(failure_of(error)) from error
+
+
+def is_futures(made: runs.Made) -> TypeGuard[messages.DynamicJobSpec]:
+    """Whether a task goes on as futures, instead of having outputs."""
+    return isinstance(made, messages.DynamicJobSpec)
 
 
 def to_error_document(failure: Failure) -> messages.ErrorDocument:
@@ -91,15 +99,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; those of the process unless given.
 
     Returns:
-        The exit code: 0 once outputs.pb or error.pb is written, 1 if neither could be.
+        The exit code: 0 once outputs.pb, futures.pb or error.pb is written, 1 if none could be.
     """
     arguments = _parser().parse_args(argv)
     sys.path.insert(0, str(Path.cwd()))
     prefix = files.local_path(arguments.output_prefix)
     try:
         try:
-            outputs = _run(arguments)
-            name, content = "outputs.pb", outputs.SerializeToString(deterministic=True)
+            made = _run(arguments)
+            name = "futures.pb" if is_futures(made) else "outputs.pb"
+            content = made.SerializeToString(deterministic=True)
         except TaskFailedError as error:
             name, content = "error.pb", to_error_document(error.failure).SerializeToString(deterministic=True)
         _write(prefix / name, content)
@@ -109,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> messages.LiteralMap:
+def _run(arguments: argparse.Namespace) -> runs.Made:
     task = load_task(arguments.module, arguments.name)
     try:
         inputs = messages.LiteralMap.FromString(files.local_path(arguments.inputs).read_bytes())

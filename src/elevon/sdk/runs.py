@@ -5,11 +5,13 @@ It must never decide about retries.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from elevon import errors
 from elevon.idl import messages
 from elevon.sdk import contexts, definitions, files, interfaces, tracing, types
+
+Made: TypeAlias = messages.LiteralMap | messages.DynamicJobSpec
 
 
 def run(
@@ -18,8 +20,11 @@ def run(
     function: Callable[..., Any],
     inputs: messages.LiteralMap,
     context: contexts.ExecutionContext,
-) -> messages.LiteralMap:
+) -> Made:
     """Run a function on literals.
+
+    Returns:
+        Its outputs, or the futures that it returned.
 
     Raises:
         UserError: An input is missing or unreadable, or an output is not of its type.
@@ -40,6 +45,8 @@ def run(
         raise site.error(f"was started without {', '.join(missing)}")
     with tracing.recording(None), contexts.entered(context):
         result = function(**values)
+    if isinstance(result, messages.DynamicJobSpec):
+        return result
     outputs = interface.unpack(site, result)
     return messages.LiteralMap(
         literals={
@@ -58,11 +65,13 @@ def call(
     """Run a function on plain values, as a call would, in a context of its own.
 
     Raises:
-        UserError: A value is not of its type.
+        UserError: A value is not of its type, or the function returned futures, which only an engine can run.
         Exception: Whatever the function raises.
     """
     with contexts.local(site.full_name) as context:
         outputs = run(site, interface, function, to_literals(site, interface, arguments), context)
+    if isinstance(outputs, messages.DynamicJobSpec):
+        raise site.error("goes on as tasks of other types, which can't run here: use elevon run FILE NAME")
     return interface.pack(to_values(site, interface, outputs, files.IN_PLACE))
 
 

@@ -58,6 +58,31 @@ def serialize(
     )
 
 
+def serialize_futures(
+    body: graphs.Body, *, project: str, domain: str, version: str
+) -> messages.DynamicJobSpec:
+    """What was recorded while a task ran, as the futures that it goes on as.
+
+    Args:
+        body: Nodes and outputs.
+        project: Of all identifiers.
+        domain: Of all identifiers.
+        version: Of all identifiers.
+
+    Raises:
+        UserError: A task can't be found by its name in another process, or two things share a name.
+    """
+    collector = _Collector(names.Namer(project, domain, version))
+    nodes = collector.nodes(body)
+    return messages.DynamicJobSpec(
+        nodes=nodes,
+        min_successes=len(nodes),
+        outputs=body.outputs,
+        tasks=collector.tasks.values(),
+        subworkflows=collector.sub_workflows.values(),
+    )
+
+
 @dataclass(slots=True)
 class _Collector:
     """Templates by name, each made once."""
@@ -69,6 +94,9 @@ class _Collector:
     )
     entities: dict[str, graphs.Entity] = field(default_factory=dict[str, graphs.Entity])
     path: list[str] = field(default_factory=list[str])
+
+    def nodes(self, body: graphs.Body) -> list[messages.Node]:
+        return [self._node(node) for node in body.nodes]
 
     def single_task(self, task: Task[..., Any]) -> messages.WorkflowTemplate:
         self._add_task(task)
@@ -109,7 +137,7 @@ class _Collector:
             )
         self._claim(flow)
         self.path.append(name)
-        nodes = [self._node(node) for node in flow.body.nodes]
+        nodes = self.nodes(flow.body)
         self.path.pop()
         return messages.WorkflowTemplate(
             id=self.namer.workflow(name),
@@ -163,7 +191,7 @@ class _Collector:
             id=self.namer.workflow(flow.name),
             metadata=messages.WorkflowMetadata(),
             interface=idl_interfaces.typed_interface(flow.inputs, flow.outputs),
-            nodes=[self._node(node) for node in flow.body.nodes],
+            nodes=self.nodes(flow.body),
             outputs=flow.body.outputs,
             metadata_defaults=messages.WorkflowMetadataDefaults(),
         )

@@ -171,7 +171,7 @@ class RunnableTask(Task[P, R_co]):
             **inputs: The inputs, as Python values.
 
         Returns:
-            What the interface promises.
+            What the interface promises; or a `DynamicJobSpec`, as which the task then goes on (see `record_futures`).
         """
         return self.function(**inputs)  # pyright: ignore[reportCallIssue] - inputs go by name
 

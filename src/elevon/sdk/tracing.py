@@ -6,12 +6,12 @@ other than the function that it is given.
 
 import contextlib
 import contextvars
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, cast
 
 from elevon import errors
 from elevon.idl import messages
-from elevon.sdk import bindings, calls, definitions, graphs, interfaces, promises, settings
+from elevon.sdk import bindings, calls, definitions, files, graphs, interfaces, promises, settings, types
 
 _current: contextvars.ContextVar["Scope | None"] = contextvars.ContextVar("elevon_trace", default=None)
 
@@ -25,10 +25,20 @@ class Scope:
         variables: Type of every input of the workflow and output of a node so far, by node id (empty for inputs)
             and name; shared by all scopes of a workflow.
         open_branches: Texts of the conditions whose `if_` has no `else_` yet.
+        sink: Where the files of constants go.
     """
 
-    def __init__(self, site: definitions.Site, parent: "Scope | None" = None) -> None:
+    def __init__(
+        self,
+        site: definitions.Site,
+        parent: "Scope | None" = None,
+        *,
+        prefix: str = "n",
+        sink: types.FileSink = files.IN_PLACE,
+    ) -> None:
         self.site = site
+        self.sink = sink if parent is None else parent.sink
+        self._prefix = prefix if parent is None else parent._prefix  # noqa: SLF001 - of the whole workflow
         self.nodes: list[graphs.Node] = []
         self.open_branches: list[str] = []
         self.variables: dict[tuple[str, str], interfaces.Parameter] = (
@@ -37,7 +47,7 @@ class Scope:
         self._ids: set[str] = set() if parent is None else parent._ids  # noqa: SLF001 - ids are unique in the workflow
 
     def new_id(self, wanted: str = "") -> str:
-        """An id for a node: the wanted one, or the next free of `n0`, `n1`, ...
+        """An id for a node: the wanted one, or the next free of `n0`, `n1`, ... (in futures: `dn0`, `dn1`, ...).
 
         Raises:
             UserError: The wanted one is taken.
@@ -47,9 +57,9 @@ class Scope:
         chosen = wanted
         if not chosen:
             position = len(self._ids)
-            while f"n{position}" in self._ids:
+            while f"{self._prefix}{position}" in self._ids:
                 position += 1
-            chosen = f"n{position}"
+            chosen = f"{self._prefix}{position}"
         self._ids.add(chosen)
         return chosen
 
@@ -132,6 +142,37 @@ def add_call(
     return results_of(scope, node.id, interface)
 
 
+def record(scope: Scope, function: Callable[[], Any]) -> Any:
+    """Record what a function calls, and close the scope.
+
+    Returns:
+        What the function returned; None for the result of a call that yields nothing.
+
+    Raises:
+        UserError: The function does something that can't be recorded.
+        Exception: Whatever it raises.
+    """
+    with recording(scope):
+        result: Any = function()
+    scope.close()
+    yields_nothing = promises.is_promise(result) and not promises.reference(result).var
+    return None if yields_nothing else result
+
+
+def body_of(scope: Scope, interface: interfaces.Interface, result: Any) -> graphs.Body:
+    """What was recorded, with the result bound to the outputs of an interface.
+
+    Raises:
+        UserError: The result is not what the interface promises.
+    """
+    outputs = interface.unpack(scope.site, result)
+    bound = tuple(
+        messages.Binding(var=name, binding=bind(scope, outputs[name], parameter, "returns for"))
+        for name, parameter in interface.outputs.items()
+    )
+    return graphs.Body(tuple(scope.nodes), bound)
+
+
 def results_of(scope: Scope, node_id: str, interface: interfaces.Interface) -> Any:
     """Promises for what a node yields, in the shape of an interface."""
     if interface.shape is interfaces.Shape.NOTHING:
@@ -160,7 +201,7 @@ def bind(scope: Scope, value: object, parameter: interfaces.Parameter, role: str
         role: Who has the variable and how, for errors: `f() takes`.
     """
     try:
-        binding = bindings.to_binding(value, parameter.annotation, parameter.type)
+        binding = bindings.to_binding(value, parameter.annotation, parameter.type, scope.sink)
     except errors.UserError as error:
         raise scope.site.error(f"{role} {parameter.name!r}: {error}") from error
     _check_owner(scope, value)

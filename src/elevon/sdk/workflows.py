@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast, ov
 
 from elevon.idl import messages
 from elevon.primitives import suggestions
-from elevon.sdk import calls, definitions, graphs, interfaces, promises, runs, settings, tracing
+from elevon.sdk import calls, definitions, graphs, interfaces, runs, settings, tracing
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -78,17 +78,9 @@ class Workflow(Generic[P, R_co]):
         """
         scope = tracing.Scope(self.site)
         inputs = tracing.promises_of(scope, "", self.interface.inputs)
-        with tracing.recording(scope):
-            result: Any = self.function(**inputs)  # pyright: ignore[reportCallIssue] - inputs go by name
-        scope.close()
-        if isinstance(result, promises.Promise) and not promises.reference(result).var:
-            result = None
-        outputs = self.interface.unpack(self.site, result)
-        bound = tuple(
-            messages.Binding(var=name, binding=tracing.bind(scope, outputs[name], parameter, "returns for"))
-            for name, parameter in self.interface.outputs.items()
-        )
-        return graphs.Body(tuple(scope.nodes), bound)
+        function: Callable[..., Any] = self.function
+        result = tracing.record(scope, functools.partial(function, **inputs))
+        return tracing.body_of(scope, self.interface, result)
 
     def with_overrides(self, **overrides: Unpack[settings.NodeOptions]) -> "OverriddenWorkflow[P, R_co]":
         """The same workflow with settings for one call: `node_name`, `interruptible` and `after`.

@@ -174,8 +174,8 @@ class MemoryStateStore:
         for digest in kept.digests - still_needed:
             self._artifacts.pop(digest, None)
 
-    async def put_artifact(self, digest: str, content: bytes) -> None:
-        self._check_open()
+    async def put_artifact(self, execution: ExecutionId, digest: str, content: bytes) -> None:
+        self._find(execution).digests |= {digest}
         self._artifacts.setdefault(digest, bytes(content))
 
     async def get_artifact(self, digest: str) -> bytes:

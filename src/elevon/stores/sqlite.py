@@ -110,8 +110,8 @@ class SqliteStateStore:
             lambda connection: writes.delete_execution(connection, execution, now, is_owner_alive)
         )
 
-    async def put_artifact(self, digest: str, content: bytes) -> None:
-        await self._write(lambda connection: writes.put_artifact(connection, digest, content))
+    async def put_artifact(self, execution: ExecutionId, digest: str, content: bytes) -> None:
+        await self._write(lambda connection: writes.put_artifact_of(connection, execution, digest, content))
 
     async def get_artifact(self, digest: str) -> bytes:
         return await self._read(reads.get_artifact, digest)

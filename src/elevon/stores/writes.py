@@ -80,6 +80,15 @@ def put_artifact(connection: Connection, digest: str, content: bytes) -> None:
     connection.execute("INSERT OR IGNORE INTO artifacts (digest, content) VALUES (?, ?)", digest, content)
 
 
+def put_artifact_of(connection: Connection, execution: ExecutionId, digest: str, content: bytes) -> None:
+    """Keep it for an execution; `NotFoundError` if there is no such execution."""
+    key = existing_key(connection, execution)
+    put_artifact(connection, digest, content)
+    connection.execute(
+        "INSERT OR IGNORE INTO artifact_references (execution, digest) VALUES (?, ?)", key, digest
+    )
+
+
 def acquire_lease(
     connection: Connection, wanted: Lease, now: datetime, is_owner_alive: Callable[[str], bool]
 ) -> Lease | None:

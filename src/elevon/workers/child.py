@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from elevon import errors
 from elevon.idl import messages
@@ -23,6 +23,14 @@ from elevon.workers import bundles, protocol, surroundings
 
 _MEASURE_INTERVAL_S = 0.1
 _handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
+
+
+class _Result(NamedTuple):
+    """How a task ended; two of the three are None."""
+
+    outputs: bytes | None = None
+    futures: bytes | None = None
+    failure: failures.Failure | None = None
 
 
 class Worker:
@@ -45,15 +53,17 @@ class Worker:
                 case protocol.LoadCode(content):
                     self._finder.add(sources.decode(content))
                 case protocol.Run() as run:
-                    self._answer(*self._run(run))
+                    self._answer(self._run(run))
 
-    def _answer(self, outputs: bytes | None, failure: failures.Failure | None) -> None:
+    def _answer(self, result: _Result) -> None:
         is_spoiled = self._is_spoiled or _has_children()
         now = time.monotonic()
         if now >= self._measure_at:
             self._measure_at = now + _MEASURE_INTERVAL_S
             self._resident_bytes = _measure_resident_bytes()
-        report = protocol.Ended(outputs, failure, self._resident_bytes, is_spoiled)
+        report = protocol.Ended(
+            result.outputs, result.failure, self._resident_bytes, is_spoiled, result.futures
+        )
         try:
             self._pipes.send(protocol.encode(report))
         except errors.UserError as error:
@@ -61,7 +71,7 @@ class Worker:
                 protocol.encode(protocol.Ended(None, failures.from_exception(error), 0, is_spoiled))
             )
 
-    def _run(self, run: protocol.Run) -> tuple[bytes | None, failures.Failure | None]:
+    def _run(self, run: protocol.Run) -> _Result:
         try:
             for value in run.masked:
                 self._surroundings.redactor.learn(value)
@@ -72,10 +82,10 @@ class Worker:
         except OSError as error:
             self._is_spoiled = True
             message = f"{run.id}: its output can't be kept in {run.data_dir}: {error}"
-            return None, failures.from_exception(errors.UnavailableError(message))
+            return _Result(failure=failures.from_exception(errors.UnavailableError(message)))
 
 
-def _run_task(run: protocol.Run, scratch: Path) -> tuple[bytes | None, failures.Failure | None]:
+def _run_task(run: protocol.Run, scratch: Path) -> _Result:
     context = contexts.ExecutionContext(
         execution_id=run.id.execution,
         node_id=run.id.node_id,
@@ -86,12 +96,13 @@ def _run_task(run: protocol.Run, scratch: Path) -> tuple[bytes | None, failures.
     )
     try:
         task = entrypoint.load_task(run.module, run.task)
-        outputs = entrypoint.run_task(task, messages.LiteralMap.FromString(run.inputs), context)
-        return outputs.SerializeToString(deterministic=True), None
+        made = entrypoint.run_task(task, messages.LiteralMap.FromString(run.inputs), context)
+        content = made.SerializeToString(deterministic=True)
+        return _Result(futures=content) if entrypoint.is_futures(made) else _Result(outputs=content)
     except entrypoint.TaskFailedError as error:
-        return None, error.failure
+        return _Result(failure=error.failure)
     except BaseException as error:  # noqa: BLE001 - what is raised here is the attempt's failure, not the worker's
-        return None, entrypoint.failure_of(error)
+        return _Result(failure=entrypoint.failure_of(error))
 
 
 def _logger(name: str) -> logging.Logger:

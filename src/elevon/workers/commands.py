@@ -1,8 +1,8 @@
 """A container's command as a local process: what happened is read from the files that it left.
 
-It owns the process from the check of its name to the reading of `outputs.pb` and `error.pb`. It must never trust the
-exit code alone: flytekit's entrypoint exits with 0 after a failure that it wrote to `error.pb`. What a command writes
-that was given secrets stays out of the attempt's directory until it is masked.
+It owns the process from the check of its name to the reading of `outputs.pb`, `futures.pb` and `error.pb`. It must
+never trust the exit code alone: flytekit's entrypoint exits with 0 after a failure that it wrote to `error.pb`. What a
+command writes that was given secrets stays out of the attempt's directory until it is masked.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from elevon.workers import captures, exits, mounts, processes
 from elevon.workers.settings import WorkerSettings
 
 OUTPUTS = "outputs.pb"
+FUTURES = "futures.pb"
 ERROR = "error.pb"
 WORK = "work"
 
@@ -75,7 +76,7 @@ class CommandRun:
         work_dir = self._job.data_dir / WORK
         shutil.rmtree(work_dir, ignore_errors=True)
         work_dir.mkdir(parents=True)
-        for name in (OUTPUTS, ERROR):
+        for name in (OUTPUTS, FUTURES, ERROR):
             (self._job.data_dir / name).unlink(missing_ok=True)
         environment = self._job.environment
         if self._private is not None:
@@ -119,7 +120,9 @@ class CommandRun:
                 captures.deliver_remains(self._private, self._job.data_dir)
             failure = self._written_failure()
             if failure is None and exit_code == 0:
-                return ports.JobResult(outputs=self._written_outputs(), exit_code=exit_code)
+                futures = self._written_futures()
+                outputs = self._written_outputs() if futures is None else None
+                return ports.JobResult(outputs=outputs, futures=futures, exit_code=exit_code)
         except (DecodeError, OSError) as error:
             message = f"{self._job.id}: what the command left in {self._job.data_dir} can't be read: {error}"
             failure = Failure(code="USER:BadOutput", message=message, kind=errors.ErrorKind.USER)
@@ -132,6 +135,15 @@ class CommandRun:
         """What the command wrote as its outputs, checked to be a `LiteralMap`; empty if it wrote nothing."""
         content = _read(self._job.data_dir / OUTPUTS)
         messages.LiteralMap.FromString(content)
+        return content
+
+    def _written_futures(self) -> bytes | None:
+        """What the command wrote to go on as, checked to be a `DynamicJobSpec`; None if it wrote none."""
+        path = self._job.data_dir / FUTURES
+        if not path.exists():
+            return None
+        content = _read(path)
+        messages.DynamicJobSpec.FromString(content)
         return content
 
     def _written_failure(self) -> Failure | None:

@@ -50,17 +50,19 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", array_like=True):
     """Worker to engine: the task is over.
 
     Attributes:
-        outputs: Serialized `LiteralMap`; None if it failed.
+        outputs: Serialized `LiteralMap`; None if it failed, or gave futures.
         failure: Why it failed.
         resident_bytes: Size of the worker now.
         is_spoiled: Whether the worker must not run another task: processes that this one started are still there, or
             its surroundings could not be restored.
+        futures: Serialized `DynamicJobSpec` that it gave instead of outputs.
     """
 
     outputs: bytes | None
     failure: Failure | None
     resident_bytes: int
     is_spoiled: bool
+    futures: bytes | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

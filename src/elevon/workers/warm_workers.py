@@ -165,7 +165,7 @@ class WarmWorker:
         self.resident_bytes = report.resident_bytes
         if report.is_spoiled:
             self.kill()
-        self._finish(ports.JobResult(outputs=report.outputs, failure=report.failure))
+        self._finish(ports.JobResult(outputs=report.outputs, futures=report.futures, failure=report.failure))
 
     def _break(self, error: Exception) -> None:
         self._breach = f"the task wrote to descriptors that it did not open ({error})"

@@ -162,19 +162,19 @@ def hear(draft: Draft, heard: AttemptHeard) -> None:
 def starting_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """The start answered: from now on it surely happened, or surely not."""
     answered = replace(record, unanswered_start_count=0, system_failure_count=0)
-    _adopt(draft, answered, event.answer)
+    _adopt(draft, answered, event)
 
 
 def followed_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """A check answered."""
-    _adopt(draft, replace(record, system_failure_count=0), event.answer)
+    _adopt(draft, replace(record, system_failure_count=0), event)
 
 
 def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """A call that was in flight when the kill was decided came back: its state is what the kill needs."""
     answer = event.answer
     if answer.phase is not None and answer.phase.is_terminal:
-        _end_as_reported(draft, _with_report(replace(record, unanswered_start_count=0), answer), answer)
+        _end_as_reported(draft, _with_report(replace(record, unanswered_start_count=0), answer), event)
         return
     known = _with_report(replace(record, unanswered_start_count=0), answer)
     draft.put_attempt(known)
@@ -289,10 +289,11 @@ def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRais
         _postpone(draft, record, event, count)
 
 
-def _adopt(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
+def _adopt(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """Take over what the executor says, and arrange the next call."""
+    answer = event.answer
     if answer.phase is not None and answer.phase.is_terminal:
-        _end(draft, _with_report(record, answer), answer.phase, answer.failure, answer.outputs)
+        _end_with(draft, _with_report(record, answer), answer.phase, event)
         return
     was_woken = draft.live(record).is_woken
     before = draft.view.attempts[record.node_id, record.attempt]
@@ -406,20 +407,34 @@ def _call_kill(draft: Draft, record: AttemptRecord) -> None:
 
 
 def _end(
-    draft: Draft,
-    record: AttemptRecord,
-    phase: AttemptPhase,
-    failure: Failure | None,
-    outputs: bytes | None = None,
-    message: str = "",
+    draft: Draft, record: AttemptRecord, phase: AttemptPhase, failure: Failure | None, message: str = ""
 ) -> None:
-    """Make the attempt terminal, leave the rest to its node, and have it finalized.
+    """Make the attempt terminal for a reason of the engine's own; that is never a success."""
+    ended = _ended(draft, record, phase, failure)
+    _conclude(draft, AttemptEnded(ended, None), message)
+
+
+def _end_with(draft: Draft, record: AttemptRecord, phase: AttemptPhase, event: StatusReturned) -> None:
+    """Make the attempt terminal as its executor says."""
+    answer = event.answer
+    ended = _ended(draft, record, phase, answer.failure)
+    is_success = phase is AttemptPhase.SUCCEEDED
+    _conclude(
+        draft,
+        AttemptEnded(ended, answer.outputs if is_success else None, event.expansion if is_success else None),
+    )
+
+
+def _ended(
+    draft: Draft, record: AttemptRecord, phase: AttemptPhase, failure: Failure | None
+) -> AttemptRecord:
+    """The record of an attempt that is over.
 
     The last attempt that the user's retries allow is FAILED at once: RETRYABLE_FAILED promises another one.
     """
     if phase is AttemptPhase.RETRYABLE_FAILED and record.attempt >= _settings(draft, record).retries:
         phase = AttemptPhase.FAILED
-    ended = replace(
+    return replace(
         record,
         phase=phase,
         failure=failure,
@@ -429,27 +444,33 @@ def _end(
         is_parked=False,
         ended_at=draft.now,
     )
+
+
+def _conclude(draft: Draft, end: AttemptEnded, message: str = "") -> None:
+    """Commit the end of an attempt, leave the rest to its node, and have it finalized."""
+    ended = end.record
     draft.put_attempt(ended, message=message)
-    if record.started_at is not None:
-        draft.command(commands.Release(record.node_id, record.attempt))
-    draft.cascades.append(AttemptEnded(ended, outputs if phase is AttemptPhase.SUCCEEDED else None))
+    if ended.started_at is not None:
+        draft.command(commands.Release(ended.node_id, ended.attempt))
+    draft.cascades.append(end)
     if ended.finalization is Finalization.PENDING:
         draft.call(ended, CallKind.FINALIZE)
     else:
         _forget(draft, ended)
 
 
-def _end_as_reported(draft: Draft, record: AttemptRecord, answer: Answer) -> None:
+def _end_as_reported(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """End an attempt whose end was reported before the kill reached it.
 
     The workflow's end leaves a success a success; an operator's word stands against any report.
     """
+    answer = event.answer
     is_forced = record.outcome is AttemptPhase.FAILED
     is_stopped = record.outcome is AttemptPhase.ABORTED and answer.phase is not AttemptPhase.SUCCEEDED
     if answer.phase is None or is_forced or is_stopped:
         _end(draft, record, _outcome(record), record.failure)
     else:
-        _end(draft, record, answer.phase, answer.failure, answer.outputs)
+        _end_with(draft, record, answer.phase, event)
 
 
 def _outcome(record: AttemptRecord) -> AttemptPhase:

@@ -13,7 +13,7 @@ from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
-from elevon.records.nodes import NodeRecord
+from elevon.records.nodes import Expansion, NodeRecord
 from elevon.records.phases import NodePhase
 from elevon.records.transitions import Transition
 
@@ -30,6 +30,7 @@ class AttemptEnded(msgspec.Struct, frozen=True):
 
     record: AttemptRecord
     outputs: bytes | None
+    expansion: Expansion | None = None
 
 
 class AttemptHeard(msgspec.Struct, frozen=True):
@@ -108,11 +109,12 @@ class Draft:
     def put_node(self, record: NodeRecord) -> None:
         """Change a node's record.
 
-        Its history has a row only for what no attempt's row says: nodes that are no tasks, and those that end or
-        wait without an attempt.
+        Its history has a row only for what no attempt's row says: nodes that are no tasks or go on as futures, and
+        those that end or wait without an attempt.
         """
         before = self.view.nodes.get(record.node_id)
-        is_told = self.view.place(record.node_id).node.task is not None and record.phase not in _UNTOLD
+        is_task = self.view.place(record.node_id).node.task is not None and record.expansion is None
+        is_told = is_task and record.phase not in _UNTOLD
         if not is_told and (before is None or before.phase is not record.phase):
             self._transitions.append(
                 Transition(

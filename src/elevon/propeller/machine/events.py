@@ -10,6 +10,7 @@ import msgspec
 
 from elevon.records.answers import Answer, CallKind
 from elevon.records.failures import Failure
+from elevon.records.nodes import Expansion
 
 
 class TimerKind(enum.StrEnum):
@@ -59,10 +60,17 @@ class AttemptEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class StatusReturned(AttemptEvent, frozen=True, gc=False):
-    """`start_task` or `check_task_status` returned."""
+    """`start_task` or `check_task_status` returned.
+
+    Attributes:
+        call: Which one.
+        answer: What it returned.
+        expansion: What the futures of the answer were made; the view has its graph.
+    """
 
     call: CallKind
     answer: Answer
+    expansion: Expansion | None = None
 
 
 class CallSucceeded(AttemptEvent, frozen=True, gc=False):

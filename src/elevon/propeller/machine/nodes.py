@@ -17,7 +17,7 @@ from elevon.propeller.machine.events import Admitted, FailRequested, Refused, Ti
 from elevon.propeller.machine.views import Place, Scope, View
 from elevon.records import failures
 from elevon.records.failures import Failure
-from elevon.records.nodes import NodeRecord
+from elevon.records.nodes import Expansion, NodeRecord
 from elevon.records.phases import AttemptPhase, NodePhase
 
 replace = msgspec.structs.replace
@@ -139,7 +139,9 @@ def follow_attempt(draft: Draft, ended: AttemptEnded) -> None:
     record = ended.record
     if record.started_at is not None:
         _give_place_back(draft)
-    if record.phase is AttemptPhase.SUCCEEDED:
+    if record.phase is AttemptPhase.SUCCEEDED and ended.expansion is not None:
+        expand(draft, record.node_id, ended.expansion)
+    elif record.phase is AttemptPhase.SUCCEEDED:
         succeed(draft, record.node_id, ended.outputs or b"")
     elif record.phase is AttemptPhase.ABORTED:
         _abort(draft, record.node_id, record.failure)
@@ -166,15 +168,29 @@ def succeed(draft: Draft, node_id: str, outputs: bytes) -> None:
     _pass_on(draft, place.scope, place.node)
 
 
+def expand(draft: Draft, node_id: str, expansion: Expansion) -> None:
+    """Let a node whose task returned futures go on as these, unless its scope is being ended."""
+    view = draft.view
+    around = view.place(node_id).scope
+    if around.is_stopping:
+        _abort(draft, node_id, None if around.failure is None else _as_cause(around.failure))
+        return
+    draft.put_node(replace(view.nodes[node_id], phase=NodePhase.DYNAMIC_RUNNING, expansion=expansion))
+    graph = expansion_of(view, expansion)
+    open_scope(draft, node_id, graph, around, LiteralMap()).min_success_count = expansion.min_success_count
+
+
 def fail(draft: Draft, node_id: str, failure: Failure) -> None:
     """Commit that the node failed; by the workflow's policy the others are stopped, or what can still run does."""
     view = draft.view
     scope, node = view.place(node_id).scope, view.place(node_id).node
     known = view.nodes.get(node_id) or _new_record(draft, scope, node, NodePhase.RUNNING)
     draft.put_node(replace(known, phase=NodePhase.FAILED, failure=failure, ended_at=draft.now))
-    scope.failure = scope.failure or failure_of(draft.view.nodes[node_id])
-    if scope.graph.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
-        stop_scope(draft, scope, scope.failure)
+    lose(scope, node.id)
+    if not can_spare(scope):
+        scope.failure = scope.failure or failure_of(draft.view.nodes[node_id])
+        if scope.graph.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
+            stop_scope(draft, scope, scope.failure)
     _deactivate(draft, scope, node.id)
 
 
@@ -192,7 +208,7 @@ def stop_scope(draft: Draft, scope: Scope, failure: Failure) -> None:
 
 
 def close_scope(draft: Draft, scope: Scope) -> None:
-    """Pass the end of a subworkflow or branch on to its node; the workflow itself is ended by `executions`."""
+    """Pass the end of what ran under a node on to it; the workflow itself is ended by `executions`."""
     view = draft.view
     if not scope.id or view.scopes.get(scope.id) is not scope or scope.active:
         return
@@ -377,6 +393,31 @@ def _new_record(draft: Draft, scope: Scope, node: GraphNode, phase: NodePhase) -
         phase=phase,
         started_at=draft.now,
     )
+
+
+def lose(scope: Scope, spec_node_id: str) -> None:
+    """Count a failed node, and all that waits for it, as lost to a scope that can do without some."""
+    if not scope.min_success_count:
+        return
+    trail = [spec_node_id]
+    while trail:
+        lost = trail.pop()
+        if lost not in scope.lost:
+            scope.lost.add(lost)
+            trail.extend(scope.graph.nodes[lost].downstream)
+
+
+def can_spare(scope: Scope) -> bool:
+    """Whether a scope can still do without all that it has lost."""
+    return 0 < scope.min_success_count <= len(scope.graph.nodes) - len(scope.lost)
+
+
+def expansion_of(view: View, expansion: Expansion) -> Graph:
+    """The graph that futures were made."""
+    graph = view.expansions.get(expansion.closure_digest)
+    if graph is None:
+        raise errors.BugError(f"the graph of the futures {expansion.closure_digest} was not loaded")
+    return graph
 
 
 def subgraph_of(node: GraphNode) -> Graph:

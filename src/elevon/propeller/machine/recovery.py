@@ -4,7 +4,7 @@ Every step is one transaction, so the rows stand between two steps; what was in 
 The commands that take everything up again are the machine's, on `Begin`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
@@ -15,16 +15,25 @@ from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase, Finalization, NodePhase
 from elevon.records.snapshots import StoredExecution
 
+_NO_EXPANSIONS: Mapping[str, Graph] = {}
 
-def rebuild(stored: StoredExecution, graph: Graph, backoff: Backoff | None = None) -> View:
+
+def rebuild(
+    stored: StoredExecution,
+    graph: Graph,
+    backoff: Backoff | None = None,
+    expansions: Mapping[str, Graph] = _NO_EXPANSIONS,
+) -> View:
     """The machine's memory of an execution.
 
     Args:
         stored: All its rows.
         graph: The graph of its closure.
         backoff: Patience with calls that raise; None for the default.
+        expansions: The graphs of the futures that its nodes go on as, by the digests of their closures.
     """
     view = View(stored.execution, graph, backoff or Backoff())
+    view.expansions.update(expansions)
     view.nodes = {record.node_id: record for record in stored.nodes}
     if stored.execution.phase.is_terminal or stored.execution.phase is ExecutionPhase.QUEUED:
         return view
@@ -58,6 +67,8 @@ def _reopen(view: View, scope_id: str, graph: Graph, parent: Scope | None, input
         started_at=around.started_at if around else view.execution.started_at or view.execution.created_at,
         failure=around.failure if around else view.execution.failure,
     )
+    if around is not None and around.expansion is not None:
+        scope.min_success_count = around.expansion.min_success_count
     view.scopes[scope_id] = scope
     for node in graph.nodes.values():
         left = sum(1 for upstream in node.upstream if not _has_outputs(view, scope, upstream))
@@ -66,7 +77,9 @@ def _reopen(view: View, scope_id: str, graph: Graph, parent: Scope | None, input
         else:
             _reactivate(view, scope, node)
     failed = [record for record in _records_of(view, scope) if record.phase is NodePhase.FAILED]
-    if failed and scope.failure is None:
+    for record in failed:
+        nodes.lose(scope, record.spec_node_id)
+    if failed and scope.failure is None and not nodes.can_spare(scope):
         scope.failure = nodes.failure_of(min(failed, key=lambda record: record.ended_at or record.started_at))
     if around is not None and around.phase is NodePhase.FAILING:
         _stop(view, scope)
@@ -87,6 +100,8 @@ def _reactivate(view: View, scope: Scope, node: GraphNode) -> None:
             _reopen(view, node_id, nodes.subgraph_of(node), scope, inner)
         elif node.arms is not None:
             _reopen_branch(view, scope, node.arms, record)
+        elif record.expansion is not None:
+            _reopen(view, node_id, nodes.expansion_of(view, record.expansion), scope, LiteralMap())
 
 
 def _reopen_branch(view: View, scope: Scope, arms: Graph, record: NodeRecord) -> None:
@@ -116,8 +131,11 @@ def _restore_place(view: View, node_id: str) -> None:
     _restore_place(view, record.parent)
     around = view.places[record.parent]
     data = around.scope.data or around.scope
+    expansion = view.nodes[record.parent].expansion
     if around.node.arms is not None:
         graph, inputs = around.node.arms, around.scope.inputs
+    elif expansion is not None:
+        graph, inputs, data = nodes.expansion_of(view, expansion), LiteralMap(), None
     else:
         graph = nodes.subgraph_of(around.node)
         inputs, data = bindings.resolve(around.node.inputs, view.outputs_of(around.scope)), None

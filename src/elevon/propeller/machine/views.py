@@ -24,7 +24,7 @@ AttemptKey = tuple[str, int]
 
 
 class Scope(msgspec.Struct, kw_only=True):
-    """One running instance of a graph: the workflow itself, a subworkflow, or the arms of a branch.
+    """One running instance of a graph: the workflow itself, a subworkflow, the arms of a branch, or futures.
 
     Attributes:
         id: Unique id of the node that it runs under; empty for the workflow itself.
@@ -37,6 +37,8 @@ class Scope(msgspec.Struct, kw_only=True):
         started_at: When it began.
         failure: Why it is going to fail; None while it may succeed.
         is_stopping: Whether its active nodes are being ended.
+        min_success_count: So many of its nodes must succeed, of futures that can do without some; 0 for all.
+        lost: Spec ids of the nodes that will never succeed; kept only where not all have to.
     """
 
     id: str
@@ -49,6 +51,8 @@ class Scope(msgspec.Struct, kw_only=True):
     data: "Scope | None" = None
     failure: Failure | None = None
     is_stopping: bool = False
+    min_success_count: int = 0
+    lost: set[str] = msgspec.field(default_factory=set[str])
 
     def node_id(self, spec_node_id: str) -> str:
         """The unique id of one of its nodes."""
@@ -89,6 +93,7 @@ class View:
         backoff: Patience with calls that raise.
 
     Attributes:
+        expansions: The graphs of futures, by the digests of their closures; whoever sends futures puts theirs here.
         abandoned: Attempts that were given up with a call in flight: its answer is ignored if it comes.
     """
 
@@ -96,6 +101,7 @@ class View:
         self.execution = execution
         self.graph = graph
         self.backoff = backoff
+        self.expansions: dict[str, Graph] = {}
         self.nodes: dict[str, NodeRecord] = {}
         self.attempts: dict[AttemptKey, AttemptRecord] = {}
         self.live: dict[AttemptKey, Live] = {}
