@@ -28,6 +28,7 @@ from elevon.propeller.machine.events import (
     Event,
     FailRequested,
     Refused,
+    StatusReturned,
     TimerFired,
     TimerKind,
     TypesReopened,
@@ -62,6 +63,13 @@ class Happening(msgspec.Struct, order=True):
 
     def __lt__(self, other: "Happening") -> bool:
         return (self.at, self.tie) < (other.at, other.tie)
+
+
+class Graphs(msgspec.Struct, frozen=True):
+    """What runs: the workflow, and by digest what tasks return as futures."""
+
+    workflow: Graph
+    expansions: dict[str, Graph]
 
 
 class InFlight(msgspec.Struct):
@@ -103,9 +111,9 @@ class Pool:
 class Engine:
     """One execution, from its creation to its end, through any number of lives."""
 
-    def __init__(self, seed: int, graph: Graph, store: Store, world: World, weather: Weather) -> None:
+    def __init__(self, seed: int, graphs: Graphs, store: Store, world: World, weather: Weather) -> None:
         self._rng = random.Random(f"engine {seed}")
-        self._graph = graph
+        self._graphs = graphs
         self._store = store
         self._world = world
         self._weather = weather
@@ -176,7 +184,7 @@ class Engine:
         self._is_ended = self._store.execution.phase.is_terminal
         is_unlucky = self._weather.missing_types and not self._is_desperate and self._rng.random() < 0.3
         self._missing = {self._rng.choice(plans.TASK_TYPES)} if is_unlucky else set()
-        self.view = recovery.rebuild(self._store.load(), self._graph, PATIENCE)
+        self.view = self._rebuilt()
         self._pool = Pool(dict(self._limits))
         if self._is_ended:
             return
@@ -416,6 +424,9 @@ class Engine:
     def _answer(self, key: Key, event: Event) -> None:
         if key in self._in_flight:
             del self._in_flight[key]
+            if isinstance(event, StatusReturned) and event.expansion is not None:
+                digest = event.expansion.closure_digest
+                self.view.expansions[digest] = self._graphs.expansions[digest]
             self._step(event)
 
     def _cancel(self, key: Key) -> None:
@@ -453,10 +464,16 @@ class Engine:
                 )
         return None
 
+    def _rebuilt(self) -> View:
+        """The view as a new engine makes it: with the futures that rows name, and no others."""
+        stored = self._store.load()
+        known = {digest: self._graphs.expansions[digest] for digest in stored.expansion_digests}
+        return recovery.rebuild(stored, self._graphs.workflow, PATIENCE, known)
+
     def _compare(self) -> None:
         """With everything committed, what is rebuilt from rows must be what memory has."""
         if not self._pending:
-            rebuilt = recovery.rebuild(self._store.load(), self._graph, PATIENCE)
+            rebuilt = self._rebuilt()
             before, after = _essence(self.view), _essence(rebuilt)
             for name, value in before.items():
                 if value != after[name]:
@@ -481,6 +498,8 @@ def _essence(view: View) -> dict[str, object]:
                 sorted(scope.active),
                 scope.is_stopping,
                 scope.failure is not None,
+                scope.min_success_count,
+                sorted(scope.lost),
                 scope.inputs,
             )
             for scope in view.scopes.values()

@@ -51,7 +51,7 @@ class Judge:
             ),
             NEVER,
         )
-        output = self._judge_flow(plan, "", value, aborted_at)
+        output = self._judge_flow(plan, "", {plans.INPUT: value}, aborted_at)
         if execution.phase is ExecutionPhase.SUCCEEDED:
             found = _integer(execution.outputs, "o")
             _expect(output is not None and found == output, f"the output is {found} instead of {output}")
@@ -66,29 +66,34 @@ class Judge:
         for records in self._attempts.values():
             self._judge_attempts(sorted(records, key=lambda record: record.attempt))
 
-    def _judge_flow(self, plan: Flow, scope_id: str, value: int, stopped_at: datetime) -> int | None:
-        """Its output, or None if it failed or was ended; nothing may have begun after `stopped_at`."""
-        values: dict[str, int] = {plans.INPUT: value}
+    def _judge_flow(
+        self, plan: Flow, scope_id: str, values: dict[str, int], stopped_at: datetime, needed: int = 0
+    ) -> int | None:
+        """Its output, or None if it failed or was ended; nothing may have begun after `stopped_at`.
+
+        Args:
+            plan: What was to run.
+            scope_id: Under which node it ran.
+            values: The inputs; what the nodes made is added.
+            stopped_at: When what is around it was ended.
+            needed: So many of its nodes must succeed; 0 for all.
+        """
         rows = {step.id: self._nodes.get(_join(scope_id, step.id)) for step in plan.steps}
-        failed_at = min(
-            (row.ended_at or NEVER for row in rows.values() if row and row.phase is NodePhase.FAILED),
-            default=NEVER,
-        )
+        failed_at = _failed_at(plan, rows, needed or len(rows))
         if plan.on_failure is FailurePolicy.FAIL_IMMEDIATELY:
             stopped_at = min(stopped_at, failed_at)
-        is_whole = True
+        made_count = 0
+        may_lack = needed > 0 and failed_at == NEVER
         for step in plan.steps:
             row = rows[step.id]
             if not all(name in values for name in step.upstream()):
                 _expect(row is None, f"{_join(scope_id, step.id)} ran before what it waits for")
-                is_whole = False
                 continue
             made = self._judge_step(step, scope_id, row, values, stopped_at)
-            if made is None:
-                is_whole = False
-            else:
+            if made is not None:
                 values[step.id] = made
-        if not is_whole:
+                made_count += 1
+        if made_count < (needed if may_lack else len(rows)):
             _expect(
                 min(stopped_at, failed_at) < NEVER,
                 f"{scope_id or 'the workflow'} is neither whole nor failed",
@@ -127,7 +132,7 @@ class Judge:
             found = _integer(row.outputs, "o")
             _expect(made == found, f"{node_id} has the output {found} instead of {made}")
             return made
-        if step.settings is None and row.phase is NodePhase.FAILED:
+        if (step.settings is None or row.expansion is not None) and row.phase is NodePhase.FAILED:
             _expect(made is None, f"{node_id} failed for nothing")
         return None
 
@@ -138,10 +143,14 @@ class Judge:
             inputs = {name: _resolve(source, values) for name, source in step.sources.items()}
         except Unresolved:
             return None
+        if step.settings is not None and step.flow is not None:
+            if row.expansion is None:
+                return None
+            return self._judge_flow(step.flow, node_id, {}, stopped_at, step.min_success_count)
         if step.settings is not None:
             return plans.value_of_task(node_id, list(inputs.values()))
         if step.flow is not None:
-            return self._judge_flow(step.flow, node_id, inputs["x"], stopped_at)
+            return self._judge_flow(step.flow, node_id, {plans.INPUT: inputs["x"]}, stopped_at)
         taken = next((arm for threshold, arm in step.arms if inputs["c"] > threshold), step.otherwise)
         if not isinstance(taken, Step):
             return None
@@ -210,7 +219,10 @@ class Judge:
                 record.finalization is Finalization.ABANDONED and not REQUIRES_FINALIZER[record.task_type]
             )
             _expect(is_done or has_given_up or is_abandoned, f"{name} is {record.finalization} after its end")
-            _expect(record.system_failure_count <= FINALIZE_LIMIT, f"{name} was finalized too often")
+            _expect(
+                REQUIRES_FINALIZER[record.task_type] or record.system_failure_count <= FINALIZE_LIMIT,
+                f"{name} was finalized too often",
+            )
 
     def _judge_operators(self, record: AttemptRecord, name: str) -> None:
         """Whom an operator has failed has failed, unless its workflow ended it; the record says who it was."""
@@ -245,6 +257,22 @@ def _expect(is_kept: bool, story: str) -> None:
         raise BrokenPromise(story)
 
 
+def _failed_at(plan: Flow, rows: dict[str, NodeRecord | None], needed: int) -> datetime:
+    """When so much had failed that too little could succeed any more."""
+    failed = [
+        (row.ended_at or NEVER, name) for name, row in rows.items() if row and row.phase is NodePhase.FAILED
+    ]
+    lost: set[str] = set()
+    for ended_at, name in sorted(failed):
+        lost.add(name)
+        for step in plan.steps:  # in an order in which they could run
+            if lost.intersection(step.upstream()):
+                lost.add(step.id)
+        if len(rows) - len(lost) < needed:
+            return ended_at
+    return NEVER
+
+
 def _join(scope_id: str, name: str) -> str:
     return f"{scope_id}/{name}" if scope_id else name
 
@@ -252,7 +280,7 @@ def _join(scope_id: str, name: str) -> str:
 def _resolve(source: Source, values: dict[str, int]) -> int:
     if isinstance(source, int):
         return source
-    if source.endswith("!"):
+    if source.endswith("!") or source not in values:
         raise Unresolved(source)
     return values[source]
 

@@ -4,7 +4,7 @@ All values are integers. A task's output is the sum of its inputs and of its nam
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import msgspec
@@ -26,6 +26,7 @@ from elevon.idl.messages import (
     TaskTemplate,
     TypedInterface,
 )
+from elevon.records.nodes import Expansion
 
 INPUT = ""
 BROKEN = "missing"
@@ -36,7 +37,11 @@ TASK_TYPES = ("swift", "slow", "rare")
 
 
 class Step(msgspec.Struct, kw_only=True):
-    """One node: a task has settings, a subworkflow a flow, a branch arms."""
+    """One node: a task has settings, a subworkflow a flow, a branch arms; a task that goes on as futures has both.
+
+    Attributes:
+        min_success_count: So many nodes of the futures must succeed; 0 for all.
+    """
 
     id: str
     sources: dict[str, Source]
@@ -44,6 +49,7 @@ class Step(msgspec.Struct, kw_only=True):
     flow: "Flow | None" = None
     arms: "list[tuple[int, Step]]" = []
     otherwise: "Step | str | None" = None
+    min_success_count: int = 0
 
     def upstream(self) -> list[str]:
         """Ids of the nodes that it waits for."""
@@ -75,19 +81,33 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 3
     with_broken: bool = True
     with_timeouts: bool = True
+    with_futures: bool = True
 
 
-def flow(rng: random.Random, sizes: Sizes, depth: int = 0) -> Flow:
-    """A random workflow."""
+def flow(rng: random.Random, sizes: Sizes, depth: int = 0, *, is_futures: bool = False) -> Flow:
+    """A random workflow; futures have no inputs, and end with the first failure that they can't do without."""
     count = rng.randint(0 if depth else 1, max(1, sizes.steps >> depth))
     steps: list[Step] = []
     for number in range(count):
         steps.append(_step(rng, sizes, depth, f"n{number}", [step.id for step in steps]))
-    return Flow(
+    made = Flow(
         steps=steps,
         output=_source(rng, sizes, [step.id for step in steps], broken=0.05),
         on_failure=rng.choice(list(FailurePolicy)),
     )
+    if is_futures:
+        made.on_failure = FailurePolicy.FAIL_IMMEDIATELY
+        _take_input_away(made)
+    return made
+
+
+def _take_input_away(made: Flow) -> None:
+    made.output = 1 if made.output == INPUT else made.output
+    steps = list(made.steps)
+    while steps:
+        step = steps.pop()
+        step.sources = {name: 1 if source == INPUT else source for name, source in step.sources.items()}
+        steps.extend(step.all_arms())
 
 
 def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[str]) -> Step:
@@ -97,7 +117,11 @@ def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[s
     }
     kind = rng.random()
     if kind < 0.75 or depth >= sizes.depth:
-        return Step(id=name, sources=sources, settings=_settings(rng, sizes))
+        made = Step(id=name, sources=sources, settings=_settings(rng, sizes))
+        if sizes.with_futures and depth < sizes.depth and rng.random() < 0.12:
+            made.flow = flow(rng, sizes, depth + 1, is_futures=True)
+            made.min_success_count = rng.choice((0, 0, max(0, len(made.flow.steps) - 1)))
+        return made
     if kind < 0.88:
         return Step(
             id=name,
@@ -167,10 +191,26 @@ def _node(step: Step, upstream: list[str], downstream: list[str]) -> GraphNode:
         inputs=tuple(_binding(var, source) for var, source in step.sources.items()),
         task=TaskTemplate(type=step.settings.task_type) if step.settings else None,
         settings=step.settings,
-        subgraph=graph_of(step.flow, step.id) if step.flow else None,
+        subgraph=graph_of(step.flow, step.id) if step.flow and not step.settings else None,
         branch=_branch(step) if step.arms else None,
         arms=_arms(step) if step.arms else None,
     )
+
+
+def futures_of(plan: Flow, prefix: str = "") -> "Iterator[tuple[str, Expansion, Graph]]":
+    """What tasks of a plan go on as: the node's unique id, what its record says, and the graph."""
+    yield from _futures_of(plan.steps, prefix)
+
+
+def _futures_of(steps: "Iterable[Step]", prefix: str) -> "Iterator[tuple[str, Expansion, Graph]]":
+    for step in steps:
+        node_id = f"{prefix}{step.id}"
+        if step.flow is not None and step.settings is not None:
+            expansion = Expansion(f"futures of {node_id}", step.min_success_count)
+            yield node_id, expansion, graph_of(step.flow, step.id)
+        if step.flow is not None:
+            yield from futures_of(step.flow, f"{node_id}/")
+        yield from _futures_of(step.all_arms(), f"{node_id}/")
 
 
 def _arms(step: Step) -> Graph:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import msgspec
 
 from elevon import errors
+from elevon.compiler.graphs import Graph
 from elevon.idl import literals
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import NodePhase
 from tests.simulation import plans, stores
-from tests.simulation.engines import BEGINNING, Engine
+from tests.simulation.engines import BEGINNING, Engine, Graphs
 from tests.simulation.judges import Judge
 from tests.simulation.plans import Flow, Sizes
 from tests.simulation.worlds import BrokenPromise, Weather, World
@@ -69,8 +70,13 @@ def carry_out(run: Run) -> Result:
         _taken_over(rng, plan) if run.weather.recovered else [],
     )
     world.settings = stores.settings_by_id(graph)
+    expansions: dict[str, Graph] = {}
+    for node_id, expansion, inner in plans.futures_of(plan):
+        world.futures[node_id] = expansion
+        world.settings |= stores.settings_by_id(inner, f"{node_id}/")
+        expansions[expansion.closure_digest] = inner
     store.tasks = set(world.settings)
-    engine = Engine(run.seed, graph, store, world, run.weather)
+    engine = Engine(run.seed, Graphs(graph, expansions), store, world, run.weather)
     complaint = ""
     try:
         engine.run()
@@ -110,7 +116,7 @@ def _milder(run: Run) -> Iterator[Run]:
             yield replace(run, sizes=replace(sizes, steps=fewer))
     if sizes.depth:
         yield replace(run, sizes=replace(sizes, depth=sizes.depth - 1))
-    for name in ("with_broken", "with_timeouts"):
+    for name in ("with_broken", "with_timeouts", "with_futures"):
         if getattr(sizes, name):
             yield replace(run, sizes=replace(sizes, **{name: False}))
     for name in Weather.__struct_fields__:

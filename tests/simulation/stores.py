@@ -105,16 +105,13 @@ class Store:
             before is None or not before.phase.is_terminal, f"{change.node_id} is changed after its end"
         )
         is_changed = before is None or before.phase is not change.phase
-        if is_changed and not (change.node_id in self.tasks and change.phase in _UNTOLD):
+        is_task = change.node_id in self.tasks and change.expansion is None
+        if is_changed and not (is_task and change.phase in _UNTOLD):
             self._expect(
                 (change.node_id, None, change.phase) in told,
                 f"{change.phase} of {change.node_id} is not told",
             )
-        if (
-            change.node_id in self.tasks
-            and is_changed
-            and change.phase in (NodePhase.SUCCEEDED, NodePhase.FAILED)
-        ):
+        if is_task and is_changed and change.phase in (NodePhase.SUCCEEDED, NodePhase.FAILED):
             self._expect(
                 any(row[:2] == (change.node_id, change.attempt) and row[2] == change.phase for row in told),
                 f"{change.phase} of {change.node_id} is not told by its attempt",

@@ -22,6 +22,7 @@ from elevon.propeller.machine.events import (
 from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
 from elevon.records.failures import Failure
+from elevon.records.nodes import Expansion
 from elevon.records.phases import AttemptPhase
 from tests.simulation import plans
 
@@ -91,6 +92,7 @@ class World:
         self._luck = self._rng.choice((10, 40))
         self.jobs: dict[Key, Job] = {}
         self.settings: dict[str, TaskSettings] = {}
+        self.futures: dict[str, Expansion] = {}
         self.is_mended = False
 
     def carry_out(self, call: Call, row: AttemptRecord, inputs: LiteralMap, now: datetime) -> Event:
@@ -183,8 +185,10 @@ class World:
 
     def _answer(self, call: Call, job: Job, phase: AttemptPhase | None) -> StatusReturned:
         is_failure = phase in (AttemptPhase.FAILED, AttemptPhase.RETRYABLE_FAILED)
-        outputs = None
+        outputs = expansion = None
         if phase is AttemptPhase.SUCCEEDED:
+            expansion = self.futures.get(call.node_id)
+        if phase is AttemptPhase.SUCCEEDED and expansion is None:
             outputs = literals.literal_map({"o": literals.integer(job.value)}).SerializeToString()
         if phase is not None:
             job.state += 1
@@ -196,7 +200,7 @@ class World:
             failure=Failure("USER:Scripted", "as the script says") if is_failure else None,
             check_after=timedelta(seconds=self._rng.choice((0.0, 1.0, 10.0, 30.0))),
         )
-        return StatusReturned(call.node_id, call.attempt, call.call, answer)
+        return StatusReturned(call.node_id, call.attempt, call.call, answer, expansion)
 
     def _raised(self, call: Call, fault: str, *, is_required: bool = False) -> CallRaised:
         return CallRaised(

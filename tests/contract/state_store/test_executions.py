@@ -213,8 +213,9 @@ async def test_artifacts_come_with_their_execution(store: ports.StateStore) -> N
 
 
 async def test_repeated_artifact_is_free(store: ports.StateStore) -> None:
-    await store.put_artifact("d", b"content")
-    await store.put_artifact("d", b"content")
+    await store.create_execution(execution(), {})
+    await store.put_artifact(RUN, "d", b"content")
+    await store.put_artifact(RUN, "d", b"content")
     assert await store.get_artifact("d") == b"content"
 
 
@@ -235,11 +236,22 @@ async def test_shared_artifact_stays_until_its_last_execution_goes(store: ports.
         await store.get_artifact("c")
 
 
-async def test_artifact_that_was_put_alone_is_kept(store: ports.StateStore) -> None:
-    await store.put_artifact("alone", b"1")
+async def test_artifact_that_was_put_for_an_execution_goes_with_it(store: ports.StateStore) -> None:
     await store.create_execution(execution(), {})
+    await store.create_execution(execution(OTHER), {"shared": b"2"})
+    await store.put_artifact(RUN, "mine", b"1")
+    await store.put_artifact(RUN, "shared", b"2")
+    await store.delete_execution(OTHER)
+    assert (await store.get_artifact("mine"), await store.get_artifact("shared")) == (b"1", b"2")
     await store.delete_execution(RUN)
-    assert await store.get_artifact("alone") == b"1"
+    for digest in ("mine", "shared"):
+        with pytest.raises(errors.NotFoundError):
+            await store.get_artifact(digest)
+
+
+async def test_artifact_of_no_execution_is_refused(store: ports.StateStore) -> None:
+    with pytest.raises(errors.NotFoundError, match="there is no execution"):
+        await store.put_artifact(RUN, "d", b"content")
 
 
 async def test_deleted_execution_leaves_nothing_to_a_new_one_of_its_name(store: ports.StateStore) -> None:

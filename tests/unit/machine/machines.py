@@ -61,6 +61,16 @@ def task(
     return Step(id=name, sources={f"i{n}": each for n, each in enumerate(upstream)}, settings=settings)
 
 
+def dynamic(
+    name: str, *steps: Step, output: Source = 0, after: Source = 0, min_success_count: int = 0
+) -> Step:
+    """A task node that goes on as futures once it succeeds."""
+    made = task(name, after)
+    made.flow = Flow(steps=list(steps), output=output, on_failure=FailurePolicy.FAIL_IMMEDIATELY)
+    made.min_success_count = min_success_count
+    return made
+
+
 def subworkflow(
     name: str,
     *steps: Step,
@@ -89,7 +99,9 @@ class Machine:
         max_parallelism: int = 0,
         taken_over: tuple[NodeRecord, ...] = (),
     ) -> None:
-        self._graph = plans.graph_of(Flow(steps=list(steps), output=output, on_failure=on_failure))
+        plan = Flow(steps=list(steps), output=output, on_failure=on_failure)
+        self._graph = plans.graph_of(plan)
+        self._futures = {name: (expansion, graph) for name, expansion, graph in plans.futures_of(plan)}
         execution = ExecutionRecord(
             id=ExecutionId("p", "d", "e"),
             workflow="w",
@@ -100,13 +112,18 @@ class Machine:
         )
         self.store = Store(execution, list(taken_over))
         self.store.tasks = set(settings_by_id(self._graph))
+        for name, (_, graph) in self._futures.items():
+            self.store.tasks |= set(settings_by_id(graph, f"{name}/"))
         self.now = NOON
         self.given: tuple[commands.Command, ...] = ()
         self.rebuild()
 
     def rebuild(self) -> None:
         """A new engine has the rows and nothing else."""
-        self.view = recovery.rebuild(self.store.load(), self._graph, BACKOFF)
+        graphs = {expansion.closure_digest: graph for expansion, graph in self._futures.values()}
+        stored = self.store.load()
+        known = {digest: graphs[digest] for digest in stored.expansion_digests}
+        self.view = recovery.rebuild(stored, self._graph, BACKOFF, known)
 
     def restart(self) -> list[str]:
         """Crash, and begin again from the rows."""
@@ -143,6 +160,18 @@ class Machine:
             more.setdefault("failure", Failure("USER:Wrong", "the user's code is wrong"))
         answer = Answer(phase=phase, **more)
         return self.send(StatusReturned(name, attempt, self.call_of(name, attempt), answer))
+
+    def expanded(self, name: str) -> list[str]:
+        """Admit a dynamic node, and let its start succeed with its futures."""
+        self.admit(name)
+        return self.expands(name)
+
+    def expands(self, name: str) -> list[str]:
+        """The call in flight succeeds with futures."""
+        expansion, graph = self._futures[name]
+        self.view.expansions[expansion.closure_digest] = graph
+        answer = Answer(phase=AttemptPhase.SUCCEEDED)
+        return self.send(StatusReturned(name, 0, self.call_of(name), answer, expansion))
 
     def raised(self, name: str, attempt: int = 0, failure: Failure = FAULT, **more: Any) -> list[str]:
         """The call in flight raises."""
