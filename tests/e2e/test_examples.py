@@ -27,6 +27,8 @@ RUNS = (
     Example("hello.py", ("hello",), {"o0": "hello world"}),
     Example("hello.py", ("hello", "--name", "Ada"), {"o0": "hello Ada"}),
     Example("fan_out.py", ("primes",), {"o0": 1229}),
+    Example("dynamic.py", ("measure", "--text", "ONE\na b c\nTWO\nd e\nTHREE"), {"o0": 4}),
+    Example("dynamic.py", ("measure", "--text", ""), {"o0": 0}),
     Example("branch.py", ("tidy", "--text", "a rather long text"), {"o0": "a rather lon..."}),
     Example("branch.py", ("tidy", "--text", "short"), {"o0": "short"}),
     Example("branch.py", ("tidy", "--text", ""), error="there is no text"),

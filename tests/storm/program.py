@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from elevon import NonRecoverable, Task, current_context, if_, task, workflow
+from elevon import NonRecoverable, Task, current_context, dynamic, if_, task, workflow
 from elevon.tasktypes.container.task import ContainerTask
 from elevon.tasktypes.echo.task import Echo
 from elevon.tasktypes.sleep.task import Sleep
@@ -69,6 +69,15 @@ def spoil(ledger: str) -> int:
     raise NonRecoverable("the batch is spoilt")
 
 
+@dynamic
+def unfold(ledger: str, count: int) -> int:
+    noted(ledger, 0.02)
+    values = [work(ledger=ledger, x=x, seconds=0.03) for x in range(count)]
+    if count > 1:
+        values.append(unfold(ledger=ledger, count=count - 1))
+    return total(ledger=ledger, values=values)
+
+
 @workflow
 def inner(ledger: str, x: int) -> int:
     first = work(ledger=ledger, x=x, seconds=0.05)
@@ -76,7 +85,7 @@ def inner(ledger: str, x: int) -> int:
 
 
 @workflow
-def storm(ledger: str) -> tuple[int, int, int]:
+def storm(ledger: str) -> tuple[int, int, int, int]:
     nap()
     shell(ledger=ledger)
     squares = [work(ledger=ledger, x=x, seconds=0.03 * x) for x in range(5)]
@@ -86,7 +95,8 @@ def storm(ledger: str) -> tuple[int, int, int]:
         lambda: work(ledger=ledger, x=0, seconds=0.01)
     )
     pressed = squeeze(x=squares[2])
-    return total(ledger=ledger, values=squares), total(ledger=ledger, values=[chosen, deep]), pressed
+    both = total(ledger=ledger, values=[chosen, deep])
+    return total(ledger=ledger, values=squares), both, pressed, unfold(ledger=ledger, count=3)
 
 
 @workflow

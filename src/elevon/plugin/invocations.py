@@ -45,6 +45,11 @@ class AttemptPaths(msgspec.Struct, frozen=True):
         return self.data_dir / "outputs.pb"
 
     @property
+    def futures_file(self) -> Path:
+        """Serialized `DynamicJobSpec`, left by the task's process instead of outputs."""
+        return self.data_dir / "futures.pb"
+
+    @property
     def error_file(self) -> Path:
         """Serialized `ErrorDocument`, left by the task's process."""
         return self.data_dir / "error.pb"

@@ -107,8 +107,7 @@ class ServedExecutor:
                 await self._begun(invocation, executor.finalize_task(context))
                 return Done()
             case CallKind.RESOLVE:
-                found = await executor.resolve_outputs(context, *invocation.task.outputs)
-                return Outputs(self._outputs(invocation, found))
+                return await self._resolve(invocation, context)
 
     async def _start(self, invocation: Invocation, context: AttemptContext[Any]) -> Reply:
         """A start has a spec; what is wrong with it is found before the executor is reached."""
@@ -129,6 +128,14 @@ class ServedExecutor:
                 f"{invocation.call}: define the method by async def"
             )
         return made
+
+    async def _resolve(self, invocation: Invocation, context: AttemptContext[Any]) -> Outputs:
+        """What the task's process left: futures, or else outputs."""
+        left = invocation.paths.futures_file
+        if left.exists():
+            return Outputs(b"", futures=left.read_bytes())
+        found = await self._executor.resolve_outputs(context, *invocation.task.outputs)
+        return Outputs(self._outputs(invocation, found))
 
     def _answered(self, invocation: Invocation, status: Any) -> Reply:
         """The reply of whatever a start or check returned."""

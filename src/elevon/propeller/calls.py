@@ -53,10 +53,10 @@ async def carry_out(command: Call, callee: Callee) -> Event:
 
 async def _carry_out(command: Call, callee: Callee) -> Event:
     reply, expansion = await _reply(callee), None
-    if isinstance(reply, Answer) and reply.phase is AttemptPhase.SUCCEEDED and reply.outputs is None:
-        if reply.futures is None:
+    if isinstance(reply, Answer) and reply.phase is AttemptPhase.SUCCEEDED:
+        if reply.outputs is None and reply.futures is None:
             reply = await _with_outputs(callee, reply)
-        else:
+        if isinstance(reply, Answer) and reply.futures is not None:
             reply, expansion = await _expanded(callee, reply)
     if isinstance(reply, Raised):
         return raised(command, reply, is_required=callee.is_required)
@@ -113,11 +113,14 @@ async def _reply(callee: Callee) -> Reply:
 
 
 async def _with_outputs(callee: Callee, answer: Answer) -> Reply:
-    """A success only together with its outputs."""
+    """A success only together with its outputs, or with the futures that the task left instead."""
     resolving = msgspec.structs.replace(callee, invocation=_resolution(callee.invocation))
     found = await _reply(resolving)
     if isinstance(found, Outputs):
-        return msgspec.structs.replace(answer, outputs=found.content)
+        is_outputs = found.futures is None
+        return msgspec.structs.replace(
+            answer, outputs=found.content if is_outputs else None, futures=found.futures
+        )
     if not isinstance(found, Raised):
         raise errors.BugError(f"the outputs of {callee.invocation.id} came as {type(found).__name__}")
     if found.retry is errors.Retry.NEVER:

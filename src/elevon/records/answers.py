@@ -63,9 +63,11 @@ class Outputs(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     Attributes:
         content: Serialized `LiteralMap` of exactly the declared outputs.
+        futures: Serialized `DynamicJobSpec` that it left instead; then there are no outputs.
     """
 
     content: bytes
+    futures: bytes | None = None
 
 
 class Done(msgspec.Struct, frozen=True, gc=False, tag=True):

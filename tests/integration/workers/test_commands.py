@@ -56,6 +56,25 @@ async def test_outputs_come_from_its_file(bench: Bench) -> None:
     assert result.outputs == source.read_bytes()
 
 
+async def test_futures_come_from_their_file(bench: Bench) -> None:
+    source = bench.folder / "made.pb"
+    source.write_bytes(messages.DynamicJobSpec(nodes=[messages.Node(id="dn0")]).SerializeToString())
+    result = await run(bench.launcher(), bench.command("cp", str(source), "../futures.pb"))
+    assert (result.futures, result.outputs, result.failure) == (source.read_bytes(), None, None)
+
+
+async def test_futures_of_an_earlier_run_are_not_taken_for_those_of_this_one(bench: Bench) -> None:
+    job = bench.command("true")
+    job.data_dir.mkdir(parents=True)
+    (job.data_dir / "futures.pb").write_bytes(b"")
+    assert (await run(bench.launcher(), job)).futures is None
+
+
+async def test_damaged_futures_fail_the_job(bench: Bench) -> None:
+    result = await run(bench.launcher(), bench.command("sh", "-c", "echo damaged > ../futures.pb"))
+    assert "can't be read" in sentence(result)
+
+
 @pytest.mark.parametrize(
     ("kind", "is_recoverable"),
     [(messages.ContainerError.RECOVERABLE, True), (messages.ContainerError.NON_RECOVERABLE, False)],

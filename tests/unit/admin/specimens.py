@@ -14,7 +14,7 @@ from elevon.primitives.clocks import SystemClock
 from elevon.records.attempts import AttemptRecord
 from elevon.records.failures import Failure
 from elevon.records.identities import ExecutionId
-from elevon.records.nodes import NodeRecord
+from elevon.records.nodes import Expansion, NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from elevon.sdk import serialization
 from elevon.stores.memory import MemoryStateStore
@@ -100,6 +100,24 @@ class World:
         assert lease is not None
         await self.store.commit(lease, records)
         return execution
+
+    async def expand(self, execution: ExecutionId, node_id: str, flow: Any) -> NodeRecord:
+        """A node that goes on as the nodes of a workflow, with these stored."""
+        closure = prepare(flow).closure.SerializeToString(deterministic=True)
+        await self.store.put_artifact(execution, "futures", closure)
+        return msgspec.structs.replace(
+            self._node(node_id, None),
+            phase=NodePhase.DYNAMIC_RUNNING,
+            expansion=Expansion("futures"),
+            ended_at=None,
+        )
+
+    async def put(self, execution: ExecutionId, *records: AttemptRecord | NodeRecord) -> None:
+        """Write rows of an execution that nobody drives."""
+        lease = await self.store.acquire_lease(execution, "test", self.clock.now() + DAY, self.clock.now())
+        assert lease is not None
+        await self.store.commit(lease, records)
+        await self.store.release_lease(lease)
 
     async def drive(self, execution: ExecutionId, phase: ExecutionPhase, **outputs: int | None) -> None:
         """Bring it into a phase; nodes that are named succeed with that output, or fail with None."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from elevon import errors
@@ -119,3 +120,24 @@ async def test_only_what_failed_can_be_recovered(world: World, phase: ExecutionP
     await world.drive(execution, phase)
     with pytest.raises(errors.UserError, match=f"has not failed, it is {phase}: .*{mend}"):
         await world.admin.recover(execution, specimens.prepare(specimens.both))
+
+
+async def test_a_task_that_succeeded_with_futures_is_taken_over_without_them(world: World) -> None:
+    failed = await world.create()
+    node = await world.expand(failed, "n0", specimens.both)
+    await world.drive(failed, ExecutionPhase.FAILED, n0__n0=2, n0__n1=2, n1=6, n2=None)
+    await world.put(failed, msgspec.structs.replace(node, phase=NodePhase.SUCCEEDED, outputs=b""))
+    record = await world.admin.recover(failed, specimens.prepare(specimens.both))
+    view = await world.admin.view(record.id)
+    assert {node.id for node in view.walk() if node.record} == {"n0", "n1"}
+    assert view.nodes[0].children == ()
+
+
+async def test_a_task_whose_futures_failed_runs_again_with_all_of_them(world: World) -> None:
+    failed = await world.create()
+    node = await world.expand(failed, "n0", specimens.both)
+    await world.drive(failed, ExecutionPhase.FAILED, n0__n0=2, n0__n1=None, n1=6)
+    await world.put(failed, msgspec.structs.replace(node, phase=NodePhase.FAILED))
+    record = await world.admin.recover(failed, specimens.prepare(specimens.both))
+    view = await world.admin.view(record.id)
+    assert {node.id for node in view.walk() if node.record} == {"n1"}

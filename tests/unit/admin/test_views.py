@@ -28,3 +28,15 @@ async def test_a_view_knows_the_types_of_inputs_and_outputs(world: World) -> Non
     view = await world.admin.view(await world.create())
     assert sorted(view.inputs) == ["x", "y"]
     assert sorted(view.outputs) == ["first", "second"]
+
+
+async def test_futures_stand_below_their_node(world: World) -> None:
+    execution = await world.create()
+    node = await world.expand(execution, "n0", specimens.nested)
+    await world.put(execution, node)
+    view = await world.admin.view(execution)
+    assert [node.id for node in view.walk()] == [
+        *("n0", "n0/n0", "n0/n0/n0", "n0/n0/n1", "n0/n0/n2", "n0/n1"),
+        *("n1", "n2"),
+    ]
+    assert view.nodes[0].children[1].name.endswith(".add")

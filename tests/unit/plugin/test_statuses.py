@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from elevon import errors
+from elevon.idl.messages import DynamicJobSpec
 from elevon.plugin import TaskStatus
 from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
@@ -17,6 +18,7 @@ from elevon.records.phases import AttemptPhase
         (TaskStatus.initializing(1), AttemptPhase.INITIALIZING),
         (TaskStatus.running(1), AttemptPhase.RUNNING),
         (TaskStatus.succeeded({}, 1), AttemptPhase.SUCCEEDED),
+        (TaskStatus.expanded(DynamicJobSpec(), 1), AttemptPhase.SUCCEEDED),
         (TaskStatus.retryable_failure("lost", 1), AttemptPhase.RETRYABLE_FAILED),
         (TaskStatus.permanent_failure("lost", 1), AttemptPhase.FAILED),
     ],

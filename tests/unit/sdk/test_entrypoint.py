@@ -14,7 +14,7 @@ from elevon.sdk import contexts, entrypoint
 
 USER_CODE = """
 from dataclasses import dataclass
-from elevon import File, NonRecoverable, current_context, task
+from elevon import File, NonRecoverable, current_context, dynamic, task
 
 @task
 def half(x: int, by: int = 2) -> float:
@@ -44,6 +44,14 @@ def hopeless() -> None:
 @task
 def leaving() -> None:
     raise SystemExit(3)
+
+@task
+def one() -> int:
+    return 1
+
+@dynamic
+def unfolded() -> int:
+    return one()
 
 @task
 def wrong() -> int:
@@ -178,6 +186,13 @@ def test_the_command_writes_outputs(module: str, tmp_path: Path) -> None:
     outputs = messages.LiteralMap.FromString((tmp_path / "out" / "outputs.pb").read_bytes())
     assert outputs.literals["o0"].scalar.primitive.float_value == 1.5
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["outputs.pb"]
+
+
+def test_the_command_writes_futures(module: str, tmp_path: Path) -> None:
+    assert execute(tmp_path, "unfolded", inputs=messages.LiteralMap()) == 0
+    spec = messages.DynamicJobSpec.FromString((tmp_path / "out" / "futures.pb").read_bytes())
+    assert [node.id for node in spec.nodes] == ["dn0"]
+    assert not (tmp_path / "out" / "outputs.pb").exists()
 
 
 def test_the_command_writes_the_error_of_user_code(module: str, tmp_path: Path) -> None:

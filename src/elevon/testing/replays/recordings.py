@@ -49,6 +49,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         history: Its rows of history, in order.
         onces: What `once` has committed for it.
         outputs: Serialized outputs, if it succeeded.
+        is_expanded: Whether it succeeded with futures.
         is_last: Whether no retry of the user's was left after it.
         data_dir: Where its files are.
     """
@@ -61,6 +62,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Transition, ...]
     onces: tuple[OnceRecord, ...]
     outputs: bytes | None
+    is_expanded: bool = False
     is_last: bool
     data_dir: str
 
@@ -95,9 +97,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """An execution with all that it ran.
+
+    Attributes:
+        stored: All its rows.
+        graph: Its workflow.
+        expansions: The graphs of the futures that its nodes went on as, by the digests of their closures.
+    """
+
+    stored: StoredExecution
+    graph: Graph
+    expansions: Mapping[str, Graph]
+
+
 def of(
-    stored: StoredExecution,
-    graph: Graph,
+    ran: Ran,
     record: AttemptRecord,
     history: Sequence[Transition],
     code: Code,
@@ -106,14 +121,14 @@ def of(
     """Put a recording together.
 
     Args:
-        stored: All rows of the execution.
-        graph: What it runs.
+        ran: The execution.
         record: The attempt's row.
         history: The attempt's history.
         code: What it is to be replayed with.
         data_dir: Where the attempt's files are.
     """
-    node, inputs = _Walk(stored).reach(graph, record.node_id)
+    stored = ran.stored
+    node, inputs = _Walk(ran).reach(ran.graph, record.node_id)
     if node.task is None or node.settings is None:
         raise errors.BugError(f"node {record.node_id!r} has an attempt and no task")
     rows = {one.node_id: one for one in stored.nodes}
@@ -129,6 +144,7 @@ def of(
             one for one in stored.onces if (one.node_id, one.attempt) == (record.node_id, record.attempt)
         ),
         outputs=own.outputs if own.attempt == record.attempt else None,
+        is_expanded=own.attempt == record.attempt and own.expansion is not None,
         is_last=record.attempt >= node.settings.retries,
         data_dir=data_dir,
     )
@@ -137,9 +153,10 @@ def of(
 class _Walk:
     """The way from the workflow down to one of its nodes, with the data on it."""
 
-    def __init__(self, stored: StoredExecution) -> None:
-        self._rows = {one.node_id: one for one in stored.nodes}
-        self._inputs = LiteralMap.FromString(stored.execution.inputs)
+    def __init__(self, ran: Ran) -> None:
+        self._rows = {one.node_id: one for one in ran.stored.nodes}
+        self._inputs = LiteralMap.FromString(ran.stored.execution.inputs)
+        self._expansions = ran.expansions
 
     def reach(self, graph: Graph, node_id: str) -> tuple[GraphNode, bytes | None]:
         """The node, and its inputs if they can still be put together."""
@@ -154,6 +171,9 @@ class _Walk:
                 graph, data_at = node.subgraph, at
             elif node.arms is not None:
                 graph = node.arms
+            elif (expansion := self._rows[at].expansion) is not None:
+                graph, data_at = self._expansions[expansion.closure_digest], at
+                inputs = LiteralMap()
         node = graph.nodes[last]
         resolved = self._resolved(node, data_at, inputs)
         return node, None if resolved is None else resolved.SerializeToString(deterministic=True)

@@ -234,7 +234,11 @@ class _Replay:
         """Compare what would be committed now with what was."""
         found = _adopted(step.before, answer, is_last=self._recording.is_last)
         notes = list(self._differences(step.after, found))
-        if found.phase is AttemptPhase.SUCCEEDED and not notes:
+        is_success = found.phase is AttemptPhase.SUCCEEDED and not notes
+        if is_success and (self._recording.is_expanded or answer.futures is not None):
+            if self._recording.is_expanded != (answer.futures is not None):
+                notes.append("it goes on as futures" if answer.futures else "it does not go on as futures")
+        elif is_success:
             outputs = answer.outputs
             if outputs is None:
                 reply = await self._call(step, CallKind.RESOLVE)

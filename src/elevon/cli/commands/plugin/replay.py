@@ -15,7 +15,7 @@ from elevon.plugin.processes import surroundings
 from elevon.plugin.registry import Registration
 from elevon.records.identities import AttemptId
 from elevon.testing.replays import processes, recordings
-from elevon.testing.replays.recordings import Code, Outcome, Recording, Verdict
+from elevon.testing.replays.recordings import Code, Outcome, Ran, Recording, Verdict
 
 _HEADER = ("STEP", "RECORDED", "NOW", "VERDICT")
 
@@ -56,8 +56,7 @@ async def _record(
         stored = await admin.rows(execution)
         executor = known.of_type(record.task_type)
         recording = recordings.of(
-            stored,
-            index(await admin.closure(stored.execution)),
+            Ran(stored, index(await admin.closure(stored.execution)), await admin.expansions(stored)),
             record,
             await admin.attempts.history(record, execution),
             _code(executor, settings, stored.execution.source_path),
