@@ -132,6 +132,11 @@ def elevon_cache(python: Path, directory: Path) -> Runner:
     return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_cache"], directory)
 
 
+def elevon_futures(python: Path, directory: Path) -> Runner:
+    """The compiler of elevon, with futures."""
+    return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_futures"], directory)
+
+
 def elevon_isolation(python: Path, directory: Path, home: Path) -> Runner:
     """The engine of elevon, with executors that do not behave."""
     return Runner("elevon", "elevon", [python, "-m", "bench.runners.elevon_isolation", home], directory)

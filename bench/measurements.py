@@ -239,6 +239,26 @@ def isolated(bench: Bench) -> Iterator[Row]:
                 yield Row(f"{name}, 99th percentile", "x", {SUBJECT: [during[1] / before[1]]})
 
 
+def unfolded(bench: Bench) -> Iterator[Row]:
+    """Futures: what it takes to check and index them, and a fan that a dynamic task makes beside one that is there."""
+    with contenders.elevon_futures(bench.pythons.elevon, bench.directory) as runner:
+        for count in (1_000, 10_000):
+            path = Workload("fan", count).write("elevon", bench.directory)
+            taken = [runner.ask({"path": str(path)})["seconds"] for _ in range(bench.rounds)]
+            bar = Bar(count / 1_000, is_ratio=False)
+            yield Row(f"futures of {count:,} nodes, checked and indexed", "s", {SUBJECT: taken}, bar)
+    fan, unfold = Workload("fan", 1_000), Workload("unfold", 1_000)
+    home = bench.directory / "unfolded"
+    with contenders.elevon(bench.pythons.elevon, bench.directory, home) as engine:
+        found = in_turn(
+            bench.rounds,
+            {one.shape: lambda one=one: engine.measure(one)["seconds"] for one in (fan, unfold)},
+        )
+    ratios = [dynamic / static for dynamic, static in zip(found["unfold"], found["fan"], strict=True)]
+    yield Row("futures of 1,000 tasks", "s", {SUBJECT: found["unfold"]})
+    yield Row("futures of 1,000 tasks, to W1", "x", {SUBJECT: ratios}, Bar(1.3, is_ratio=False))
+
+
 class _Growth(NamedTuple):
     """What a fan of one size cost, by node."""
 

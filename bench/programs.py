@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _HEAD = """\
-from {sdk} import task, workflow
+from {sdk} import dynamic, task, workflow
 
 
 @task
@@ -25,6 +25,11 @@ def total(xs: list[int]) -> int:
     return sum(xs)
 
 
+@dynamic
+def unfold(x: int, count: int) -> int:
+    return total(xs=[increment(x=x) for _ in range(count)])
+
+
 @workflow
 def main() -> int:
     x = source()
@@ -32,6 +37,7 @@ def main() -> int:
 
 _BODIES = {
     "fan": "    return total(xs=[increment(x=x) for _ in range({count})])\n",
+    "unfold": "    return unfold(x=x, count={count})\n",
     "chain": "    for _ in range({count} - 1):\n        x = increment(x=x)\n    return x\n",
 }
 
@@ -54,7 +60,8 @@ class Workload(NamedTuple):
     """What one measurement runs.
 
     Attributes:
-        shape: `fan` (a source, that many tasks side by side, a sum) or `chain` (that many tasks in a row).
+        shape: `fan` (a source, that many tasks side by side, a sum), `unfold` (the same, but made by a dynamic task) or
+            `chain` (that many tasks in a row).
         count: How many tasks, see `shape`.
         copies: How many workflows of it are submitted at once.
     """
@@ -66,12 +73,12 @@ class Workload(NamedTuple):
     @property
     def node_count(self) -> int:
         """Tasks of one workflow."""
-        return self.count + 2 if self.shape == "fan" else self.count
+        return self.count + {"fan": 2, "unfold": 3, "chain": 0}[self.shape]
 
     @property
     def value(self) -> int:
         """What one workflow returns."""
-        return 2 * self.count if self.shape == "fan" else self.count
+        return self.count if self.shape == "chain" else 2 * self.count
 
     @property
     def module(self) -> str:

@@ -73,7 +73,7 @@ def written() -> int:
 
 @dynamic
 def wrong() -> int:
-    return square(x=1).upper()
+    return square(x=1).upper()  # pyright: ignore[reportAttributeAccessIssue] - the mistake under test
 
 
 @dynamic
