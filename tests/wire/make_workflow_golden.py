@@ -21,6 +21,7 @@ from flytekit import (
     Resources,
     WorkflowFailurePolicy,
     conditional,
+    dynamic,
     task,
     workflow,
 )
@@ -94,6 +95,13 @@ def plain(x: int, y: int = 3, flag: bool = True) -> Parts:
     return Parts(whole=last, text=text)
 
 
+@dynamic
+def unfolded(x: int, names: list[str]) -> int:
+    below = inner(x=x)
+    parts = [add(x=number, y=below) for number in range(x)]
+    return total(values=[*parts, 7], named={name: below for name in names})
+
+
 @workflow
 def chosen(x: int, flag: bool) -> int:
     made = add(x=x)
@@ -126,6 +134,9 @@ def golden():
         found[spec.template.id.name] = encoded(spec.template)
         found[f"{spec.template.id.name} parameters"] = encoded(plan.spec.default_inputs)
         found |= {sub.id.name: encoded(sub) for sub in spec.sub_workflows}
+    with FlyteContextManager.with_context(context.with_serialization_settings(settings)) as running:
+        futures = unfolded.compile_into_workflow(running, unfolded.task_function, x=2, names=["a"])
+    found["unfolded futures"] = encoded(futures.to_flyte_idl())
     for entity in made.values():
         spec = entity.to_flyte_idl()
         if type(spec).__name__ == "TaskSpec":

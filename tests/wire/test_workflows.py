@@ -2,14 +2,17 @@
 
 import base64
 import json
+import logging
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from google.protobuf.message import Message
 
-from elevon.idl import messages
-from elevon.sdk import serialization
+from elevon import compiler
+from elevon.idl import literals, messages
+from elevon.records.identities import ExecutionId
+from elevon.sdk import contexts, entrypoint, serialization
 from tests.wire import workflow_samples
 
 HERE = Path(__file__).parent
@@ -20,8 +23,8 @@ M = TypeVar("M", bound=Message)
 OURS, THEIRS = f"{workflow_samples.__name__}.", "make_workflow_golden."
 
 
-def golden(name: str, kind: type[M]) -> M:
-    return kind.FromString(base64.b64decode(GOLDEN[f"{THEIRS}{name}"]))
+def golden(name: str, kind: type[M], prefix: str = THEIRS) -> M:
+    return kind.FromString(base64.b64decode(GOLDEN[f"{prefix}{name}"]))
 
 
 def renamed(message: M) -> M:
@@ -66,6 +69,33 @@ def test_a_task_is_the_same_message_but_for_who_runs_it(made: messages.TaskTempl
         template.metadata.ClearField("metadata")
         template.container.ClearField("args")
     assert ours == theirs
+
+
+def test_futures_are_the_same_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTE_INTERNAL_TASK_VERSION", "v")
+    context = contexts.ExecutionContext(
+        ExecutionId("p", "d", "e"), "n0", 0, logging.getLogger("t"), tmp_path, str(tmp_path)
+    )
+    inputs = literals.literal_map(
+        {"x": literals.integer(2), "names": literals.collection([literals.string("a")])}
+    )
+    made = entrypoint.run_task(workflow_samples.unfolded, inputs, context)
+    assert entrypoint.is_futures(made)
+    ours, theirs = renamed(made), golden("unfolded futures", messages.DynamicJobSpec, prefix="")
+    assert [task.id for task in ours.tasks] == [task.id for task in theirs.tasks]
+    for spec in (ours, theirs):
+        spec.ClearField("tasks")  # compared above, each by itself
+        for node in spec.nodes:
+            node.upstream_node_ids.sort()  # flytekit takes them from a set
+    assert ours == theirs
+
+
+def test_futures_of_flytekit_compile() -> None:
+    spec = golden("unfolded futures", messages.DynamicJobSpec, prefix="")
+    task = messages.TaskTemplate(id=spec.tasks[0].id, interface=spec.tasks[0].interface)
+    graph = compiler.index(compiler.compile_futures(spec, task, {"python-task"}))
+    assert (list(graph.nodes), graph.roots) == (["dn0", "dn1", "dn2", "dn3"], ("dn0",))
+    assert compiler.min_success_count(spec) == 0
 
 
 def test_a_branch_has_the_same_inputs_and_conditions() -> None:

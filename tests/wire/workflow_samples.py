@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from elevon import OnFailure, Resources, if_, task, workflow
+from elevon import OnFailure, Resources, dynamic, if_, task, workflow
 
 
 @dataclass
@@ -68,6 +68,13 @@ def plain(x: int, y: int = 3, flag: bool = True) -> Parts:
     said = announce.with_overrides(node_name="said", retries=4)(summed)
     last = add.with_overrides(after=[said])(2, y)
     return Parts(last, text)
+
+
+@dynamic
+def unfolded(x: int, names: list[str]) -> int:
+    below = inner(x=x)
+    parts = [add(x=number, y=below) for number in range(x)]
+    return total(values=[*parts, 7], named={name: below for name in names})
 
 
 @workflow

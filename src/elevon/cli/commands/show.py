@@ -122,7 +122,7 @@ def _node(
     else:
         span = spellings.taken(record.started_at, record.ended_at, now)
         yield f"{margin}{label}{kind}  {record.phase}{span}"
-        if record.failure and not view.attempts:
+        if record.failure and (record.expansion or not view.attempts):
             yield from (f"{margin}    {line}" for line in spellings.failure(record.failure))
     for attempt in view.attempts:
         lines = _attempt(attempt, rows.get((view.id, attempt.attempt), []), now)
