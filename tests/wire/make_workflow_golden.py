@@ -99,7 +99,7 @@ def plain(x: int, y: int = 3, flag: bool = True) -> Parts:
 def unfolded(x: int, names: list[str]) -> int:
     below = inner(x=x)
     parts = [add(x=number, y=below) for number in range(x)]
-    return total(values=[*parts, 7], named={name: below for name in names})
+    return total(values=[*parts, 7], named=dict.fromkeys(names, below))
 
 
 @workflow
@@ -136,7 +136,10 @@ def golden():
         found |= {sub.id.name: encoded(sub) for sub in spec.sub_workflows}
     with FlyteContextManager.with_context(context.with_serialization_settings(settings)) as running:
         futures = unfolded.compile_into_workflow(running, unfolded.task_function, x=2, names=["a"])
-    found["unfolded futures"] = encoded(futures.to_flyte_idl())
+    spec = futures.to_flyte_idl()
+    for node in spec.nodes:
+        node.upstream_node_ids.sort()  # they come from a set
+    found["unfolded futures"] = encoded(spec)
     for entity in made.values():
         spec = entity.to_flyte_idl()
         if type(spec).__name__ == "TaskSpec":

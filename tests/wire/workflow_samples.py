@@ -74,7 +74,7 @@ def plain(x: int, y: int = 3, flag: bool = True) -> Parts:
 def unfolded(x: int, names: list[str]) -> int:
     below = inner(x=x)
     parts = [add(x=number, y=below) for number in range(x)]
-    return total(values=[*parts, 7], named={name: below for name in names})
+    return total(values=[*parts, 7], named=dict.fromkeys(names, below))
 
 
 @workflow
