@@ -84,7 +84,7 @@ def test_futures_are_the_same_message(tmp_path: Path, monkeypatch: pytest.Monkey
     ours, theirs = renamed(made), golden("unfolded futures", messages.DynamicJobSpec, prefix="")
     assert [task.id for task in ours.tasks] == [task.id for task in theirs.tasks]
     for spec in (ours, theirs):
-        spec.ClearField("tasks")  # each is compared above
+        spec.ClearField("tasks")  # their ids are compared above, templates elsewhere
     for node in ours.nodes:
         node.upstream_node_ids.sort()
     assert ours == theirs
