@@ -36,6 +36,7 @@ _STYLES = {
     "ABORTED": ("■", "yellow"),
     "SKIPPED": ("-", "dim"),
     "RUNNING": ("●", "blue"),
+    "DYNAMIC_RUNNING": ("●", "blue"),
     "QUEUED": ("○", "blue"),
 }
 _NOT_STARTED = ("·", "dim")

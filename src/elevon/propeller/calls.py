@@ -133,7 +133,7 @@ async def _expanded(callee: Callee, answer: Answer) -> tuple[Reply, Expansion | 
     """A success with futures only once they are stored."""
     try:
         return await callee.expansions.take_in(answer, callee.invocation.id.node_id, callee.task)
-    except errors.ElevonError as error:
+    except Exception as error:  # noqa: BLE001 - whatever ends a call is an event of its attempt
         found = serving.raised(error, f"the futures of {callee.invocation.id}")
         return _later(callee, answer, found, "the futures can't be stored yet"), None
 

@@ -5,6 +5,7 @@ it goes on as is there for every later engine. It must never decide what becomes
 """
 
 import asyncio
+import logging
 
 import msgspec
 from google.protobuf.message import DecodeError
@@ -24,6 +25,7 @@ from elevon.records.snapshots import StoredExecution
 
 DEPTH_LIMIT = 64
 _SHOWN_COUNT = 100
+_log = logging.getLogger(__name__)
 
 
 class Expansions:
@@ -39,6 +41,7 @@ class Expansions:
         self._execution = execution
         self._graphs = graphs
         self._services = services
+        self._said: set[str] = set()
 
     async def take_in(
         self, answer: Answer, node_id: str, task: TaskTemplate
@@ -64,9 +67,11 @@ class Expansions:
         except (errors.UserError, DecodeError) as error:
             return _failed(answer, task, error), None
         digest = ids.digest(content)
+        failpoints.hit("expansions.before_store")
         await self._services.store.put_artifact(self._execution, digest, content)
         failpoints.hit("expansions.after_store")
         self._graphs.setdefault(digest, graph)
+        self._warn(graph)
         expansion = Expansion(digest, compiler.min_success_count(spec))
         return msgspec.structs.replace(answer, futures=None), expansion
 
@@ -76,6 +81,16 @@ class Expansions:
         known_types = None if registry.has_default else registry.known_types
         closure = compiler.compile_futures(spec, task, known_types)
         return closure.SerializeToString(deterministic=True), compiler.index(closure)
+
+    def _warn(self, graph: Graph) -> None:
+        """Say once what tasks ask for in vain; of the workflow itself that was said before it began."""
+        # It needs the SDK, which an engine without futures need not load.
+        from elevon.propeller import unhonoured
+
+        for sentence in unhonoured.warnings_of(graph):
+            if sentence not in self._said:
+                self._said.add(sentence)
+                _log.warning("%s", sentence)
 
 
 async def load(stored: StoredExecution, store: StateStore) -> dict[str, Graph]:

@@ -7,6 +7,7 @@ import pytest
 from elevon import Task, workflow
 from elevon.idl.messages import DynamicJobSpec
 from elevon.plugin import TaskStatus
+from elevon.primitives import failpoints
 from elevon.propeller import expansions
 from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import ExecutionPhase, NodePhase
@@ -102,6 +103,17 @@ async def test_broken_futures_fail_the_node_with_all_that_is_wrong(world: World)
     assert executor.kinds().count("start") == 1
 
 
+async def test_futures_that_can_not_be_stored_now_are_asked_for_again(world: World) -> None:
+    executor = Scripted(start=[expanded(flows.single), DONE], check=[expanded(flows.single)])
+    failpoints.arm("expansions.before_store:1:raise")
+    try:
+        record = await world.run(flows.single, executor)
+    finally:
+        failpoints.arm("")
+    assert outputs_of(record) == {"o0": 1}
+    assert [call.kind for call in executor.calls if call.node_id == "n0"] == ["start", "check", "finalize"]
+
+
 async def test_futures_of_a_type_that_nobody_serves_fail_their_node(world: World) -> None:
     record = await world.run(flows.single, Scripted(start=[expanded(through_other)]))
     assert "no executor is registered for the task type 'unserved'" in message_of(record)
@@ -126,6 +138,15 @@ async def test_many_mistakes_are_told_by_their_number_and_the_first_of_them(worl
     message = message_of(await world.run(flows.single, Scripted(start=[TaskStatus.expanded(spec)])))
     assert "200 problems, the first 100 being\n- " in message
     assert message.count("it runs nothing") == 100
+
+
+async def test_settings_without_effect_are_told_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    spec = futures_of(flows.pair)
+    spec.tasks[0].metadata.interruptible = True
+    await world.run(flows.single, Scripted(start=[TaskStatus.expanded(spec), DONE]))
+    told = [record.getMessage() for record in caplog.records if "has no effect" in record.getMessage()]
+    (sentence,) = told
+    assert sentence.startswith("task tests.integration.engine.flows.job: interruptible has no effect")
 
 
 async def test_futures_without_an_end_are_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, assert_type
 
-from elevon import OnFailure, Resources, current_context, if_, not_, task, workflow
+from elevon import OnFailure, Resources, current_context, dynamic, if_, not_, task, workflow
 
 
 @dataclass
@@ -38,6 +38,13 @@ def point(x: int) -> Point:
 def announce(text: str) -> None: ...
 
 
+@dynamic(retries=1)
+def longest(texts: list[str]) -> int:
+    counts = [count(text) for text in texts]
+    assert_type(counts[0], int)
+    return counts[0] if texts else 0
+
+
 @workflow
 def inner(x: int) -> Point:
     return point(x)
@@ -49,6 +56,7 @@ def outer(text: str, limit: int = 3) -> tuple[int, str]:
     assert_type(counted, int)
     total, written = both(counted, factor=0.5)
     assert_type(written, str)
+    assert_type(longest([text]), int)
     done = announce.with_overrides(node_name="last", retries=1, after=[total])(written)
     assert_type(inner(total), Point)
     assert_type(inner(total).names[0], str)
