@@ -13,6 +13,7 @@ from elevon.propeller.machine.steps import step
 from elevon.propeller.machine.views import View
 from elevon.records.answers import CallKind
 from elevon.records.attempts import AttemptRecord
+from elevon.records.nodes import NodeRecord
 from elevon.records.transitions import Transition
 from tests.simulation import engines, runs
 
@@ -72,6 +73,12 @@ def forgets_attempts(done: Step) -> Step:
     return replace(done, changes=tuple(each for each in done.changes if not isinstance(each, AttemptRecord)))
 
 
+def forgets_futures(done: Step) -> Step:
+    """Rows of nodes do not say what they go on as."""
+    kept = (replace(each, expansion=None) if isinstance(each, NodeRecord) else each for each in done.changes)
+    return replace(done, changes=tuple(kept))
+
+
 def finalizes_what_was_abandoned(done: Step) -> Step:
     """What an operator gave up is called once more."""
     more = (
@@ -88,6 +95,7 @@ SABOTAGES = {
     "a finalizer that is not called": (loses(CallKind.FINALIZE), "nothing is due"),
     "calls that overlap": (repeats_starts, "overlap"),
     "a history with holes": (writes_no_history, "is not told"),
+    "futures that a restart does not know of": (forgets_futures, "and rebuilt from rows"),
     "a call of what was abandoned": (finalizes_what_was_abandoned, "is made after it was abandoned"),
     "calls without a committed intent": (forgets_attempts, "before anything of it was committed"),
 }

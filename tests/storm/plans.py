@@ -20,6 +20,8 @@ FAILPOINTS = (
     "driver.after_check",
     "driver.before_finalize",
     "driver.after_finalize",
+    "expansions.before_store",
+    "expansions.after_store",
     "once.after_intent",
     "once.after_submit",
     "once.after_result",
