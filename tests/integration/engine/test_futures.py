@@ -6,7 +6,7 @@ import pytest
 
 from elevon import Task, workflow
 from elevon.idl.messages import DynamicJobSpec
-from elevon.plugin import TaskStatus
+from elevon.plugin import TaskContext, TaskStatus
 from elevon.primitives import failpoints
 from elevon.propeller import expansions
 from elevon.records.executions import ExecutionRecord
@@ -76,6 +76,28 @@ async def test_futures_may_come_with_any_check_and_be_nested(world: World) -> No
     record = await world.run(flows.single, executor)
     assert outputs_of(record) == {"o0": 1}
     assert "n0/dn1/dn0" in {call.node_id for call in executor.calls}
+
+
+def leaves(content: bytes) -> Any:
+    """A step in which the task's process leaves a futures file, and the executor knows of its success alone."""
+
+    async def leave(ctx: TaskContext[Any]) -> TaskStatus[Any]:
+        ctx.data_dir.mkdir(parents=True)
+        (ctx.data_dir / "futures.pb").write_bytes(content)
+        return TaskStatus.succeeded()
+
+    return leave
+
+
+async def test_futures_that_a_process_leaves_in_its_file_are_found(world: World) -> None:
+    content = futures_of(flows.chain).SerializeToString()
+    record = await world.run(flows.single, Scripted(start=[leaves(content), DONE]))
+    assert outputs_of(record) == {"o0": 1}
+
+
+async def test_a_damaged_futures_file_fails_its_task(world: World) -> None:
+    record = await world.run(flows.single, Scripted(start=[leaves(b"damaged")]))
+    assert "returned futures that can't run: Error parsing message" in message_of(record)
 
 
 async def test_a_crash_while_futures_run_repeats_nothing_that_was_done(world: World) -> None:
