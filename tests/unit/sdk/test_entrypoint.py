@@ -92,7 +92,9 @@ def failure(module: str, name: str, context: contexts.ExecutionContext, **values
 
 def run(module: str, name: str, context: contexts.ExecutionContext, **values: int) -> messages.LiteralMap:
     inputs = literals.literal_map({key: literals.integer(value) for key, value in values.items()})
-    return entrypoint.run_task(entrypoint.load_task(module, name), inputs, context)
+    made = entrypoint.run_task(entrypoint.load_task(module, name), inputs, context)
+    assert isinstance(made, messages.LiteralMap)
+    return made
 
 
 def test_a_task_runs_on_literals(module: str, context: contexts.ExecutionContext) -> None:
@@ -116,6 +118,7 @@ def test_files_go_below_the_raw_output_prefix(
 ) -> None:
     inputs = literals.literal_map({"text": literals.string("hello")})
     outputs = entrypoint.run_task(entrypoint.load_task(module, "written"), inputs, context)
+    assert isinstance(outputs, messages.LiteralMap)
     uri = outputs.literals["o0"].scalar.blob.uri
     assert uri.startswith((tmp_path / "raw").as_uri())
     assert Path(uri.removeprefix("file://")).read_text() == "hello"
