@@ -144,7 +144,7 @@ async def test_pods_beyond_the_limit_wait_their_turn(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "cluster", pod_limit=1)
     gate = tmp_path / "gate"
     await cluster.create(spec_of(f"until test -e {gate}; do sleep 0.02; done"), "first")
-    await cluster.until(lambda one: one["status"]["phase"] == "Running", "first")
+    await cluster.running("first")
     waiting = await cluster.create(spec_of("true"), "second")
     assert waiting["status"]["phase"] == "Pending"
     gate.touch()
@@ -156,6 +156,7 @@ async def test_another_engine_follows_a_pod_that_runs(cluster: Cluster, tmp_path
     mark, gate = tmp_path / "mark", tmp_path / "gate"
     await cluster.create(spec_of(f"echo $$$$ >>{mark}; until test -e {gate}; do sleep 0.02; done"))
     await written(mark)
+    await cluster.running()
     await cluster.api.close()
     other = Cluster(cluster.root)
     assert (await other.until(lambda one: True))["status"]["phase"] == "Running"
@@ -191,6 +192,7 @@ async def test_with_its_keeper_a_pod_is_lost_and_nothing_of_it_is_left(
     mark = tmp_path / "mark"
     await cluster.create(spec_of(f"echo $$$$ >{mark}; {WAIT}"))
     container = int(await written(mark))
+    await cluster.running()
     os.kill(keeper_of(cluster.folder()).pid, signal.SIGKILL)
     pod = await cluster.ended()
     assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "NodeLost")

@@ -87,6 +87,10 @@ class Cluster:
                     if one["metadata"]["name"] == name and is_it(one):
                         return one
 
+    async def running(self, name: str = "one") -> Manifest:
+        """The pod once it says that it runs, which is a moment after its containers do."""
+        return await self.until(lambda one: one["status"]["phase"] == "Running", name)
+
     async def ended(self, name: str = "one") -> Manifest:
         return await self.until(lambda one: one["status"]["phase"] in ("Succeeded", "Failed"), name)
 
