@@ -27,7 +27,11 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/tasktypes").glob("*.md")),
+)
 NOT_RUN = {"README.md": 1, "connectors.md": 1}
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`(?P<name>[\w./]+\.\w+)`[^`]*:\s*\Z")
@@ -62,6 +66,12 @@ class Block(NamedTuple):
         return bool(EXEMPT.search(self.before))
 
 
+def name_of(document: Path) -> str:
+    """As `operations.md`, or `tasktypes/sleep.md`."""
+    folder = document.parent.name
+    return f"{folder}/{document.name}" if folder == "tasktypes" else document.name
+
+
 def blocks_of(document: Path) -> list[Block]:
     text = document.read_text(encoding="utf-8")
     return [
@@ -76,17 +86,17 @@ def blocks_of(document: Path) -> list[Block]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_the_blocks_of_a_document_do_what_it_says(document: Path, tmp_path: Path) -> None:
     for block in blocks_of(document):
         if not block.is_exempt:
             problem = "; ".join(problems_of(block, tmp_path))
-            assert not problem, f"{document.name}:{block.line}: {problem}"
+            assert not problem, f"{name_of(document)}:{block.line}: {problem}"
 
 
 def test_no_block_is_skipped_silently() -> None:
     exempt = Counter(
-        document.name for document in DOCUMENTS for block in blocks_of(document) if block.is_exempt
+        name_of(document) for document in DOCUMENTS for block in blocks_of(document) if block.is_exempt
     )
     assert dict(exempt) == NOT_RUN
 
