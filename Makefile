@@ -13,6 +13,7 @@ JOBS    ?= 2
 SEED    ?= 1
 RUNS    ?= 500
 JOB_RUNS ?= 1000
+TYPE_RUNS ?= 50
 REFERENCE := elevon.plugin elevon.testing elevon.errors
 
 .DEFAULT_GOAL := help
@@ -48,9 +49,10 @@ docs: $(READY) ## generate the reference of what authors of task types import, i
 bench: $(READY) $(FLYTEKIT)/.ready ## measure, as ratios against others in the same run (BENCH="--check --long")
 	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m bench $(BENCH)
 
-storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them (SEED=1 JOB_RUNS=1000)
+storm: $(READY) ## kill runs at random moments and at every failpoint, and resume them (SEED=1 JOB_RUNS=1000 TYPE_RUNS=50)
 	$(PYTHON) -m tests.storm --seed $(SEED) --runs 200 --failpoints
 	PYTHONPATH=examples/http-job $(PYTHON) -m tests.storm.jobs --seed $(SEED) --runs $(JOB_RUNS)
+	$(PYTHON) -m tests.storm.tasktypes --seed $(SEED) --runs $(TYPE_RUNS)
 
 sim: $(READY) ## simulate random graphs and faults on virtual time (SEED=1 RUNS=500)
 	$(PYTHON) -m tests.simulation --seed $(SEED) --runs $(RUNS)
