@@ -138,7 +138,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
 
     async def get(self, meta: R) -> T | None:
         """The resource as it is now; None if the service does not know it."""
-        raise NotImplementedError
+        raise self._unpolled()
 
     async def get_many(self, metas: Sequence[R]) -> Sequence[T | None]:
         """The resources as they are now, at most `WebApiConfig.page_size`; None for each that is not known."""
@@ -169,7 +169,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def initialize(self, setup: SetupContext[Any]) -> None:
         """Begin to poll. An executor with a client of its own makes it, and then calls this."""
         if not (self._overrides("get") or self._overrides("get_many")):
-            raise errors.BugError(f"executor {self.id!r} can't be polled: implement get or get_many")
+            raise self._unpolled()
         config: WebApiConfig = setup.config
         self._config = config
         self._state_type = declared_types(type(self)).state
@@ -378,6 +378,9 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     def _overrides(self, method: str) -> bool:
         """Whether the author has written an optional method."""
         return getattr(type(self), method) is not getattr(WebApiExecutor, method)
+
+    def _unpolled(self) -> errors.BugError:
+        return errors.BugError(f"executor {self.id!r} can't be polled: implement get or get_many")
 
     def _state_of(self, created: Any) -> ResourceState[R]:
         return msgspec.convert(created, self._state_type)
