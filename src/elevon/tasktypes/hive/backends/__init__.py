@@ -1,0 +1,1 @@
+"""Who runs the queries: one package each, chosen by `[executors.hive] backend`."""

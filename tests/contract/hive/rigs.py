@@ -1,0 +1,79 @@
+"""Backends of hive queries with their service, as the contract suite needs them; a backend is added to `RIGS`."""
+
+import abc
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from elevon.primitives.clocks import SystemClock
+from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query
+from elevon.testing.shipped.hive import FakeBackend, QueryService
+
+
+class Rig(abc.ABC):
+    """A service that runs, and what a test must know of it.
+
+    Attributes:
+        quick: A query that succeeds soon.
+        slow: One that takes a minute if nobody ends it.
+        failing: One that the service takes, and that fails.
+        complaint: What the service says of that one, in part.
+        runs_sql: Whether it really runs what it is given.
+    """
+
+    quick = "CREATE TABLE IF NOT EXISTS made AS SELECT 1 AS one"
+    slow = "SELECT reflect('java.lang.Thread', 'sleep', 60000L) AS slept"
+    failing = "SELECT assert_true(1 > 2) AS checked"
+    complaint = "1 > 2"
+    runs_sql = True
+
+    @abc.abstractmethod
+    def backend(self) -> HiveBackend:
+        """Another backend of the same service, as a new engine makes it; not opened."""
+
+    @abc.abstractmethod
+    def submission_count(self, query: Query) -> int:
+        """How often the service has begun a query with this text, by its own ledger."""
+
+
+class FakeRig(Rig):
+    """The service of the conformance kit, in memory; how long a query takes is in what it is told."""
+
+    complaint = "failed"
+    runs_sql = False
+
+    def __init__(self) -> None:
+        self._service = _TimedService()
+        self._service.clock = SystemClock()
+
+    def backend(self) -> HiveBackend:
+        return FakeBackend(self._service)
+
+    def submission_count(self, query: Query) -> int:
+        return sum(thing.spec["text"] == query.text for thing in self._service.things)
+
+
+class _TimedService(QueryService):
+    """Slow queries take a minute, failing ones fail."""
+
+    async def create(self, token: str, **spec: object) -> str:
+        takes = timedelta(minutes=1) if spec["text"] == Rig.slow else timedelta(0)
+        return self.make(token, takes, **spec).id
+
+    async def look(self, ids: Sequence[str]) -> list[str | None]:
+        found = await super().look(ids)
+        texts = {thing.id: thing.spec["text"] for thing in self.things}
+        return [
+            "failed" if status == "succeeded" and texts[one] == Rig.failing else status
+            for one, status in zip(ids, found, strict=True)
+        ]
+
+
+@asynccontextmanager
+async def fake(directory: Path) -> AsyncGenerator[Rig]:
+    del directory
+    yield FakeRig()
+
+
+RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"fake": fake}
