@@ -70,6 +70,9 @@ class _BridgedServices:
     async def write_inputs(self) -> None:
         await self._bridge.to_engine(self._services.write_inputs)
 
+    async def write_code(self) -> bool:
+        return await self._bridge.to_engine(self._services.write_code)
+
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         return await self._bridge.to_engine(lambda: self._services.start_job(launch, grace))
 

@@ -365,3 +365,11 @@ class TaskContext(Protocol[S_co]):
     async def write_inputs(self) -> Path:
         """Write `inputs.pb` for whoever needs a file, and return its path."""
         ...
+
+    async def write_code(self) -> Path | None:
+        """Write the user's code as the execution was started with it, for a process that is not the launcher's.
+
+        Returns:
+            Its path, which `elevon-execute` is told by the variable `ELEVON_CODE`; None for an execution without code.
+        """
+        ...

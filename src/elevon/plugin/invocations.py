@@ -40,6 +40,11 @@ class AttemptPaths(msgspec.Struct, frozen=True):
         return self.data_dir / "inputs.pb"
 
     @property
+    def code_file(self) -> Path:
+        """The user's code, written only for a process that is not the launcher's."""
+        return self.data_dir / "code.bundle"
+
+    @property
     def outputs_file(self) -> Path:
         """Serialized `LiteralMap`, left by the task's process."""
         return self.data_dir / "outputs.pb"
@@ -162,6 +167,10 @@ class AttemptServices(Protocol):
 
     async def write_inputs(self) -> None:
         """Write `inputs.pb`."""
+        ...
+
+    async def write_code(self) -> bool:
+        """Write the code that the execution was started with; False if it has none."""
         ...
 
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:

@@ -272,6 +272,10 @@ class AttemptContext(Generic[S]):
         await self._services.write_inputs()
         return self.inputs_file
 
+    async def write_code(self) -> Path | None:
+        """Write the user's code."""
+        return self._invocation.paths.code_file if await self._services.write_code() else None
+
 
 def _refuse_key(key: object) -> None:
     """Raise if no row can have that key, before anything is done for it."""

@@ -66,6 +66,7 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=T
         paths: Where its files are.
         inputs: The node's inputs, a serialized `LiteralMap`: what an executor does to the one that it was given
             changes nothing here.
+        code: The user's code, as a bundle; empty for none.
         intents: Of `once`.
         launcher: The port.
         job: Makes the template's job, with what the executor changes and the secrets that it asks for; raises
@@ -77,6 +78,7 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=T
     name: str
     paths: AttemptPaths
     inputs: Callable[[], bytes]
+    code: Callable[[], Awaitable[bytes]]
     intents: AttemptIntents
     launcher: ports.Launcher
     job: Callable[[Launch], Awaitable[ports.Job]]
@@ -91,6 +93,13 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=T
     async def write_inputs(self) -> None:
         """Write `inputs.pb`."""
         _write(self.paths.inputs_file, self.inputs())
+
+    async def write_code(self) -> bool:
+        """Write the user's code; False if there is none."""
+        content = await self.code()
+        if content:
+            _write(self.paths.code_file, content)
+        return bool(content)
 
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         """Start the job, or find it started."""

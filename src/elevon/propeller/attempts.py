@@ -206,12 +206,18 @@ class Attempts:
             name=name,
             paths=paths,
             inputs=inputs,
+            code=self._code,
             intents=self._intents_of((record.node_id, record.attempt), is_kept=not record.phase.is_terminal),
             launcher=self._services.launcher,
             job=make_job,
             redactor=self._services.redactor,
             wake=wake,
         )
+
+    async def _code(self) -> bytes:
+        """The user's code, as a bundle; empty if the execution was started without."""
+        digest = self._view.execution.code_digest
+        return await self._services.store.get_artifact(digest) if digest else b""
 
     def _facts_of(self, template: TaskTemplate) -> TaskFacts:
         """The same for all attempts of a node; the graph, which outlives this object, keeps the template."""

@@ -18,9 +18,12 @@ from elevon import errors
 from elevon.idl import messages
 from elevon.records.failures import Failure, from_exception
 from elevon.records.identities import ExecutionId
-from elevon.sdk import files, modules, runs, tracebacks
+from elevon.sdk import bundles, files, modules, runs, sources, tracebacks
 from elevon.sdk.contexts import ExecutionContext
 from elevon.sdk.tasks import RunnableTask
+
+CODE_VARIABLE = "ELEVON_CODE"
+"""Names the file with the user's code as the execution was started with it; without it modules are Python's to find."""
 
 
 class TaskFailedError(errors.ElevonError):
@@ -119,6 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> runs.Made:
+    _serve_code(os.environ.get(CODE_VARIABLE, ""))
     task = load_task(arguments.module, arguments.name)
     try:
         inputs = messages.LiteralMap.FromString(files.local_path(arguments.inputs).read_bytes())
@@ -126,6 +130,19 @@ def _run(arguments: argparse.Namespace) -> runs.Made:
         raise TaskFailedError(from_exception(error)) from error
     with tempfile.TemporaryDirectory(prefix="elevon-") as scratch:
         return run_task(task, inputs, _context(arguments, Path(scratch)))
+
+
+def _serve_code(uri: str) -> None:
+    """Have user code imported from the bundle that is named, if one is."""
+    if not uri:
+        return
+    try:
+        bundle = sources.decode(files.local_path(uri).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TaskFailedError(from_exception(error)) from error
+    finder = bundles.BundleFinder()
+    finder.add(bundle)
+    sys.meta_path.insert(0, finder)
 
 
 def _context(arguments: argparse.Namespace, scratch_dir: Path) -> ExecutionContext:

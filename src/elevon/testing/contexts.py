@@ -71,12 +71,14 @@ class MemoryServices:
         onces: What `once` has committed.
         wake_count: How often `wake` was called.
         inputs: What `write_inputs` writes.
+        code: What `write_code` writes; empty for none.
     """
 
     def __init__(self, launcher: ScriptedLauncher, inputs_file: Path) -> None:
         self.onces: dict[str, OnceRecord] = {}
         self.wake_count = 0
         self.inputs = LiteralMap()
+        self.code = b""
         self._launcher = launcher
         self._inputs_file = inputs_file
 
@@ -92,6 +94,12 @@ class MemoryServices:
     async def write_inputs(self) -> None:
         """Write the inputs."""
         self._inputs_file.write_bytes(self.inputs.SerializeToString())
+
+    async def write_code(self) -> bool:
+        """Write the code, if there is any."""
+        if self.code:
+            self._inputs_file.with_name("code.bundle").write_bytes(self.code)
+        return bool(self.code)
 
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         """The launcher's answer."""

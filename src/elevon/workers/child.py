@@ -18,8 +18,8 @@ from elevon import errors
 from elevon.idl import messages
 from elevon.primitives import frames
 from elevon.records import failures
-from elevon.sdk import contexts, entrypoint, sources
-from elevon.workers import bundles, protocol, surroundings
+from elevon.sdk import bundles, contexts, entrypoint, sources
+from elevon.workers import protocol, surroundings
 
 _MEASURE_INTERVAL_S = 0.1
 _handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)

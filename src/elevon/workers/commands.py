@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from elevon import errors, ports
 from elevon.idl import messages
+from elevon.plugin import results
 from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
 from elevon.workers import captures, exits, mounts, processes
@@ -152,18 +153,10 @@ class CommandRun:
         if not path.exists():
             return None
         document = messages.ErrorDocument.FromString(_read(path))
-        error = document.error
         if self._redactor.is_armed:
-            error.message = self._redactor.text(error.message)
+            document.error.message = self._redactor.text(document.error.message)
             path.write_bytes(document.SerializeToString(deterministic=True))
-        lines = [line.strip() for line in error.message.splitlines() if line.strip()]
-        return Failure(
-            code=error.code or "USER:Unknown",
-            message=lines[-1] if lines else f"{self._job.id}: the command failed without a message",
-            kind=errors.ErrorKind(messages.ExecutionError.ErrorKind.Name(error.origin)),
-            traceback=error.message if len(lines) > 1 else "",
-            is_recoverable=error.kind == messages.ContainerError.RECOVERABLE,
-        )
+        return results.failure_of(document, f"{self._job.id}: the command")
 
 
 def _read(path: Path) -> bytes:

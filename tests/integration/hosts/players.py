@@ -237,6 +237,7 @@ async def use_everything(ctx: Any) -> Any:
     secret = await setup.secrets.get("service", "password")
     setup.metrics.counter("jobs_seen", "jobs that were seen").add(3)
     inputs = await ctx.write_inputs()
+    code = await ctx.write_code()
     allocation = await setup.pools.get("licences").allocate(ctx)
     await setup.pools.get("licences").release(ctx)
     _note(
@@ -245,6 +246,7 @@ async def use_everything(ctx: Any) -> Any:
         blob=blob.decode(),
         secret_length=len(secret),
         inputs=inputs.read_bytes().hex(),
+        code=None if code is None else code.read_bytes().hex(),
         allocation=str(allocation.status),
         state_dir=str(setup.state_dir),
         now=ctx.now.isoformat(),

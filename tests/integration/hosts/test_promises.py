@@ -87,6 +87,7 @@ async def test_everything_that_the_engine_gives_is_there(
     assert used["blob"] == "content"
     assert used["secret_length"] == len("correct horse")
     assert LiteralMap.FromString(bytes.fromhex(used["inputs"])) == LiteralMap()
+    assert used["code"] is None  # the execution was made without
     assert used["allocation"] == "GRANTED"
     assert used["state_dir"] == str(state_dir)
     assert used["namespace"] == "default-development"

@@ -81,6 +81,10 @@ class RemoteAttempt:
         """Write `inputs.pb`."""
         await self._engine.write_inputs()
 
+    async def write_code(self) -> bool:
+        """Write the user's code."""
+        return await self._engine.write_code()
+
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         """Start the job, or find it started."""
         return await self._engine.start_job(launch, grace)

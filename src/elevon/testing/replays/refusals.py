@@ -108,6 +108,10 @@ class ReplayServices:
     async def write_inputs(self) -> None:
         """The executor's files are in a scratch directory, and a job that reads them is not run."""
 
+    async def write_code(self) -> bool:
+        """As with the inputs: nothing runs that would read it."""
+        return False
+
     async def start_job(self, launch: Launch, grace: timedelta) -> ports.JobStatus:
         """Refused."""
         del launch, grace

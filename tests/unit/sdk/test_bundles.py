@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from elevon.sdk import sources
-from elevon.workers.bundles import BundleFinder
+from elevon.sdk.bundles import BundleFinder
 
 
 def bundle(root: Path, **texts: str) -> sources.SourceBundle:

@@ -1,4 +1,4 @@
-"""The user's own modules inside a worker: imported from the bundle that the execution started with.
+"""The user's own modules in a process that runs them: imported from the bundle that the execution started with.
 
 A file that changed on disk since must not change a run, yet tracebacks, `__file__` and data files beside it must be
 where the user knows them. So the source comes from the bundle and everything else from the original path. This module
