@@ -22,6 +22,7 @@ from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind
 from elevon.records.snapshots import StoredExecution
+from elevon.records.standings import ExecutionStanding
 from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
 
@@ -91,6 +92,10 @@ class StateStore(Protocol):
 
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
         """Its current record; `NotFoundError` if there is none."""
+        ...
+
+    async def get_executions(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionRecord | None]:
+        """Their current records in one look, in the order of the ids; None for each that there is not."""
         ...
 
     async def list_executions(
@@ -485,5 +490,39 @@ class ClusterApi(Protocol):
             labels: What they carry.
             after: The cursor; empty for all that there are, at once. So is the answer to a cursor that is too old.
             patience: Return after that, with nothing, if there is no news.
+        """
+        ...
+
+
+class ControlPlane(Protocol):
+    """Executions, as executors reach them: where each stands, and the end of one.
+
+    It is what executors need of a control plane and no more, so that one elsewhere fits: a page of `get_many` is one
+    list call of Flyte's admin, and `terminate` its call of that name.
+    """
+
+    async def get_many(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionStanding | None]:
+        """Where they stand, in the order of the ids, in one call; None for each that there is not.
+
+        Args:
+            executions: At most some hundred, as many as a page of the control plane holds.
+
+        Raises:
+            UnavailableError: It does not answer now.
+        """
+        ...
+
+    async def terminate(self, execution: ExecutionId, by: str, cause: str) -> None:
+        """Ask for its end; whoever drives it obeys, now or when it is next driven.
+
+        Repeating it is free, and so is asking for the end of what has ended, or of what is not there.
+
+        Args:
+            execution: Which.
+            by: Who asks, for people; a control plane that knows its callers by itself passes over it.
+            cause: Why, in words.
+
+        Raises:
+            UnavailableError: It does not answer now.
         """
         ...

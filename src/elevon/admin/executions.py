@@ -172,6 +172,10 @@ class Admin:
         """The current record; `NotFoundError` if there is none."""
         return await self._store.get_execution(execution)
 
+    async def get_many(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionRecord | None]:
+        """The current records, in the order of the ids; None for each that there is not."""
+        return await self._store.get_executions(executions)
+
     async def list_executions(
         self, phases: Collection[ExecutionPhase] = (), limit: int = 0
     ) -> Sequence[ExecutionRecord]:

@@ -14,6 +14,7 @@ import msgspec
 from elevon import ports
 from elevon.admin.executions import Admin, NewExecution
 from elevon.app import logs, publications
+from elevon.app.control_planes import HomeControlPlane
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
 from elevon.app.supplies import Supplies
@@ -164,7 +165,9 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.push_async_callback(cluster.close)
         pools = EnginePools(store, settings.pools)
         shared_pools = ResourcePools(frozenset(settings.pools), pools)
-        supplies = Supplies.of(home, clock, settings, shared_pools, cluster)
+        admin = Admin(store, clock)
+        control_plane = HomeControlPlane(admin, home)
+        supplies = Supplies.of(home, clock, settings, shared_pools, cluster, control_plane)
         stack.enter_context(logs.masked(supplies.redactor))
         host_of = _host_of(known, household, home, settings)
         executors = Executors(
@@ -181,7 +184,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             engine.observe(pools.notice)
         publication = publications.published(home, engine_id, supplies.figures, clock, settings.metrics_port)
         await stack.enter_async_context(publication)
-        yield Embedded(Admin(store, clock), engine, executors)
+        yield Embedded(admin, engine, executors)
 
 
 @contextlib.asynccontextmanager

@@ -62,9 +62,13 @@ class Home(msgspec.Struct, frozen=True):
         """Resources of the local cluster; made by whoever needs it."""
         return self.path / "cluster"
 
+    def execution_dir(self, execution: ExecutionId) -> Path:
+        """Where the files of an execution's attempts are."""
+        return layouts.execution_dir(self.data_dir, execution)
+
     def attempt_dir(self, attempt: AttemptId) -> Path:
         """Where an attempt's files and captured output are."""
-        directory = layouts.execution_dir(self.data_dir, attempt.execution)
+        directory = self.execution_dir(attempt.execution)
         return layouts.attempt_paths(directory, attempt.node_id, attempt.attempt).data_dir
 
     def lock_path(self, engine_id: str) -> Path:
@@ -77,7 +81,7 @@ class Home(msgspec.Struct, frozen=True):
 
     def remove_files(self, execution: ExecutionId) -> None:
         """Remove all files of an execution's attempts; none at all is fine."""
-        shutil.rmtree(layouts.execution_dir(self.data_dir, execution), ignore_errors=True)
+        shutil.rmtree(self.execution_dir(execution), ignore_errors=True)
 
     def prepare(self) -> None:
         """Make the directories.

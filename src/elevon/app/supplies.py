@@ -8,7 +8,7 @@ from elevon import ports
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.plugin.contexts import NO_CLUSTER, SetupContext
+from elevon.plugin.contexts import NO_CLUSTER, NO_CONTROL_PLANE, SetupContext
 from elevon.plugin.handouts import HandedOutSecrets
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.plugin.registry import Registration
@@ -30,6 +30,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
         measures: What counts for them.
         pools: Quotas.
         cluster: Where executors have their resources.
+        control_plane: How they reach executions.
     """
 
     home: Home
@@ -40,6 +41,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
     measures: Measures
     pools: ResourcePools
     cluster: ports.ClusterApi
+    control_plane: ports.ControlPlane
 
     @classmethod
     def of(
@@ -49,6 +51,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
         settings: Settings,
         pools: ResourcePools = NO_POOLS,
         cluster: ports.ClusterApi = NO_CLUSTER,
+        control_plane: ports.ControlPlane = NO_CONTROL_PLANE,
     ) -> "Supplies":
         """What an engine with these settings shares; its secrets are those of its environment, else of files."""
         redactor, figures = Redactor(), Figures()
@@ -63,6 +66,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             measures=Measures(figures),
             pools=pools,
             cluster=cluster,
+            control_plane=control_plane,
         )
 
     def setup_of(self, registration: Registration) -> SetupContext[Any]:
@@ -76,4 +80,5 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             metrics=self.measures.of_executor(registration.id),
             pools=self.pools,
             cluster=self.cluster,
+            control_plane=self.control_plane,
         )

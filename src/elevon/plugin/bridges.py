@@ -14,7 +14,9 @@ from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptServices
 from elevon.plugin.pools import Allocation, PoolServices, ResourcePools
 from elevon.records.attempts import OnceRecord
+from elevon.records.identities import ExecutionId
 from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind
+from elevon.records.standings import ExecutionStanding
 from elevon.records.tokens import Token
 
 T = TypeVar("T")
@@ -51,6 +53,10 @@ class Bridge:
     def cluster(self, cluster: ports.ClusterApi) -> ports.ClusterApi:
         """The cluster as the executor's loop may use it."""
         return _BridgedCluster(self, cluster)
+
+    def control_plane(self, control_plane: ports.ControlPlane) -> ports.ControlPlane:
+        """The control plane as the executor's loop may use it."""
+        return _BridgedControlPlane(self, control_plane)
 
 
 class _BridgedServices:
@@ -140,3 +146,17 @@ class _BridgedCluster:
         self, kind: ResourceKind, labels: Mapping[str, str], after: str, patience: timedelta
     ) -> ResourceChanges:
         return await self._bridge.to_engine(lambda: self._cluster.watch(kind, labels, after, patience))
+
+
+class _BridgedControlPlane:
+    """A `ControlPlane`."""
+
+    def __init__(self, bridge: Bridge, control_plane: ports.ControlPlane) -> None:
+        self._bridge = bridge
+        self._control_plane = control_plane
+
+    async def get_many(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionStanding | None]:
+        return await self._bridge.to_engine(lambda: self._control_plane.get_many(executions))
+
+    async def terminate(self, execution: ExecutionId, by: str, cause: str) -> None:
+        await self._bridge.to_engine(lambda: self._control_plane.terminate(execution, by, cause))

@@ -17,9 +17,10 @@ from elevon.plugin.caches import AutoRefreshCache, CacheOptions, OpenCaches, Syn
 from elevon.plugin.metering import NO_METRICS, Metrics
 from elevon.plugin.pools import NO_POOLS, ResourcePools
 from elevon.primitives import secret_names
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import AttemptPhase
 from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind, kind_of
+from elevon.records.standings import ExecutionStanding
 
 # What JSON can hold. The string form is what a recursive alias needs before Python 3.12.
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -72,6 +73,21 @@ class _NoCluster:
 NO_CLUSTER: Final[ports.ClusterApi] = _NoCluster()
 
 
+class _NoControlPlane:
+    async def get_many(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionStanding | None]:
+        raise self._missing(executions[0] if executions else None)
+
+    async def terminate(self, execution: ExecutionId, by: str, cause: str) -> None:
+        raise self._missing(execution)
+
+    def _missing(self, execution: ExecutionId | None) -> errors.UserError:
+        of = "" if execution is None else f" execution {execution} and"
+        return errors.UserError(f"there is no control plane to ask for{of} others: none is known here")
+
+
+NO_CONTROL_PLANE: Final[ports.ControlPlane] = _NoControlPlane()
+
+
 class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     """What outlives single calls; handed to `Executor.initialize`.
 
@@ -85,6 +101,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
         metrics: Counts and measures under the executor's id.
         pools: Tokens of quotas that all engines of the home share.
         cluster: Resources of a cluster, for `K8sExecutor` and whoever else works with them.
+        control_plane: Executions, for whoever waits for others or ends them.
         caches: Those that `make_cache` made; they are closed after the executor.
     """
 
@@ -96,6 +113,7 @@ class SetupContext(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
     metrics: Metrics = NO_METRICS
     pools: ResourcePools = NO_POOLS
     cluster: ports.ClusterApi = NO_CLUSTER
+    control_plane: ports.ControlPlane = NO_CONTROL_PLANE
     caches: OpenCaches = msgspec.field(default_factory=OpenCaches)
 
     def make_cache(self, name: str, sync: Sync[T], **options: Unpack[CacheOptions[T]]) -> AutoRefreshCache[T]:

@@ -279,6 +279,7 @@ class ThreadHost(LocalHost):
             blobs=bridge.blobs(setup.blobs),
             pools=bridge.pools(setup.pools),
             cluster=bridge.cluster(setup.cluster),
+            control_plane=bridge.control_plane(setup.control_plane),
         )
 
     def _bridged_services(self, services: AttemptServices) -> AttemptServices:

@@ -140,6 +140,11 @@ class MemoryStateStore:
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
         return _execution_of(self._find(execution).record, execution)
 
+    async def get_executions(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionRecord | None]:
+        self._check_open()
+        found = ((execution, self._executions.get(execution)) for execution in executions)
+        return tuple(None if kept is None else _execution_of(kept.record, one) for one, kept in found)
+
     async def list_executions(
         self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
     ) -> Sequence[ExecutionRecord]:

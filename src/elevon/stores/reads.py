@@ -72,6 +72,22 @@ def get_execution(connection: Connection, execution: ExecutionId) -> ExecutionRe
     return rows.EXECUTIONS.one(version, content, execution)
 
 
+def get_executions(
+    connection: Connection, executions: Sequence[ExecutionId]
+) -> Sequence[ExecutionRecord | None]:
+    """In the order of the ids; None for each that there is not."""
+    found = connection.all(
+        "SELECT wanted.key, version, record FROM json_each(?1) AS wanted JOIN executions "
+        "ON project = wanted.value ->> 0 AND domain = wanted.value ->> 1 AND name = wanted.value ->> 2",
+        msgspec.json.encode([(one.project, one.domain, one.name) for one in executions]).decode(),
+    )
+    records: dict[int, ExecutionRecord] = {
+        place: rows.EXECUTIONS.one(version, record, executions[int(place)])
+        for place, version, record in found
+    }
+    return tuple(records.get(place) for place in range(len(executions)))
+
+
 def list_executions(
     connection: Connection, phases: frozenset[ExecutionPhase], limit: int
 ) -> Sequence[ExecutionRecord]:

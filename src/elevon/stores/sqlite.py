@@ -94,6 +94,9 @@ class SqliteStateStore:
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
         return await self._read(reads.get_execution, execution)
 
+    async def get_executions(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionRecord | None]:
+        return await self._read(reads.get_executions, executions)
+
     async def list_executions(
         self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
     ) -> Sequence[ExecutionRecord]:

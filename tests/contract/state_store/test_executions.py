@@ -64,6 +64,20 @@ async def test_new_execution_has_the_nodes_that_it_takes_over_and_no_history_of_
     assert await store.get_artifact("c") == b"closure"
 
 
+async def test_many_are_read_at_once_in_the_order_that_was_asked_for(store: ports.StateStore) -> None:
+    elsewhere = ExecutionId("p", "d", RUN.name)
+    for one in (RUN, OTHER, elsewhere):
+        await store.create_execution(execution(one, workflow=str(one)), {})
+    missing = ExecutionId("default", "development", "a9")
+    found = await store.get_executions([OTHER, missing, elsewhere, RUN, OTHER])
+    assert [one and one.workflow for one in found] == [str(OTHER), None, str(elsewhere), str(RUN), str(OTHER)]
+    assert found[3] == await store.get_execution(RUN)
+
+
+async def test_to_read_none_at_once_is_fine(store: ports.StateStore) -> None:
+    assert list(await store.get_executions([])) == []
+
+
 async def test_nodes_that_were_taken_over_belong_to_their_execution_alone(store: ports.StateStore) -> None:
     await store.create_execution(execution(), {}, [node("n0")])
     await store.create_execution(execution(OTHER), {}, [node("n1")])

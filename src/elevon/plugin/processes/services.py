@@ -25,6 +25,7 @@ PLAIN: Final[Mapping[str, Any]] = {
     "blobs": ports.BlobStore,
     "secrets": ports.SecretStore,
     "cluster": ports.ClusterApi,
+    "control_plane": ports.ControlPlane,
 }
 """Fields of `SetupContext` that are asked as they are, and their Protocols."""
 
