@@ -259,6 +259,11 @@ class TaskContext(Protocol[S_co]):
         ...
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables for a process that does the task's work, under Flyte's names; without those of the template."""
+        ...
+
+    @property
     def setup(self) -> SetupContext[Any]:
         """What the executor was initialized with: configuration, clock, blobs."""
         ...

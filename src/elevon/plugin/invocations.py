@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import msgspec
 
 from elevon import ports
-from elevon.idl.messages import LiteralMap, Resources, SecurityContext, TaskTemplate
+from elevon.idl.messages import Identifier, LiteralMap, Resources, SecurityContext, TaskTemplate
 from elevon.plugin.contexts import Launch
 from elevon.primitives import ids
 from elevon.primitives.log_contexts import LogContext
@@ -90,14 +90,14 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What stays of a template after the start; the same for all attempts of a node.
 
     Attributes:
-        name: Of the task.
+        id: Of the task.
         outputs: Names of the declared outputs.
         resources: Of its container, overrides applied.
         config: `TaskTemplate.config`.
         security_context: Whom it runs as, and the secrets that it asks for.
     """
 
-    name: str = ""
+    id: Identifier = Identifier()
     outputs: tuple[str, ...] = ()
     resources: Resources = Resources()
     config: Mapping[str, str] = {}
@@ -107,7 +107,7 @@ class TaskFacts(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, template: TaskTemplate) -> "TaskFacts":
         """The facts of a template whose overrides were applied."""
         return cls(
-            name=template.id.name,
+            id=template.id,
             outputs=tuple(template.interface.outputs.variables),
             resources=template.container.resources,
             config=dict(template.config),

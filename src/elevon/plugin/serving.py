@@ -219,7 +219,7 @@ class ServedExecutor:
         if outputs.ByteSize() > OUTPUTS_LIMIT_BYTES:
             sizes = ", ".join(f"{name} of {found[name].ByteSize()} bytes" for name in names)
             raise errors.UserError(
-                f"task {invocation.task.name} (node {invocation.id.node_id}) returned {sizes}, the limit for all "
+                f"task {invocation.task.id.name} (node {invocation.id.node_id}) returned {sizes}, the limit for all "
                 f"outputs of a node is {OUTPUTS_LIMIT_BYTES} bytes: return large data as a File or Directory"
             )
         return outputs.SerializeToString(deterministic=True)
@@ -228,7 +228,7 @@ class ServedExecutor:
         """Serialized futures, no more than an artifact may hold."""
         if spec.ByteSize() > OUTPUTS_LIMIT_BYTES:
             raise errors.UserError(
-                f"task {invocation.task.name} (node {invocation.id.node_id}) returned futures of {spec.ByteSize()} "
+                f"task {invocation.task.id.name} (node {invocation.id.node_id}) returned futures of {spec.ByteSize()} "
                 f"bytes, the limit is {OUTPUTS_LIMIT_BYTES} bytes: pass large data as a File or Directory"
             )
         return spec.SerializeToString(deterministic=True)

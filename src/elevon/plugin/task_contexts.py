@@ -14,6 +14,7 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.idl.messages import SecurityContext
+from elevon.plugin import environments
 from elevon.plugin.contexts import (
     AS_DESCRIBED,
     Intent,
@@ -128,6 +129,12 @@ class AttemptContext(Generic[S]):
     def security_context(self) -> SecurityContext:
         """Whom the task runs as, and the secrets that it asks for."""
         return self._invocation.task.security_context
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Execution, task and attempt."""
+        id_ = self._invocation.id
+        return environments.of_task(id_.execution, self._invocation.task.id) | environments.of_attempt(id_)
 
     @property
     def attempt(self) -> int:

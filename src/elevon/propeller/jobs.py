@@ -1,7 +1,6 @@
 """From a template to a job: what the launcher runs for one attempt.
 
-It owns the environment that a task process finds, named as Flyte's propeller names it. The secrets of a job are looked
-up as late as its start.
+The secrets of a job are looked up as late as its start.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +9,12 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, Resources, Secret, TaskTemplate
-from elevon.plugin import placeholders
+from elevon.plugin import environments, placeholders
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import AttemptPaths
 from elevon.primitives import quantities
 from elevon.records.executions import ExecutionRecord
-from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.identities import AttemptId
 
 ENTRYPOINT = "elevon-execute"
 
@@ -83,9 +82,7 @@ class Jobs:
             inputs=content,
             environment={
                 **described.environment,
-                "FLYTE_ATTEMPT_NUMBER": str(place.id.attempt),
-                # Flyte has no variable for the node.
-                "ELEVON_NODE_ID": place.id.node_id,
+                **environments.of_attempt(place.id),
                 **launch.environment,
             },
             cpu_slots=place.cpu_slots,
@@ -109,7 +106,7 @@ class Jobs:
         made = _Described(
             args=args,
             entrypoint=_entrypoint(args),
-            environment=own | _environment(self._execution.id, template),
+            environment=own | environments.of_task(self._execution.id, template.id),
             memory_bytes=_memory_limit(container.resources),
         )
         self._described[id(template)] = made
@@ -156,18 +153,6 @@ def _replaced(args: Sequence[str], place: JobPlace, content: bytes) -> tuple[str
     execution = place.id.execution
     named = placeholders.Place(place.paths, place.name, f"{execution.project}-{execution.domain}")
     return placeholders.replaced(args, named, LiteralMap.FromString(content))
-
-
-def _environment(execution: ExecutionId, template: TaskTemplate) -> dict[str, str]:
-    return {
-        "FLYTE_INTERNAL_EXECUTION_ID": execution.name,
-        "FLYTE_INTERNAL_EXECUTION_PROJECT": execution.project,
-        "FLYTE_INTERNAL_EXECUTION_DOMAIN": execution.domain,
-        "FLYTE_INTERNAL_TASK_PROJECT": template.id.project,
-        "FLYTE_INTERNAL_TASK_DOMAIN": template.id.domain,
-        "FLYTE_INTERNAL_TASK_NAME": template.id.name,
-        "FLYTE_INTERNAL_TASK_VERSION": template.id.version,
-    }
 
 
 def _memory_limit(resources: Resources) -> int:

@@ -348,6 +348,7 @@ async def test_what_the_engine_gives_runs_on_the_engines_loop(setup, tmp_path):
                 return f"query of {token}"
 
             assert await ctx.write_inputs() == ctx.inputs_file
+            assert ctx.environment["FLYTE_INTERNAL_EXECUTION_ID"] == "a0"
             result = await ctx.once("query", submit)
             await ctx.launcher.poll()
             return TaskStatus.running(reason=result)

@@ -21,7 +21,7 @@ from elevon.records.failures import Failure
 from elevon.records.identities import AttemptId
 from elevon.records.tokens import Token
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Greeting(msgspec.Struct, frozen=True, kw_only=True):
