@@ -17,6 +17,7 @@ from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
@@ -99,9 +100,19 @@ class StateStore(Protocol):
         ...
 
     async def list_executions(
-        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+        self,
+        phases: frozenset[ExecutionPhase] = frozenset(),
+        limit: int = 0,
+        behind: ExecutionId | None = None,
     ) -> Sequence[ExecutionRecord]:
-        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0."""
+        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0.
+
+        With `behind` only those that come behind that one in the list of all; `NotFoundError` if it is not there.
+        """
+        ...
+
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+        """The unfinished ones that no live owner has, oldest first."""
         ...
 
     async def list_transitions(
@@ -124,6 +135,18 @@ class StateStore(Protocol):
 
     async def get_artifact(self, digest: str) -> bytes:
         """The content; `NotFoundError` if there is none."""
+        ...
+
+    async def put_launch_plan(self, record: LaunchPlanRecord, artifacts: Mapping[str, bytes]) -> None:
+        """Keep it, with the artifacts that it refers to; repeating it is free.
+
+        Raises:
+            ConflictError: There is one of that id that says something else.
+        """
+        ...
+
+    async def get_launch_plan(self, plan: LaunchPlanId) -> LaunchPlanRecord:
+        """The one of that id, or the newest of its name if its version is empty; `NotFoundError` if there is none."""
         ...
 
     async def acquire_lease(

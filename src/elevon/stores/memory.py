@@ -17,9 +17,10 @@ from elevon.records.changes import Change
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import UNFINISHED, ExecutionPhase
 from elevon.records.snapshots import StoredExecution
 from elevon.records.tokens import (
     AHEAD_LIMIT,
@@ -74,6 +75,7 @@ class MemoryStateStore:
         self._is_open = False
         self._executions: dict[ExecutionId, _Kept] = {}
         self._artifacts: dict[str, bytes] = {}
+        self._launch_plans: dict[LaunchPlanId, rows.Row] = {}
         self._drains: dict[str, rows.Row] = {}
         self._tokens: dict[tuple[str, str], rows.Row] = {}
 
@@ -146,18 +148,27 @@ class MemoryStateStore:
         return tuple(None if kept is None else _execution_of(kept.record, one) for one, kept in found)
 
     async def list_executions(
-        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+        self,
+        phases: frozenset[ExecutionPhase] = frozenset(),
+        limit: int = 0,
+        behind: ExecutionId | None = None,
     ) -> Sequence[ExecutionRecord]:
         self._check_open()
-        newest_first = sorted(
-            self._executions.items(), key=lambda item: (item[1].record.key[1], item[1].order), reverse=True
-        )
+        limit_age = _age(self._find(behind)) if behind else None
         wanted = (
             _execution_of(kept.record, execution)
-            for execution, kept in newest_first
-            if not phases or kept.record.key[0] in phases
+            for execution, kept in reversed(self._oldest_first())
+            if (not phases or kept.record.key[0] in phases) and (limit_age is None or _age(kept) < limit_age)
         )
         return tuple(itertools.islice(wanted, limit or None))
+
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+        self._check_open()
+        return tuple(
+            _execution_of(kept.record, execution)
+            for execution, kept in self._oldest_first()
+            if kept.record.key[0] in UNFINISHED and not (kept.lease and self._is_live(kept.lease, now))
+        )
 
     async def list_transitions(
         self, execution: ExecutionId, after: int = 0, node_id: str | None = None
@@ -175,7 +186,11 @@ class MemoryStateStore:
             raise refusals.leased(kept.lease)
         del self._executions[execution]
         self._drop_tokens(lambda owner: owner.execution == execution)
-        still_needed = frozenset[str]().union(*(other.digests for other in self._executions.values()))
+        plans = [_launch_plan_of(row, plan) for plan, row in self._launch_plans.items()]
+        still_needed = frozenset[str]().union(
+            *(other.digests for other in self._executions.values()),
+            *({plan.closure_digest, plan.code_digest} for plan in plans),
+        )
         for digest in kept.digests - still_needed:
             self._artifacts.pop(digest, None)
 
@@ -189,6 +204,28 @@ class MemoryStateStore:
             return self._artifacts[digest]
         except KeyError:
             raise refusals.no_artifact(digest) from None
+
+    async def put_launch_plan(self, record: LaunchPlanRecord, artifacts: Mapping[str, bytes]) -> None:
+        self._check_open()
+        content = rows.encode(record, record.id)
+        row = rows.Row("launch_plans", (rows.microseconds(record.created_at),), record.version, content)
+        kept = self._launch_plans.setdefault(record.id, row)
+        if not _launch_plan_of(kept, record.id).is_same(record):
+            raise refusals.other_launch_plan(record.id)
+        for digest, artifact in artifacts.items():
+            self._artifacts.setdefault(digest, bytes(artifact))
+
+    async def get_launch_plan(self, plan: LaunchPlanId) -> LaunchPlanRecord:
+        self._check_open()
+        found = [
+            row
+            for known, row in self._launch_plans.items()
+            if known == msgspec.structs.replace(plan, version=plan.version or known.version)
+        ]
+        if not found:
+            raise refusals.no_launch_plan(plan)
+        newest = max(enumerate(found), key=lambda item: (item[1].key, item[0]))[1]
+        return _launch_plan_of(newest, plan)
 
     async def acquire_lease(
         self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
@@ -314,6 +351,9 @@ class MemoryStateStore:
             if is_meant(token.owner):
                 del self._tokens[token.pool, token.name]
 
+    def _oldest_first(self) -> list[tuple[ExecutionId, _Kept]]:
+        return sorted(self._executions.items(), key=lambda item: _age(item[1]))
+
     def _check_open(self) -> None:
         if not self._is_open:
             raise refusals.closed("in memory")
@@ -331,6 +371,17 @@ class MemoryStateStore:
 
 def _is_same_tenure(current: Lease | None, lease: Lease) -> bool:
     return current is not None and (current.owner, current.fencing) == (lease.owner, lease.fencing)
+
+
+def _age(kept: _Kept) -> tuple[int, int]:
+    """What executions are listed by: when they were created, and which of one instant came first."""
+    created_us = kept.record.key[1]
+    assert isinstance(created_us, int)  # noqa: S101 - as `rows` makes the key
+    return created_us, kept.order
+
+
+def _launch_plan_of(row: rows.Row, plan: LaunchPlanId) -> LaunchPlanRecord:
+    return rows.LAUNCH_PLANS.one(row.version, row.content, plan)
 
 
 def _token_row(token: Token) -> rows.Row:

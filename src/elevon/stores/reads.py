@@ -5,7 +5,9 @@ One value for all of them would be too much: SQLite has a limit, decoding keeps 
 never write, nor wait for a writer.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,8 +15,9 @@ import msgspec
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
-from elevon.records.phases import ExecutionPhase
+from elevon.records.phases import UNFINISHED, ExecutionPhase
 from elevon.records.snapshots import StoredExecution
 from elevon.records.tokens import Token
 from elevon.records.transitions import Transition
@@ -89,19 +92,42 @@ def get_executions(
 
 
 def list_executions(
-    connection: Connection, phases: frozenset[ExecutionPhase], limit: int
+    connection: Connection, phases: frozenset[ExecutionPhase], limit: int, behind: ExecutionId | None
 ) -> Sequence[ExecutionRecord]:
-    """Newest first."""
+    """Newest first, those behind one of them if it is given; `NotFoundError` if that is not there."""
     condition = "WHERE phase IN (SELECT value FROM json_each(?1))" if phases else "WHERE ?1 IS NOT NULL"
-    found = connection.all(
-        f"SELECT project, domain, name, version, record FROM executions {condition} "  # noqa: S608 - ours
-        "ORDER BY created_us DESC, key DESC LIMIT ?2",
-        msgspec.json.encode(sorted(phases)).decode(),
-        limit or -1,
-    )
+    with connection.transaction("BEGIN"):
+        key = writes.existing_key(connection, behind) if behind else None
+        if key is not None:
+            condition += " AND (created_us, key) < (SELECT created_us, key FROM executions WHERE key = ?3)"
+        found = connection.all(
+            f"SELECT project, domain, name, version, record FROM executions {condition} "  # noqa: S608 - ours
+            "ORDER BY created_us DESC, key DESC LIMIT ?2",
+            msgspec.json.encode(sorted(phases)).decode(),
+            limit or -1,
+            *([] if key is None else [key]),
+        )
     return tuple(
         rows.EXECUTIONS.one(version, record, ExecutionId(project, domain, name))
         for project, domain, name, version, record in found
+    )
+
+
+def list_unowned(
+    connection: Connection, now: datetime, is_owner_alive: Callable[[str], bool]
+) -> Sequence[ExecutionRecord]:
+    """Unfinished ones without a live owner, oldest first."""
+    is_alive = functools.cache(is_owner_alive)
+    found = connection.all(
+        "SELECT project, domain, name, owner, expires_us, version, record FROM executions "
+        "LEFT JOIN leases ON leases.execution = executions.key "
+        "WHERE phase IN (SELECT value FROM json_each(?)) ORDER BY created_us, key",
+        msgspec.json.encode(sorted(UNFINISHED)).decode(),
+    )
+    return tuple(
+        rows.EXECUTIONS.one(version, record, ExecutionId(project, domain, name))
+        for project, domain, name, owner, expires_us, version, record in found
+        if owner is None or rows.instant(expires_us) <= now or not is_alive(owner)
     )
 
 
@@ -125,6 +151,22 @@ def get_artifact(connection: Connection, digest: str) -> bytes:
     if content is None:
         raise refusals.no_artifact(digest)
     return content
+
+
+def get_launch_plan(connection: Connection, plan: LaunchPlanId) -> LaunchPlanRecord:
+    """The one of that id, or the newest of its name for an empty version; `NotFoundError` if there is none."""
+    row = connection.value(
+        "SELECT version, record FROM launch_plans WHERE project = ?1 AND domain = ?2 AND name = ?3 "
+        "AND ?4 IN ('', plan_version) ORDER BY created_us DESC, key DESC LIMIT 1",
+        plan.project,
+        plan.domain,
+        plan.name,
+        plan.version,
+    )
+    if row is None:
+        raise refusals.no_launch_plan(plan)
+    version, content = row
+    return rows.LAUNCH_PLANS.one(version, content, plan)
 
 
 def get_lease(connection: Connection, execution: ExecutionId) -> Lease | None:

@@ -2,6 +2,7 @@
 
 from elevon import errors
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.launch_plans import LaunchPlanId
 from elevon.records.leases import Lease
 
 
@@ -14,6 +15,22 @@ def no_execution(execution: ExecutionId) -> errors.NotFoundError:
     """There is no execution of that id."""
     return errors.NotFoundError(
         f"there is no execution {execution}: `elevon executions` lists those there are"
+    )
+
+
+def no_launch_plan(plan: LaunchPlanId) -> errors.NotFoundError:
+    """There is no launch plan of that id."""
+    version = f"version {plan.version!r} of a launch plan" if plan.version else "launch plan"
+    return errors.NotFoundError(
+        f"there is no {version} {plan.name!r} in project {plan.project} and domain {plan.domain}: "
+        "`elevon run --remote` registers one"
+    )
+
+
+def other_launch_plan(plan: LaunchPlanId) -> errors.ConflictError:
+    """That id stands for something else."""
+    return errors.ConflictError(
+        f"launch plan {plan} is registered already as something else: choose another version"
     )
 
 

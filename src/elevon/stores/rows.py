@@ -17,6 +17,7 @@ from elevon.records.changes import Change
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanRecord
 from elevon.records.leases import Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.tokens import Token
@@ -110,6 +111,7 @@ TRANSITIONS: Final = RowDecoder(Transition)
 REQUESTS: Final = RowDecoder(Request)
 DRAINS: Final = RowDecoder(Drain)
 TOKENS: Final = RowDecoder(Token)
+LAUNCH_PLANS: Final = RowDecoder(LaunchPlanRecord)
 
 
 def of_change(change: Change, execution: ExecutionId) -> Row:

@@ -20,6 +20,7 @@ from elevon.records.changes import Change
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
@@ -98,9 +99,15 @@ class SqliteStateStore:
         return await self._read(reads.get_executions, executions)
 
     async def list_executions(
-        self, phases: frozenset[ExecutionPhase] = frozenset(), limit: int = 0
+        self,
+        phases: frozenset[ExecutionPhase] = frozenset(),
+        limit: int = 0,
+        behind: ExecutionId | None = None,
     ) -> Sequence[ExecutionRecord]:
-        return await self._read(reads.list_executions, phases, limit)
+        return await self._read(reads.list_executions, phases, limit, behind)
+
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+        return await self._read(reads.list_unowned, now, self._is_owner_alive)
 
     async def list_transitions(
         self, execution: ExecutionId, after: int = 0, node_id: str | None = None
@@ -118,6 +125,13 @@ class SqliteStateStore:
 
     async def get_artifact(self, digest: str) -> bytes:
         return await self._read(reads.get_artifact, digest)
+
+    async def put_launch_plan(self, record: LaunchPlanRecord, artifacts: Mapping[str, bytes]) -> None:
+        content, kept = rows.encode(record, record.id), dict(artifacts)
+        await self._write(lambda connection: writes.put_launch_plan(connection, record, content, kept))
+
+    async def get_launch_plan(self, plan: LaunchPlanId) -> LaunchPlanRecord:
+        return await self._read(reads.get_launch_plan, plan)
 
     async def acquire_lease(
         self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime

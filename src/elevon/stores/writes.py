@@ -11,6 +11,7 @@ from typing import Final
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.stores import refusals, rows
 from elevon.stores.connections import Connection
@@ -67,7 +68,9 @@ def delete_execution(
     connection.execute(
         "DELETE FROM artifacts WHERE digest IN (SELECT digest FROM artifact_references AS own "
         "WHERE execution = ?1 AND NOT EXISTS (SELECT 1 FROM artifact_references AS other "
-        "WHERE other.digest = own.digest AND other.execution <> ?1))",
+        "WHERE other.digest = own.digest AND other.execution <> ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM launch_plans WHERE closure_digest = own.digest) "
+        "AND NOT EXISTS (SELECT 1 FROM launch_plans WHERE code_digest = own.digest))",
         key,
     )
     for table in _OWNED_TABLES:
@@ -87,6 +90,41 @@ def put_artifact_of(connection: Connection, execution: ExecutionId, digest: str,
     connection.execute(
         "INSERT OR IGNORE INTO artifact_references (execution, digest) VALUES (?, ?)", key, digest
     )
+
+
+def put_launch_plan(
+    connection: Connection, record: LaunchPlanRecord, content: bytes, artifacts: Mapping[str, bytes]
+) -> None:
+    """Keep it with its artifacts, unless it is there; `ConflictError` if another one of its id is."""
+    plan = record.id
+    row = connection.value(
+        "SELECT version, record FROM launch_plans "
+        "WHERE project = ? AND domain = ? AND name = ? AND plan_version = ?",
+        plan.project,
+        plan.domain,
+        plan.name,
+        plan.version,
+    )
+    if row is not None:
+        version, kept = row
+        if not rows.LAUNCH_PLANS.one(version, kept, plan).is_same(record):
+            raise refusals.other_launch_plan(plan)
+        return
+    connection.execute(
+        "INSERT INTO launch_plans (project, domain, name, plan_version, created_us, closure_digest, code_digest, "
+        "version, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        plan.project,
+        plan.domain,
+        plan.name,
+        plan.version,
+        rows.microseconds(record.created_at),
+        record.closure_digest,
+        record.code_digest,
+        record.version,
+        content,
+    )
+    for digest, artifact in artifacts.items():
+        put_artifact(connection, digest, artifact)
 
 
 def acquire_lease(

@@ -177,6 +177,23 @@ async def test_executions_of_one_instant_are_listed_last_created_first(store: po
     assert [record.id.name for record in await store.list_executions()] == ["third", "second", "first"]
 
 
+async def test_list_goes_on_behind_one_of_it(store: ports.StateStore) -> None:
+    for name, minutes in (("a1", 0), ("a2", 0), ("a3", 1), ("a4", 2)):
+        run = ExecutionId("default", "development", name)
+        await store.create_execution(execution(run, created_at=START + minutes * MINUTE), {})
+    behind = ExecutionId("default", "development", "a3")
+    assert [one.id.name for one in await store.list_executions(behind=behind)] == ["a2", "a1"]
+    assert [one.id.name for one in await store.list_executions(behind=behind, limit=1)] == ["a2"]
+    assert [
+        one.id.name for one in await store.list_executions(frozenset({ExecutionPhase.FAILED}), 0, behind)
+    ] == []
+
+
+async def test_list_goes_on_behind_nothing_that_is_not_there(store: ports.StateStore) -> None:
+    with pytest.raises(errors.NotFoundError, match="there is no execution"):
+        await store.list_executions(behind=RUN)
+
+
 async def test_list_is_cut_at_the_limit(store: ports.StateStore) -> None:
     for number in range(5):
         await store.create_execution(

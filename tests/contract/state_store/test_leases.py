@@ -164,3 +164,23 @@ async def test_release_of_a_deleted_execution_is_fine(store: ports.StateStore, w
     world.at = START + MINUTE
     await store.delete_execution(RUN)
     await store.release_lease(lease)
+
+
+async def test_unowned_are_the_unfinished_that_no_live_owner_has(
+    store: ports.StateStore, world: World
+) -> None:
+    runs = [
+        ExecutionId("default", "development", name) for name in ("free", "held", "expired", "orphan", "over")
+    ]
+    for run in runs:
+        await store.create_execution(execution(run), {})
+    _, held, expired, orphan, over = runs
+    await taken(store, held)
+    await store.acquire_lease(expired, "e1", START + MINUTE / 2, START)
+    await taken(store, orphan, "e2")
+    lease = await taken(store, over)
+    await store.commit(lease, [execution(over, phase=ExecutionPhase.SUCCEEDED)])
+    await store.release_lease(lease)
+    world.dead.add("e2")
+    unowned = await store.list_unowned(START + MINUTE / 2)
+    assert [record.id.name for record in unowned] == ["free", "expired", "orphan"]
