@@ -1,8 +1,9 @@
 """The one error tree of elevon, and the one table that says what each class means to the wire.
 
 Every port translates what its third party raises into a class of this tree; no foreign exception crosses a port.
-The table `POLICIES` is the only place that knows which gRPC code, which Flyte `ExecutionError` kind and code, and
-which retry behaviour belong to a class. An exception outside the tree is a system failure (see `policy_of`).
+The table `POLICIES` is the only place that knows which gRPC code, which HTTP status, which Flyte `ExecutionError` kind
+and code, and which retry behaviour belong to a class. An exception outside the tree is a system failure (see
+`policy_of`).
 """
 
 import enum
@@ -100,30 +101,34 @@ class ErrorPolicy:
 
     Attributes:
         grpc_code: Name of the gRPC status code; never UNKNOWN, which makes flytekit start an OAuth flow.
+        http_status: Of an HTTP answer.
         kind: Who has to act.
         code: The machine-readable code of `ExecutionError.code`.
         retry: What the engine does when an executor call raises it.
     """
 
     grpc_code: str
+    http_status: int
     kind: ErrorKind
     code: str
     retry: Retry
 
 
 POLICIES: dict[type[BaseException], ErrorPolicy] = {
-    NonRecoverable: ErrorPolicy("FAILED_PRECONDITION", ErrorKind.USER, "USER:NonRecoverable", Retry.NEVER),
-    NotFoundError: ErrorPolicy("NOT_FOUND", ErrorKind.USER, "USER:NotFound", Retry.NEVER),
-    UserError: ErrorPolicy("INVALID_ARGUMENT", ErrorKind.USER, "USER:BadRequest", Retry.NEVER),
-    QuotaError: ErrorPolicy("RESOURCE_EXHAUSTED", ErrorKind.SYSTEM, "SYSTEM:Quota", Retry.BACKOFF),
-    RetryableError: ErrorPolicy("UNAVAILABLE", ErrorKind.SYSTEM, "SYSTEM:Retryable", Retry.BACKOFF),
-    MayHaveHappenedError: ErrorPolicy("ABORTED", ErrorKind.SYSTEM, "SYSTEM:MayHaveHappened", Retry.PARK),
-    ConflictError: ErrorPolicy("ALREADY_EXISTS", ErrorKind.SYSTEM, "SYSTEM:Conflict", Retry.BACKOFF),
-    UnavailableError: ErrorPolicy("UNAVAILABLE", ErrorKind.SYSTEM, "SYSTEM:Unavailable", Retry.BACKOFF),
-    CorruptStateError: ErrorPolicy("DATA_LOSS", ErrorKind.SYSTEM, "SYSTEM:CorruptState", Retry.PARK),
-    BugError: ErrorPolicy("INTERNAL", ErrorKind.SYSTEM, "SYSTEM:Bug", Retry.BACKOFF),
+    NonRecoverable: ErrorPolicy(
+        "FAILED_PRECONDITION", 412, ErrorKind.USER, "USER:NonRecoverable", Retry.NEVER
+    ),
+    NotFoundError: ErrorPolicy("NOT_FOUND", 404, ErrorKind.USER, "USER:NotFound", Retry.NEVER),
+    UserError: ErrorPolicy("INVALID_ARGUMENT", 400, ErrorKind.USER, "USER:BadRequest", Retry.NEVER),
+    QuotaError: ErrorPolicy("RESOURCE_EXHAUSTED", 429, ErrorKind.SYSTEM, "SYSTEM:Quota", Retry.BACKOFF),
+    RetryableError: ErrorPolicy("UNAVAILABLE", 503, ErrorKind.SYSTEM, "SYSTEM:Retryable", Retry.BACKOFF),
+    MayHaveHappenedError: ErrorPolicy("ABORTED", 409, ErrorKind.SYSTEM, "SYSTEM:MayHaveHappened", Retry.PARK),
+    ConflictError: ErrorPolicy("ALREADY_EXISTS", 409, ErrorKind.SYSTEM, "SYSTEM:Conflict", Retry.BACKOFF),
+    UnavailableError: ErrorPolicy("UNAVAILABLE", 503, ErrorKind.SYSTEM, "SYSTEM:Unavailable", Retry.BACKOFF),
+    CorruptStateError: ErrorPolicy("DATA_LOSS", 500, ErrorKind.SYSTEM, "SYSTEM:CorruptState", Retry.PARK),
+    BugError: ErrorPolicy("INTERNAL", 500, ErrorKind.SYSTEM, "SYSTEM:Bug", Retry.BACKOFF),
 }
-_FOREIGN = ErrorPolicy("INTERNAL", ErrorKind.SYSTEM, "SYSTEM:Unexpected", Retry.BACKOFF)
+_FOREIGN = ErrorPolicy("INTERNAL", 500, ErrorKind.SYSTEM, "SYSTEM:Unexpected", Retry.BACKOFF)
 
 
 def policy_of(error: BaseException | type[BaseException]) -> ErrorPolicy:
@@ -133,3 +138,11 @@ def policy_of(error: BaseException | type[BaseException]) -> ErrorPolicy:
         if ancestor in POLICIES:
             return POLICIES[ancestor]
     return _FOREIGN
+
+
+def from_code(code: str, message: str) -> ElevonError:
+    """The error that a code of the table and a message stand for, as another elevon sent them."""
+    for cls, policy in POLICIES.items():
+        if policy.code == code and issubclass(cls, ElevonError) and cls is not MayHaveHappenedError:
+            return cls(message)
+    return ElevonError(message)

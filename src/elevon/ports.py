@@ -14,7 +14,7 @@ import msgspec
 
 from elevon.records.changes import Change
 from elevon.records.drains import Drain
-from elevon.records.executions import ExecutionRecord
+from elevon.records.executions import ExecutionHeading, ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
@@ -111,7 +111,7 @@ class StateStore(Protocol):
         """
         ...
 
-    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         """The unfinished ones that no live owner has, oldest first."""
         ...
 

@@ -15,6 +15,8 @@ from elevon import errors
 from elevon.admin import inputs, recoveries, views
 from elevon.admin.attempts import Attempts
 from elevon.admin.drains import Drains
+from elevon.admin.launch_plans import LaunchPlans
+from elevon.admin.snapshots import Snapshot
 from elevon.compiler import index
 from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure, Literal, LiteralMap, ParameterMap
@@ -26,6 +28,7 @@ from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.snapshots import StoredExecution
+from elevon.records.transitions import Transition
 
 PROJECT = "default"
 DOMAIN = "development"
@@ -46,6 +49,7 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
         code: Bundle of the user's code; empty for none.
         source_path: Where the code was read from.
         max_parallelism: Limit on attempts under way at once; 0 for none.
+        launch_plan_version: Version of the launch plan that it is started by; empty for none.
         recovered_from: Name of the execution whose nodes it reuses.
         nodes: Records of the nodes that it reuses.
     """
@@ -58,6 +62,7 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     code: bytes = b""
     source_path: str = ""
     max_parallelism: int = 0
+    launch_plan_version: str = ""
     recovered_from: str = ""
     nodes: tuple[NodeRecord, ...] = ()
 
@@ -72,11 +77,13 @@ class Admin:
     Attributes:
         attempts: What operators can do with attempts.
         drains: Which task types begin nothing new.
+        launch_plans: What can be started by name.
     """
 
     def __init__(self, store: StateStore, clock: Clock) -> None:
         self.attempts = Attempts(store, clock)
         self.drains = Drains(store, clock)
+        self.launch_plans = LaunchPlans(store, clock)
         self._store = store
         self._clock = clock
 
@@ -105,6 +112,7 @@ class Admin:
             source_path=new.source_path,
             inputs=completed.SerializeToString(deterministic=True),
             max_parallelism=new.max_parallelism,
+            launch_plan_version=new.launch_plan_version,
             recovered_from=new.recovered_from,
             created_at=self._clock.now(),
         )
@@ -177,23 +185,38 @@ class Admin:
         return await self._store.get_executions(executions)
 
     async def list_executions(
-        self, phases: Collection[ExecutionPhase] = (), limit: int = 0
+        self,
+        phases: Collection[ExecutionPhase] = (),
+        limit: int = 0,
+        behind: ExecutionId | None = None,
     ) -> Sequence[ExecutionRecord]:
-        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0."""
-        return await self._store.list_executions(frozenset(phases), limit)
+        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0.
+
+        With `behind` only those that come behind that one; `NotFoundError` if it is not there any more.
+        """
+        return await self._store.list_executions(frozenset(phases), limit, behind)
 
     async def view(self, execution: ExecutionId, *, is_history_wanted: bool = True) -> views.ExecutionView:
         """Everything there is to see of an execution; `NotFoundError` if there is none."""
+        return (await self.snapshot(execution, is_history_wanted=is_history_wanted)).view()
+
+    async def snapshot(self, execution: ExecutionId, *, is_history_wanted: bool = True) -> Snapshot:
+        """All that a view is made of; `NotFoundError` if there is none."""
         stored = await self._store.load_execution(execution)
-        closure = await self.closure(stored.execution)
         history = await self._store.list_transitions(execution) if is_history_wanted else ()
-        return views.ExecutionView(
-            record=stored.execution,
-            closure=closure,
-            nodes=views.tree(index(closure), stored, await self.expansions(stored)),
+        return Snapshot(
+            rows=stored,
+            closure=await self._store.get_artifact(stored.execution.closure_digest),
+            expansions={
+                digest: await self._store.get_artifact(digest) for digest in stored.expansion_digests
+            },
             owner=await self._store.get_lease(execution),
             history=tuple(transition for _, transition in history),
         )
+
+    async def history(self, execution: ExecutionId, after: int) -> Sequence[tuple[int, Transition]]:
+        """What happened, in order, each with its number, from behind one number; `NotFoundError` if there is none."""
+        return await self._store.list_transitions(execution, after)
 
     async def rows(self, execution: ExecutionId) -> StoredExecution:
         """All its rows as they are; `NotFoundError` if there is none."""

@@ -1,13 +1,14 @@
 """The engine: takes executions over, drives them, keeps its leases, and obeys requests.
 
-One engine serves any number of executions on one event loop. Several engines may share a store: leases with fencing
-numbers say who may write.
+One engine serves any number of executions on one event loop, those that it is handed or whatever comes. Several engines
+may share a store: leases with fencing numbers say who may write.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from elevon import compiler, errors
@@ -15,6 +16,7 @@ from elevon.compiler.graphs import Graph
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
 from elevon.propeller import expansions
+from elevon.propeller.arrivals import Arrivals
 from elevon.propeller.drivers import Driver
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
@@ -43,6 +45,7 @@ class Engine:
         self._drivers: dict[ExecutionId, Driver] = {}
         self._observers: list[Callable[[ExecutionId, Sequence[Change]], None]] = []
         self._graphs: dict[str, Graph] = {}
+        self._arrivals = Arrivals(services.store, services.clock)
         self._suspension = asyncio.Event()
         self._looking = asyncio.Lock()  # for what operators ask
         self._looks_begun = 0
@@ -64,33 +67,87 @@ class Engine:
         """
         lost: list[errors.ConflictError] = []
         muster = _Muster(executions)
+        async with self._at_work() as group:
+            drives = [group.create_task(self._drive(execution, lost, muster)) for execution in executions]
+            await asyncio.wait(drives)
+        if lost:
+            raise lost[0]
+
+    async def serve(self) -> None:
+        """Drive whatever is unfinished in the store and nobody else drives, now and from now on, until suspended.
+
+        What is created by somebody else is taken up within seconds, what `take_up` names at once. An execution that
+        can't be driven is told of in the log, and left alone from then on; the others go on.
+
+        Raises:
+            UnavailableError: The store can't be written; everything durable stays.
+        """
+        drives: set[asyncio.Task[None]] = set()
+        async with self._at_work() as group:
+            looking = group.create_task(self._arrivals.look_always())
+            while taken := await self._arrivals.next():
+                muster = _Muster(taken)
+                drives = {one for one in drives if not one.done()}
+                drives |= {group.create_task(self._drive_served(execution, muster)) for execution in taken}
+            looking.cancel()
+            if drives:
+                await asyncio.wait(drives)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `serve` has taken up what it found, and takes up what comes."""
+        return self._arrivals.has_looked and not self._suspension.is_set()
+
+    def take_up(self, execution: ExecutionId) -> None:
+        """Have `serve` drive an execution from now on; on the engine's loop."""
+        self._arrivals.announce(execution)
+
+    async def suspend(self) -> None:
+        """Make no more calls; `drive` and `serve` return once what has come in is durable."""
+        self._suspension.set()
+        self._arrivals.close()
+        for driver in self._drivers.values():
+            driver.suspend()
+
+    @contextlib.asynccontextmanager
+    async def _at_work(self) -> AsyncGenerator[asyncio.TaskGroup]:
+        """Keep leases and obey while drives run in the group."""
         try:
             async with asyncio.TaskGroup() as group:
                 helpers = [group.create_task(one) for one in (self._renew(), self._obey(), self._watch())]
-                drives = [group.create_task(self._drive(execution, lost, muster)) for execution in executions]
-                await asyncio.wait(drives)
+                yield group
                 for helper in helpers:
                     helper.cancel()
         except* errors.ElevonError as group:
             raise _first_of(group) from None
-        if lost:
-            raise lost[0]
-
-    async def suspend(self) -> None:
-        """Make no more calls; `drive` returns once what has come in is durable."""
-        self._suspension.set()
-        for driver in self._drivers.values():
-            driver.suspend()
 
     async def _drive(
         self, execution: ExecutionId, lost: list[errors.ConflictError], muster: "_Muster"
     ) -> None:
         try:
-            await self._drive_under(await self._acquire(execution), muster)
+            lease = await self._acquire(execution, self._services.takeover_patience)
+            await self._drive_under(lease, muster)
         except errors.ConflictError as error:
             lost.append(error)
         finally:
             muster.arrive(execution)
+
+    async def _drive_served(self, execution: ExecutionId, muster: "_Muster") -> None:
+        """Drive one of many: what is wrong with it alone ends nothing else."""
+        try:
+            await self._drive_under(await self._acquire(execution, timedelta()), muster)
+        except errors.ConflictError as error:
+            logger.info("%s", error)
+        except errors.UnavailableError:
+            raise
+        except Exception as error:  # whatever it is, thousands of others may be under way
+            self._arrivals.set_aside(execution)
+            is_foreign = not isinstance(error, errors.ElevonError)
+            sentence = "execution %s can't be driven here and is left alone: %s"
+            logger.log(logging.ERROR, sentence, execution.name, error, exc_info=is_foreign)
+        finally:
+            muster.arrive(execution)
+            self._arrivals.leave(execution)
 
     async def _drive_under(self, lease: Lease, muster: "_Muster") -> None:
         """Drive the execution of a lease; what was asked before counts before anything is begun."""
@@ -102,7 +159,7 @@ class Engine:
             muster.arrive(execution)
             await self._unless_suspended(muster.complete())
             await self._unless_suspended(self._services.executors.ready(driver.task_types))
-            await self._obey_operators()
+            await self.heed()
             if self._suspension.is_set():
                 driver.suspend()
             await driver.run(self._publish)
@@ -113,10 +170,10 @@ class Engine:
             with contextlib.suppress(errors.UnavailableError):
                 await self._services.store.release_lease(lease)
 
-    async def _acquire(self, execution: ExecutionId) -> Lease:
+    async def _acquire(self, execution: ExecutionId, patience: timedelta) -> Lease:
         """Take it over; an owner that was killed counts as alive until the last of its processes is gone."""
         services = self._services
-        deadline = services.clock.monotonic() + services.takeover_patience.total_seconds()
+        deadline = services.clock.monotonic() + patience.total_seconds()
         while True:
             now = services.clock.now()
             lease = await services.store.acquire_lease(execution, self.id, now + services.lease_time, now)
@@ -180,11 +237,14 @@ class Engine:
     async def _obey(self) -> None:
         """Look for what other processes ask of this engine and of the executions that it drives."""
         while True:
-            await self._obey_operators()
+            await self.heed()
             await self._services.clock.sleep(self._services.request_interval.total_seconds())
 
-    async def _obey_operators(self) -> None:
-        """Look once; a look serves everybody who asked before it began, so thousands that begin at once cost a few."""
+    async def heed(self) -> None:
+        """Look now for what is asked, and not only when it is time.
+
+        A look serves everybody who asked before it began, so thousands that begin at once cost a few.
+        """
         asked = self._looks_begun
         async with self._looking:
             if self._looks_ended > asked:

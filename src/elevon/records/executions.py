@@ -1,4 +1,4 @@
-"""The current record of one execution."""
+"""The current record of one execution, and what is known of it without reading that."""
 
 from datetime import datetime
 
@@ -24,6 +24,7 @@ class ExecutionRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
         phase: Where it stands.
         failure: Why it failed or was aborted.
         max_parallelism: Limit on attempts under way at once; 0 for none.
+        launch_plan_version: Version of the launch plan by which it was started; empty if there was none.
         recovered_from: Name of the execution whose succeeded nodes it reuses.
         created_at: When it was created.
         started_at: When the engine first took it up.
@@ -42,8 +43,23 @@ class ExecutionRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     phase: ExecutionPhase = ExecutionPhase.QUEUED
     failure: Failure | None = None
     max_parallelism: int = 0
+    launch_plan_version: str = ""
     recovered_from: str = ""
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
     aborted_by: str = ""
+
+
+class ExecutionHeading(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a store knows of an execution although its record may be unreadable.
+
+    Attributes:
+        id: Its identity.
+        phase: Where it stands.
+        created_at: When it was created.
+    """
+
+    id: ExecutionId
+    phase: ExecutionPhase
+    created_at: datetime

@@ -46,5 +46,7 @@ class LaunchPlanRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True
     created_at: datetime
 
     def is_same(self, other: "LaunchPlanRecord") -> bool:
-        """Whether both say the same, whenever it was said."""
-        return msgspec.structs.replace(self, created_at=other.created_at) == other
+        """Whether both say the same, whenever it was said and wherever the code was read."""
+        return (
+            msgspec.structs.replace(self, created_at=other.created_at, source_path=other.source_path) == other
+        )

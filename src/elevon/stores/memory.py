@@ -15,7 +15,7 @@ import msgspec
 from elevon import errors, ports
 from elevon.records.changes import Change
 from elevon.records.drains import Drain
-from elevon.records.executions import ExecutionRecord
+from elevon.records.executions import ExecutionHeading, ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
@@ -162,10 +162,14 @@ class MemoryStateStore:
         )
         return tuple(itertools.islice(wanted, limit or None))
 
-    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         self._check_open()
         return tuple(
-            _execution_of(kept.record, execution)
+            ExecutionHeading(
+                id=execution,
+                phase=ExecutionPhase(kept.record.key[0]),
+                created_at=rows.instant(_age(kept)[0]),
+            )
             for execution, kept in self._oldest_first()
             if kept.record.key[0] in UNFINISHED and not (kept.lease and self._is_live(kept.lease, now))
         )

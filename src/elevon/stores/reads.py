@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from elevon.records.drains import Drain
-from elevon.records.executions import ExecutionRecord
+from elevon.records.executions import ExecutionHeading, ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
@@ -115,18 +115,22 @@ def list_executions(
 
 def list_unowned(
     connection: Connection, now: datetime, is_owner_alive: Callable[[str], bool]
-) -> Sequence[ExecutionRecord]:
+) -> Sequence[ExecutionHeading]:
     """Unfinished ones without a live owner, oldest first."""
     is_alive = functools.cache(is_owner_alive)
     found = connection.all(
-        "SELECT project, domain, name, owner, expires_us, version, record FROM executions "
+        "SELECT project, domain, name, phase, created_us, owner, expires_us FROM executions "
         "LEFT JOIN leases ON leases.execution = executions.key "
         "WHERE phase IN (SELECT value FROM json_each(?)) ORDER BY created_us, key",
         msgspec.json.encode(sorted(UNFINISHED)).decode(),
     )
     return tuple(
-        rows.EXECUTIONS.one(version, record, ExecutionId(project, domain, name))
-        for project, domain, name, owner, expires_us, version, record in found
+        ExecutionHeading(
+            id=ExecutionId(project, domain, name),
+            phase=ExecutionPhase(phase),
+            created_at=rows.instant(created_us),
+        )
+        for project, domain, name, phase, created_us, owner, expires_us in found
         if owner is None or rows.instant(expires_us) <= now or not is_alive(owner)
     )
 

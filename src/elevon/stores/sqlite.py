@@ -18,7 +18,7 @@ import apsw
 from elevon import errors, ports
 from elevon.records.changes import Change
 from elevon.records.drains import Drain
-from elevon.records.executions import ExecutionRecord
+from elevon.records.executions import ExecutionHeading, ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
@@ -106,7 +106,7 @@ class SqliteStateStore:
     ) -> Sequence[ExecutionRecord]:
         return await self._read(reads.list_executions, phases, limit, behind)
 
-    async def list_unowned(self, now: datetime) -> Sequence[ExecutionRecord]:
+    async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         return await self._read(reads.list_unowned, now, self._is_owner_alive)
 
     async def list_transitions(
