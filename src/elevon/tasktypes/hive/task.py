@@ -1,0 +1,276 @@
+"""The author's side of hive: queries as tasks, and functions that make queries when they run.
+
+`HiveTask` is one query that is known beforehand; `@hive_task` wraps a function whose queries become nodes of type
+`hive` under its own, through a futures file. This module must never talk to a backend.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, TypeAlias, Unpack, cast
+
+from elevon import errors
+from elevon.idl.hive_jobs import HiveQuery as HiveQueryMessage
+from elevon.idl.hive_jobs import QuboleHiveJob
+from elevon.sdk import dynamics, interfaces, settings, tasks, tracing
+from elevon.sdk.types import Directory
+from elevon.sdk.types.transformers import bare
+from elevon.tasktypes.hive import limits
+
+_WRITE: Final = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET"
+_OUTPUT: Final = "o0"
+
+
+class HiveQuery:
+    """A query that a function makes.
+
+    Args:
+        text: In Hive's language. `{{ .rawOutputDataPrefix }}` stands for the directory of its own where its data set
+            goes, `{{ .perRetryUniqueKey }}` for a name that no other attempt has.
+        timeout: A try that runs longer is cancelled, and has failed; in whole seconds. None for no limit.
+        retries: How many tries may follow the first.
+        after: Queries that must have succeeded before; they are run too.
+
+    Raises:
+        UserError: The text is empty, or a number can't be.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        timeout: timedelta | None = None,
+        retries: int = 0,
+        after: "Sequence[str | HiveQuery]" = (),
+    ) -> None:
+        if not isinstance(text, str) or not text.strip().strip(";").strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise errors.UserError(f"query: {text!r} is empty: write a query in Hive's language")
+        if retries < 0:
+            raise errors.UserError(f"retries={retries} of a query is negative: use 0 or more")
+        if timeout is not None and timeout < timedelta(seconds=1):
+            raise errors.UserError(f"timeout={timeout} of a query is too short: use whole seconds")
+        self.text = text
+        self.timeout = timeout
+        self.retries = retries
+        self.after = tuple(one if isinstance(one, HiveQuery) else HiveQuery(one) for one in after)
+        self.has_output = False
+
+
+class _Selection(HiveQuery):
+    """A query whose rows are a data set."""
+
+    def __init__(self, text: str, **options: Any) -> None:
+        super().__init__(text, **options)
+        self.text = written(text)
+        self.has_output = True
+
+
+def select(
+    text: str,
+    *,
+    timeout: timedelta | None = None,
+    retries: int = 0,
+    after: Sequence[str | HiveQuery] = (),
+) -> Directory:
+    """A query whose rows become the data set that a function of `@hive_task` returns, a directory of parquet files.
+
+    Args:
+        text: A SELECT; or any text that writes to `'{{ .rawOutputDataPrefix }}'` itself, as parquet.
+        timeout: See `HiveQuery`.
+        retries: See `HiveQuery`.
+        after: See `HiveQuery`.
+
+    Raises:
+        UserError: The text is empty, or a number can't be.
+    """
+    # What the function returns when it runs is a query, and for whoever calls the task it is a data set.
+    return cast("Directory", _Selection(text, timeout=timeout, retries=retries, after=after))
+
+
+Queries: TypeAlias = str | HiveQuery | Sequence[str | HiveQuery] | None
+_WITHOUT_OUTPUTS: Final = frozenset(
+    map(repr, (str, list[str], HiveQuery, list[HiveQuery], list[str | HiveQuery], Queries))
+)
+
+
+def written(text: str) -> str:
+    """A text that writes the rows of a SELECT to the data set; one that says itself what it writes stays as it is."""
+    if "rawoutputdataprefix" in text.lower():
+        return text
+    body = text.strip().rstrip(";").rstrip()
+    if body[:4].lower() == "with":  # Hive takes no WITH between INSERT and SELECT
+        return f"{_WRITE}\nSELECT * FROM (\n{body}\n) AS selected"
+    return f"{_WRITE}\n{body}"
+
+
+class HiveTask(tasks.Task[..., Any]):
+    """One query, `load = HiveTask("load", "INSERT ...")`, or a data set of its rows with `outputs={"o0": Directory}`.
+
+    `{{ .inputs.NAME }}` in the text stands for an input, which is put in as it is: quote it as the text needs.
+    """
+
+    task_type = "hive"
+
+    def __init__(
+        self,
+        name: str,
+        query_template: str | HiveQuery,
+        *,
+        cluster_label: str = "",
+        tags: Sequence[str] = (),
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        **options: Unpack[settings.TaskOptions],
+    ) -> None:
+        """Declare a query.
+
+        Args:
+            name: Its name in the module that declares it.
+            query_template: The text, or more than the text.
+            cluster_label: Where it is to run; empty for the default.
+            tags: For whoever looks at the service.
+            inputs: Annotation of each input, by name.
+            outputs: `{"o0": Directory}` for a data set of the rows that it selects.
+            **options: Settings of any task.
+
+        Raises:
+            UserError: The query is empty, a tag is too long, or there are too many.
+        """
+        super().__init__(name, inputs=inputs or {}, outputs=outputs or {}, **options)
+        try:
+            query = query_template if isinstance(query_template, HiveQuery) else HiveQuery(query_template)
+        except errors.UserError as error:
+            raise self.site.error(str(error)) from None
+        if query.after:
+            raise self.site.error("after: a task of one query has no others: call a task for each, in order")
+        self._query = query
+        self._text = written(query.text) if outputs else query.text
+        self._cluster_label = cluster_label
+        self._tags = _checked_tags(self, tags)
+
+    def message(self) -> QuboleHiveJob:
+        """What the executor must know."""
+        query = HiveQueryMessage(query=self._text, retryCount=self._query.retries)
+        if self._query.timeout is not None:
+            query.timeout_sec = int(self._query.timeout.total_seconds())
+        return QuboleHiveJob(query=query, cluster_label=self._cluster_label, tags=self._tags)
+
+
+class BatchHiveTask(tasks.RunnableTask[tasks.P, tasks.R_co]):
+    """A function that returns queries, which then run as nodes under its own; see `hive_task`."""
+
+    task_type = "batch_hive"
+
+    def __init__(
+        self,
+        function: Callable[tasks.P, tasks.R_co],
+        *,
+        cluster_label: str = "",
+        tags: Sequence[str] = (),
+        **options: Unpack[settings.TaskOptions],
+    ) -> None:
+        """Wrap a function.
+
+        Args:
+            function: Returns `select(...)`, or a tuple of them, annotated `Directory`; or one query or a list of them,
+                annotated `str`, `HiveQuery` or a list of these, and then the task has no outputs.
+            cluster_label: Where the queries are to run; empty for the default.
+            tags: For whoever looks at the service.
+            **options: Settings of the function, not of its queries.
+
+        Raises:
+            UserError: The function or a setting is not supported, a tag is too long, or there are too many.
+        """
+        super().__init__(function, **options)
+        annotations = [parameter.annotation for parameter in self.interface.outputs.values()]
+        if self.interface.shape is interfaces.Shape.SINGLE and repr(annotations[0]) in _WITHOUT_OUTPUTS:
+            self.interface = dataclasses.replace(self.interface, outputs={}, shape=interfaces.Shape.NOTHING)
+        self._cluster_label = cluster_label
+        self._tags = _checked_tags(self, tags)
+
+    def execute(self, /, **inputs: Any) -> Any:
+        """Run the function, and compile each query that it returns into a node of type `hive`."""
+        function: Callable[..., Any] = self.function
+        with tracing.recording(None):
+            made = function(**inputs)
+        return dynamics.record_futures(self, functools.partial(self._recorded, made))
+
+    def _recorded(self, made: Any) -> Any:
+        """Call a task for each query; what the interface promises, with what they write in its place."""
+        recorder = _Recorder(self, self._cluster_label, self._tags)
+        if self.interface.shape is interfaces.Shape.NOTHING:
+            given: Any = [] if made is None else made
+            for query in cast("list[Any]", given if isinstance(given, list | tuple) else [given]):
+                recorder.call(query)
+            return None
+        values = self.interface.unpack(self.site, made)
+        for name, parameter in self.interface.outputs.items():
+            if isinstance(values[name], HiveQuery):
+                values[name] = self._data_set(recorder, name, bare(parameter.annotation), values[name])
+        return self.interface.pack(values)
+
+    def _data_set(self, recorder: "_Recorder", name: str, annotation: Any, query: HiveQuery) -> Any:
+        if annotation is not Directory or not query.has_output:
+            raise self.site.error(
+                f"output {name!r} is a query: annotate it Directory and return select(...) for a data set of its rows, "
+                "or annotate the function -> list[str] for queries without one"
+            )
+        return recorder.call(query)
+
+
+class _Recorder:
+    """Calls a task for each query, once."""
+
+    def __init__(self, owner: BatchHiveTask[..., Any], cluster_label: str, tags: Sequence[str]) -> None:
+        self._owner = owner
+        self._cluster_label = cluster_label
+        self._tags = tags
+        self._results: dict[int, tuple[HiveQuery, Any]] = {}
+
+    def call(self, query: Any) -> Any:
+        """The result of the task of a query, those before it called first."""
+        site = self._owner.site
+        if isinstance(query, str):
+            try:
+                query = HiveQuery(query)
+            except errors.UserError as error:
+                raise site.error(str(error)) from None
+        if not isinstance(query, HiveQuery):
+            raise site.error(
+                f"returned {query!r}, which is no query: return text, HiveQuery(...) or select(...)"
+            )
+        if id(query) in self._results:
+            return self._results[id(query)][1]
+        before = [self.call(one) for one in query.after]
+        task = HiveTask(
+            f"{site.name}.query{len(self._results)}",
+            _alone(query),
+            cluster_label=self._cluster_label,
+            tags=self._tags,
+            outputs={_OUTPUT: Directory} if query.has_output else {},
+        )
+        task.site = dataclasses.replace(site, name=task.site.name)
+        result = task.with_overrides(after=before)() if before else task()
+        self._results[id(query)] = (query, result)
+        return result
+
+
+def _alone(query: HiveQuery) -> HiveQuery:
+    return HiveQuery(query.text, timeout=query.timeout, retries=query.retries)
+
+
+def _checked_tags(task: tasks.Task[..., Any], tags: Sequence[str]) -> tuple[str, ...]:
+    problem = "tags: give a list of texts" if isinstance(tags, str) else limits.problem_of_tags(tags)
+    if problem:
+        raise task.site.error(problem)
+    return tuple(tags)
+
+
+hive_task = tasks.task_decorator(BatchHiveTask)
+"""A function whose queries run as nodes under its own:
+
+    @hive_task(cluster_label="default", tags=["airports"])
+    def high(feet: int) -> Directory:
+        return select(f"SELECT icao, elevation FROM airports WHERE elevation > {feet}")
+"""
