@@ -1,19 +1,28 @@
 """What holds for every task type that ships, whichever it is."""
 
 import importlib
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from elevon import tasktypes
+from elevon.idl.hive_jobs import HiveQuery, QuboleHiveJob
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import Executor
 from elevon.plugin.declarations import check_class, is_executor
 from elevon.plugin.registry import Registry
+from elevon.primitives.clocks import SystemClock
 from elevon.records.phases import FOLLOWED
+from elevon.tasktypes.hive.executor import HiveExecutor
 from elevon.testing.contexts import FakeTaskContext
+from elevon.testing.shipped.hive import FakeBackend, QueryService
 
+MAKERS = {"hive": lambda: HiveExecutor(FakeBackend(_query_service()))}
+"""Of executors that do nothing without a service."""
+SPECS = {"hive": QuboleHiveJob(query=HiveQuery(query="SELECT 1"))}
+"""Messages of those for which an empty one is an error."""
 FOLDERS = sorted(path.parent.name for path in Path(tasktypes.__path__[0]).glob("*/executor.py"))
 
 
@@ -25,9 +34,23 @@ def executor_of(folder: str) -> Executor[Any, Any]:
     return check_class(found)()
 
 
+def _query_service() -> QueryService:
+    made = QueryService()
+    made.clock = SystemClock()
+    return made
+
+
 @pytest.fixture(params=FOLDERS)
-def executor(request) -> Executor[Any, Any]:
-    return executor_of(request.param)
+def make(request) -> Callable[[], Executor[Any, Any]]:
+    return MAKERS.get(request.param, lambda: executor_of(request.param))
+
+
+@pytest.fixture
+async def executor(make, tmp_path) -> AsyncGenerator[Executor[Any, Any]]:
+    made = make()
+    await made.initialize(FakeTaskContext(made, tmp_path).setup)
+    yield made
+    await made.close()
 
 
 @pytest.fixture
@@ -36,7 +59,8 @@ def context(executor, tmp_path):
 
 
 def spec_of(executor):
-    return Registry.of([executor]).by_id(executor.id).implementation.decode_spec(TaskTemplate())
+    decode = Registry.of([executor]).by_id(executor.id).implementation.decode_spec
+    return SPECS.get(executor.id) or decode(TaskTemplate())
 
 
 def test_all_of_them_live_together():
@@ -72,8 +96,11 @@ async def test_finalize_may_be_repeated_after_every_end(executor, context):
         await executor.finalize_task(context)
 
 
-async def test_an_executor_made_anew_goes_on_from_the_state(executor, context):
+async def test_an_executor_made_anew_goes_on_from_the_state(executor, context, make):
     started = await context.start(executor, TaskTemplate(), spec_of(executor))
     if started.phase in FOLLOWED:
-        status = await context.check(type(executor)())
+        other = make()
+        await other.initialize(context.setup)
+        status = await context.check(other)
+        await other.close()
         assert status.failure is None

@@ -33,6 +33,8 @@ from elevon.propeller.services import Services
 from elevon.stores.sqlite import SqliteStateStore
 from elevon.tasktypes.container.executor import ContainerExecutor
 from elevon.tasktypes.echo.executor import EchoExecutor
+from elevon.tasktypes.hive.executor import HiveExecutor
+from elevon.tasktypes.hive.generators import BatchHiveExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from elevon.workers.cluster.clusters import LocalCluster
@@ -40,7 +42,7 @@ from elevon.workers.launcher import LocalLauncher
 from elevon.workers.processes import Household
 
 _log = logging.getLogger(__name__)
-SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor)
+SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor, BatchHiveExecutor, HiveExecutor)
 """The executors that come with elevon; they have no privilege over those of strangers."""
 ON_DEMAND: Final = {"connector": "elevon.tasktypes.connector.executor:ConnectorExecutor"}
 """Those that come with it and are there once the configuration names them: without settings they serve nothing."""

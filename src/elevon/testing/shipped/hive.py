@@ -1,11 +1,18 @@
 """`elevon plugin check elevon.testing.shipped.hive:HiveScenario`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
+from elevon.idl.hive_jobs import HiveQuery, HiveQueryCollection, QuboleHiveJob
+from elevon.idl.messages import TaskTemplate
 from elevon.plugin.contexts import Json
+from elevon.records.phases import AttemptPhase
+from elevon.sdk.tasks import Task
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query, QueryPhase, QueryStatus
+from elevon.tasktypes.hive.executor import HiveExecutor
+from elevon.tasktypes.hive.task import HiveTask
+from elevon.testing.scenarios import Scenario
 from elevon.testing.services import FakeService
 
 _PHASES = {
@@ -57,3 +64,50 @@ class FakeBackend(HiveBackend):
 
     async def cancel(self, handle: Json) -> None:
         await self._service.delete(handle)
+
+
+class HiveScenario(Scenario):
+    """One query of half a minute."""
+
+    task: ClassVar[Task[..., Any] | TaskTemplate] = HiveTask("query", "SELECT 1", tags=["checked"])
+
+    def service(self) -> QueryService:
+        return QueryService()
+
+    def executor(self, service: Any) -> HiveExecutor:
+        return HiveExecutor(FakeBackend(service))
+
+
+class CollectionScenario(HiveScenario):
+    """Three queries of one task, as older SDKs wrote them."""
+
+    task = Task(
+        "queries",
+        task_type="hive",
+        message=QuboleHiveJob(
+            query_collection=HiveQueryCollection(queries=[HiveQuery(query=f"SELECT {n}") for n in range(3)])
+        ),
+    )
+    creation_count = 3
+
+
+class PooledScenario(HiveScenario):
+    """One query, with a token of a pool."""
+
+    config: ClassVar[Mapping[str, Any]] = {"pool": "hive"}
+    pools = ("hive",)
+
+
+class RetriedScenario(HiveScenario):
+    """A query that fails, and is tried twice."""
+
+    task = Task(
+        "retried",
+        task_type="hive",
+        message=QuboleHiveJob(query=HiveQuery(query="SELECT 1", retryCount=1)),
+    )
+    creation_count = 2
+    ends_as = AttemptPhase.RETRYABLE_FAILED
+
+    def service(self) -> QueryService:
+        return QueryService(ends_as="failed")

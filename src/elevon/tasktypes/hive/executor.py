@@ -1,0 +1,257 @@
+"""The engine's side of `hive`: queries that a backend runs.
+
+Checks submit, each query once through any crash; a cache follows them all; the state has a work item for each. The
+executor must never know one backend from another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from elevon import errors
+from elevon.idl.hive_jobs import QuboleHiveJob
+from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin import (
+    AutoRefreshCache,
+    Executor,
+    ExecutorProperties,
+    ResourcePool,
+    SetupContext,
+    TaskContext,
+    TaskStatus,
+    pages_of,
+)
+from elevon.plugin.trackers import Tracked, Tracker
+from elevon.tasktypes.hive import outcomes, queries, submissions
+from elevon.tasktypes.hive.backends.interfaces import HiveBackend, QueryPhase, QueryStatus
+from elevon.tasktypes.hive.calls import Calls
+from elevon.tasktypes.hive.configurations import HiveConfig
+from elevon.tasktypes.hive.items import HiveState, ItemPhase, WorkItem
+
+_SYNC_SHARE: Final = (
+    0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
+)
+
+
+class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
+    """Has queries run by the backend that `[executors.hive] backend` names.
+
+    Args:
+        backend: Instead of that one.
+    """
+
+    id = "hive"
+    task_types = ("hive",)
+    properties = ExecutorProperties(
+        call_timeout=timedelta(minutes=10)
+    )  # each call of the backend has its own limit
+    config_type = HiveConfig
+
+    def __init__(self, backend: HiveBackend | None = None) -> None:
+        self._given_backend = backend
+
+    async def initialize(self, setup: SetupContext[HiveConfig]) -> None:
+        """Open the backend, whose service need not be there yet.
+
+        Raises:
+            UserError: A package or a setting that it needs is missing.
+        """
+        config = setup.config
+        backend = self._given_backend
+        if backend is None:
+            from elevon.tasktypes.hive.backends import selection  # imports what that backend needs
+
+            backend = await asyncio.to_thread(selection.choose, setup)
+        await backend.open()
+        self._config = config
+        self._calls = Calls(backend, setup.clock, config.call_s)
+        self._resync = timedelta(seconds=config.resync_s or backend.resync_s)
+        self._check_after = timedelta(seconds=config.check_s)
+        self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
+        self._tracker: Tracker[Any, QueryStatus] = Tracker(
+            self._calls.statuses,
+            _status,
+            missing_limit=config.missing_limit,
+            failed_limit=config.failed_limit,
+        )
+        self._cache: AutoRefreshCache[Tracked[Any]] = setup.make_cache(
+            "queries",
+            self._tracker.sync,
+            resync_period=self._resync * _SYNC_SHARE,
+            size=config.cache_size,
+            workers=config.workers,
+            create_batches=pages_of(config.page_size),
+            is_terminal=lambda tracked: tracked.is_terminal,
+            sync_timeout=timedelta(seconds=2 * config.call_s),  # a call has its own limit
+        )
+
+    async def close(self) -> None:
+        """Ask no more; queries run on."""
+        await self._cache.close()
+        await self._calls.backend.close()
+
+    async def start_task(
+        self, ctx: TaskContext[HiveState], template: TaskTemplate, spec: QuboleHiveJob, inputs: LiteralMap
+    ) -> TaskStatus[HiveState]:
+        """Read what is asked for, and refuse what can be refused; the first check submits."""
+        state = queries.read(ctx, template, spec, inputs, self._config)
+        for item in state.items:
+            self._calls.backend.check(state.query(item))
+        state = msgspec.structs.replace(state, backend=self._calls.backend.name)
+        if self._pool is not None and self._config.pool_per == "attempt":
+            allocation = await self._pool.allocate(ctx)
+            if not allocation.is_granted:
+                return TaskStatus.not_ready(state, reason=allocation.reason, check_after=self._resync)
+        return outcomes.status_of(ctx, state, timedelta(0))
+
+    async def check_task_status(self, ctx: TaskContext[HiveState]) -> TaskStatus[HiveState]:
+        """Submit what there is room for, and take in what the last sync saw of the rest."""
+        state = ctx.state
+        if state.backend != self._calls.backend.name:
+            return self._misplaced(ctx, state)
+        waits = _Waits(self._check_after)
+        items = list(state.items)
+        for index, item in enumerate(items):
+            if item.is_in_flight:
+                items[index] = await self._looked_at(ctx, index, item)
+        if not any(item.phase is ItemPhase.FAILED for item in items):
+            due = [index for index, item in enumerate(items) if item.phase is ItemPhase.PENDING]
+            room = self._config.parallel_count - sum(item.is_in_flight for item in items)
+            begun = await _all(self._begun(ctx, state, index, items[index], waits) for index in due[:room])
+            for index, item in zip(due, begun, strict=False):
+                items[index] = item
+        if any(item.phase is ItemPhase.FAILED for item in items):
+            # After a terminal status nobody kills what still runs for it.
+            await _all(self._cancelled(item) for item in items if item.is_in_flight)
+        state = msgspec.structs.replace(state, items=tuple(items))
+        return outcomes.status_of(ctx, state, waits.check_after, waits.reason)
+
+    async def kill_task(self, ctx: TaskContext[HiveState], reason: str) -> None:
+        """End every query of which there is an intent, also one that no state tells of."""
+        await _all(submissions.end(self._calls, one) for one in submissions.all_of(ctx.intents))
+
+    async def finalize_task(self, ctx: TaskContext[HiveState]) -> None:
+        """Follow nothing any more, and remove what the queries have left at the backend."""
+        for one in submissions.all_of(ctx.intents):
+            name = _name(ctx, one.key)
+            self._cache.delete_delayed(name)
+            self._tracker.forget(name)
+        await _all(submissions.release(self._calls, one) for one in submissions.all_of(ctx.intents))
+
+    async def _begun(
+        self, ctx: TaskContext[HiveState], state: HiveState, index: int, item: WorkItem, waits: "_Waits"
+    ) -> WorkItem:
+        """A pending query after it was submitted; as it was if it has to wait."""
+        key = submissions.key_of(index, item.try_index)
+        if self._pool is not None and self._config.pool_per == "query":
+            allocation = await self._pool.allocate(ctx, f"query-{index}")
+            if not allocation.is_granted:
+                waits.add(allocation.reason, self._resync)
+                return item
+        try:
+            prepared, handle, refusal = await submissions.begin(ctx, self._calls, key, state.query(item))
+        except errors.QuotaError as error:
+            waits.add(str(error), self._resync if error.after is None else error.after)
+            return item
+        if refusal:
+            return item.failed(refusal, is_mendable=False)
+        begun = item.begun(prepared, handle)
+        self._cache.get_or_create(_name(ctx, key), Tracked(handle), ctx.wake)
+        return begun
+
+    async def _looked_at(self, ctx: TaskContext[HiveState], index: int, item: WorkItem) -> WorkItem:
+        """A query in flight, as the last sync saw it."""
+        name = _name(ctx, submissions.key_of(index, item.try_index))
+        tracked = self._cache.get_or_create(name, Tracked(item.handle), ctx.wake)
+        self._tracker.ensure_synced(name, f"status of query {index}", self._resync)
+        looked_at = _taken_in(ctx, item, tracked)
+        overdue_at = looked_at.overdue_at
+        if looked_at.is_in_flight and overdue_at is not None and ctx.now >= overdue_at:
+            await self._cancelled(item)
+            looked_at = looked_at.failed(
+                f"it ran longer than its time-out of {item.timeout_s} s and was cancelled", is_mendable=True
+            )
+        if not looked_at.is_in_flight and self._pool is not None and self._config.pool_per == "query":
+            await self._pool.release(ctx, f"query-{index}")
+        return looked_at
+
+    async def _cancelled(self, item: WorkItem) -> None:
+        backend = self._calls.backend
+        await self._calls.converted("cancel of a query", lambda: backend.cancel(item.handle))
+
+    def _misplaced(self, ctx: TaskContext[HiveState], state: HiveState) -> TaskStatus[HiveState]:
+        """The status as it is, with the reason why nothing newer is known."""
+        try:
+            submissions.ensure_backend(self._calls, state.backend)
+        except errors.UnavailableError as error:
+            return outcomes.status_of(ctx, state, self._check_after, str(error))
+        raise errors.BugError(f"{state.backend!r} is the backend and is not")
+
+
+class _Waits:
+    """Why queries of a check have to wait, and until when."""
+
+    def __init__(self, check_after: timedelta) -> None:
+        self.check_after = check_after
+        self.reason = ""
+
+    def add(self, reason: str, after: timedelta) -> None:
+        """One more has to wait."""
+        self.reason = reason
+        self.check_after = min(self.check_after, after)
+
+
+async def _all(works: Iterable[Awaitable[Any]]) -> list[Any]:
+    """The results of all, after all have ended; the first failure is raised then."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def _name(ctx: TaskContext[Any], key: str) -> str:
+    return f"{ctx.task_execution_id.generated_name}/{key}"
+
+
+def _status(query: QueryStatus) -> TaskStatus[Any]:
+    """What a tracker is to make of a query: whether anything has changed, and whether it is over."""
+    match query.phase:
+        case QueryPhase.QUEUED:
+            return TaskStatus.queued(custom_info=query)
+        case QueryPhase.RUNNING:
+            return TaskStatus.running(custom_info=query)
+        case QueryPhase.SUCCEEDED:
+            return TaskStatus.succeeded(custom_info=query)
+        case _:
+            return TaskStatus.permanent_failure(query.message or query.phase, custom_info=query)
+
+
+def _taken_in(ctx: TaskContext[Any], item: WorkItem, tracked: Tracked[Any]) -> WorkItem:
+    """The work item, after what the last sync saw."""
+    status = tracked.status
+    if status is None:
+        return item
+    query = status.details.custom_info
+    if not isinstance(query, QueryStatus):  # the tracker's own: it was not found, too often
+        missing = status.failure.message if status.failure else "the backend does not know it any more"
+        return item.failed(missing, is_mendable=True, is_system_fault=True)
+    match query.phase:
+        case QueryPhase.QUEUED:
+            return item.seen_waiting(query.message, query.link)
+        case QueryPhase.RUNNING:
+            return item.seen_running(ctx.now, query.message, query.link, query.progress)
+        case QueryPhase.SUCCEEDED:
+            return item.succeeded(query.link)
+        case QueryPhase.FAILED:
+            linked = msgspec.structs.replace(item, link=query.link or item.link)
+            return linked.failed(query.message, is_mendable=query.is_mendable)
+        case QueryPhase.CANCELLED:
+            by = query.message or "it was cancelled by somebody at the service"
+            return item.failed(by, is_mendable=False)
+        case QueryPhase.LOST:
+            lost = query.message or "the service lost it: it was restarted, or the query's process was killed"
+            return item.failed(lost, is_mendable=True, is_system_fault=True)
