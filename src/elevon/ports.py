@@ -395,6 +395,7 @@ class ProcessCommand(msgspec.Struct, frozen=True, kw_only=True):
         streams: Descriptors of stdin, stdout and stderr.
         passed_fds: Further descriptors that it keeps.
         holds_lock: Whether it holds the engine's lock too: no other engine takes over while it lives.
+        may_scatter: Whether its children may leave its group; at its end they are looked for, among all processes.
     """
 
     args: Sequence[str]
@@ -403,6 +404,7 @@ class ProcessCommand(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[int, int, int]
     passed_fds: tuple[int, ...] = ()
     holds_lock: bool = False
+    may_scatter: bool = False
 
 
 class OwnedProcess(Protocol):

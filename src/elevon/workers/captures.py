@@ -9,6 +9,7 @@ masked. This module owns the names, the limit, and the line that tells of a cut.
 import contextlib
 import errno
 import os
+import re
 from pathlib import Path
 
 from elevon.primitives.redaction import Redactor
@@ -21,6 +22,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
 # What file systems answer that know no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAIL_BYTES = 2000
+_NOISY_TAIL_BYTES = 65536
 _TAIL_LINE_COUNT = 5
 
 
@@ -102,12 +104,20 @@ def mask(folder: Path, redactor: Redactor) -> None:
                     path.write_bytes(redactor.content(content))
 
 
-def tail(path: Path) -> str:
-    """The last lines of a captured stream; empty if there are none, or none that can be read."""
+def tail(path: Path, noise: str = "") -> str:
+    """The last lines of a captured stream; empty if there are none, or none that can be read.
+
+    Args:
+        path: Of the file.
+        noise: What lines begin with that are left out, as a pattern; empty for none.
+    """
+    look_bytes = _NOISY_TAIL_BYTES if noise else _TAIL_BYTES
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - look_bytes))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return "\n".join(lines[-_TAIL_LINE_COUNT:])
+    if noise:
+        lines = [line for line in lines if not re.match(noise, line)]
+    return "\n".join(lines[-_TAIL_LINE_COUNT:])[-_TAIL_BYTES:]

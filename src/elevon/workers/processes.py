@@ -31,12 +31,19 @@ _GATE = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 class OwnedProcess:
     """The leader of a process group, and with it everything that stays in the group."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], on_exit: Callable[["OwnedProcess"], None]) -> None:
+    def __init__(
+        self,
+        popen: subprocess.Popen[bytes],
+        on_exit: Callable[["OwnedProcess"], None],
+        *,
+        may_scatter: bool = False,
+    ) -> None:
         self.pid = popen.pid
         self.start = reaper.start_of(popen.pid)
         self.exit_code: int | None = None
         self._popen = popen
         self._on_exit = on_exit
+        self._may_scatter = may_scatter
         self._watch = exits.ExitWatch(popen.pid, self._bury)
 
     @property
@@ -81,6 +88,8 @@ class OwnedProcess:
     def _bury(self) -> None:
         # The leader is dead and not reaped: the group's id is still ours, so that nobody else can be hit.
         reaper.kill_group(self.pid)
+        if self._may_scatter:
+            reaper.kill_strays(self.pid)
         self.exit_code = self._popen.wait()
         self._on_exit(self)
 
@@ -123,7 +132,8 @@ class Household:
 
         failpoints.hit("household.before_spawn")
         shared = (self._lock_fd,) if command.holds_lock and self._lock_fd is not None else ()
-        process = OwnedProcess(_start(command, (*command.passed_fds, *shared)), forget)
+        started = _start(command, (*command.passed_fds, *shared))
+        process = OwnedProcess(started, forget, may_scatter=command.may_scatter)
         failpoints.hit("household.after_spawn")
         self._processes[process.pid] = process
         self._tell(f"+{process.pid} {process.start}")

@@ -5,7 +5,9 @@ inherits the engine's lock, so that no other engine takes the home before everyt
 `+<pgid> <start>` and `-<pgid>` from its stdin; and at the end of that pipe kills the groups that are still listed.
 It also owns what both sides know of process groups, on Linux from /proc and elsewhere from `ps`.
 
-A process that leaves its group (`setsid`) is no longer found; so is a daemon of the user's own.
+A group here is all that its leader's session holds, as far as the system tells: a program may put its children into
+groups of their own, as PySpark does with its workers. A process that leaves the session (`setsid`) is no longer found;
+so is a daemon of the user's own.
 """
 
 import contextlib
@@ -37,7 +39,7 @@ class Member(NamedTuple):
 
 
 def members(pgid: int) -> list[Member]:
-    """The processes of a group that are not dead; zombies are."""
+    """The processes of a group, and of others in its session, that are not dead; zombies are."""
     found = _members_by_proc(pgid) if _HAS_PROC else _members_by_ps(pgid)
     return list(found)
 
@@ -65,6 +67,13 @@ def kill_group(pgid: int) -> None:
         os.killpg(pgid, signal.SIGKILL)
 
 
+def kill_strays(pgid: int) -> None:
+    """Send SIGKILL to what has left a group and not its session, one by one."""
+    for stray in members(pgid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(stray.pid, signal.SIGKILL)
+
+
 def _stat_fields(pid: str) -> list[str]:
     """Fields of /proc/<pid>/stat from the state on; empty if the process is gone."""
     try:
@@ -79,7 +88,7 @@ def _members_by_proc(pgid: int) -> Iterator[Member]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - starts faster
         if name.isdigit():
             fields = _stat_fields(name)
-            if fields and fields[2] == group and fields[0] not in "ZX":
+            if fields and group in fields[2:4] and fields[0] not in "ZX":
                 yield Member(int(name), fields[19], int(fields[21]) * _PAGE_BYTES)
 
 
@@ -107,6 +116,7 @@ def _reap(groups: dict[int, str]) -> None:
     while remaining:
         for pgid in remaining:
             kill_group(pgid)
+            kill_strays(pgid)
         remaining = [pgid for pgid in remaining if members(pgid)]
         if remaining:
             time.sleep(_POLL_S)

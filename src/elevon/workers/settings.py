@@ -29,6 +29,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     watch_interval_s: float = 0.25
     passed_variables: tuple[str, ...] = (
         "HOME",
+        "JAVA_HOME",
         "LANG",
         "LC_ALL",
         "LC_CTYPE",
@@ -36,6 +37,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         "PATH",
         "PYTHONPATH",
         "SHELL",
+        "SPARK_HOME",
         "TMPDIR",
         "TZ",
         "USER",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from elevon import errors
-from elevon.workers.cluster import manifests
+from elevon.workers.cluster import kinds, manifests
 
 FOLDER = Path("/pods/one")
 
@@ -92,9 +92,9 @@ def test_limits_and_times_are_read() -> None:
         ),
         (pod(container(command="run")), r"the spec is no pod's: Expected `array`, got `str` - at .*command"),
         (pod(container(resources={"limits": {"memory": "much"}})), "'much' is no quantity"),
-        ({**pod(container()), "kind": "Job"}, "a local cluster runs pods .*, and this is v1/Job"),
+        ({**pod(container()), "kind": "Job"}, "a local cluster runs v1/Pod and .*, and this is v1/Job"),
     ],
 )
 def test_what_cannot_be_had_is_refused_and_named(spec: dict[str, Any], sentence: str) -> None:
     with pytest.raises(errors.UserError, match=sentence):
-        manifests.plan(spec, FOLDER)
+        kinds.plan(spec, FOLDER)

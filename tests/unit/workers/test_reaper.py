@@ -32,6 +32,25 @@ def test_members_are_the_whole_group_and_nobody_else(group: subprocess.Popen[byt
     assert max(member.resident_bytes for member in members) > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ps does not tell the session")
+def test_a_child_that_left_the_group_is_found_and_killed_with_it() -> None:
+    leaving = "import os, time; os.setpgid(0, 0); print(flush=True); time.sleep(60)"
+    leader = subprocess.Popen(
+        ["/bin/sh", "-c", f'{sys.executable} -c "{leaving}" & wait'],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert leader.stdout is not None
+    with leader, leader.stdout:
+        leader.stdout.readline()
+        assert len(reaper.members(leader.pid)) == 2
+        reaper.kill_group(leader.pid)
+        reaper.kill_strays(leader.pid)
+        assert leader.wait() == -9
+        while reaper.members(leader.pid):
+            pass
+
+
 def test_the_dead_are_no_members(group: subprocess.Popen[bytes]) -> None:
     os.kill(group.pid, 9)
     os.waitid(os.P_PID, group.pid, os.WEXITED | os.WNOWAIT)

@@ -32,7 +32,7 @@ from elevon.records.resources import (
     uid_of,
 )
 from elevon.workers import captures
-from elevon.workers.cluster import manifests, shelves
+from elevon.workers.cluster import kinds, shelves
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.settings import WorkerSettings
 
@@ -43,7 +43,6 @@ _LOOK_AROUND_S: Final = 2.0
 _CLOSING_S: Final = 2.0
 _GONE_LIMIT: Final = 10_000
 _KEEPER_LOG: Final = "keeper.log"
-_TERMINAL: Final = ("Succeeded", "Failed")
 _KILLED: Final = 137
 _log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class LocalCluster:
         self._is_closed = False
 
     async def create(self, resource: Manifest) -> Manifest:
-        manifests.plan(merged(resource, {"metadata": {}}), Path("/"))
+        kinds.plan(merged(resource, {"metadata": {}}), Path("/"))
         now = spelled(self._clock.now())
         added = {"uid": ids.new("u", 32), "creationTimestamp": now, "generation": 1}
         made = merged(resource, {"metadata": added, "status": None})
@@ -271,7 +270,7 @@ class LocalCluster:
         if key in self._keepers or locks.is_held(folder / shelves.LOCK):
             return
         kept = shelves.read_status(folder)  # after the look at the lock: now nobody writes it any more
-        if kept is not None and kept.status["phase"] not in _TERMINAL:
+        if kept is not None and kept.status["phase"] not in kinds.TERMINAL:
             shelves.write_status(folder, _lost(folder, kept.status))
         elif kept is None and key in self._broken and not is_being_deleted(pod):
             shelves.write_status(folder, _never_begun(folder))
@@ -295,7 +294,7 @@ class LocalCluster:
         waiting: list[tuple[str, int, ResourceKey]] = []
         running = 0
         for key, pod in self._pods.items():
-            if pod.manifest["status"]["phase"] in _TERMINAL:
+            if kinds.has_ended(pod.manifest):
                 continue
             if key in self._keepers or shelves.read_status(self._shelf.folder(key)) is not None:
                 running += 1
@@ -331,7 +330,7 @@ class LocalCluster:
 
 def _is_settled(pod: Manifest) -> bool:
     """Whether nothing happens to it any more unless somebody asks."""
-    return pod["status"]["phase"] in _TERMINAL and not is_being_deleted(pod)
+    return kinds.has_ended(pod) and not is_being_deleted(pod)
 
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:

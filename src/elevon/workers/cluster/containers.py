@@ -120,13 +120,19 @@ class ContainerRun:
 
     def _spawned(self) -> processes.OwnedProcess:
         plan = self._plan
+        if plan.problem:
+            raise errors.UserError(plan.problem)
         environment = WorkerSettings().environment(dict(plan.environment))
         if shutil.which(plan.args[0], path=environment.get("PATH", os.defpath)) is None:
             raise errors.UserError(f"there is no command {plan.args[0]!r} on this machine: install it")
         if not plan.cwd.is_dir():
             raise errors.UserError(f"there is no directory {plan.cwd} on this machine: set workingDir to one")
         command = ports.ProcessCommand(
-            args=plan.args, environment=environment, cwd=plan.cwd, streams=(-1, *self._around.streams)
+            args=plan.args,
+            environment=environment,
+            cwd=plan.cwd,
+            streams=(-1, *self._around.streams),
+            may_scatter=True,
         )
         return self._around.household.spawn_gated(command, self._bury)
 
@@ -156,5 +162,6 @@ class ContainerRun:
         except OSError:
             message = ""
         if not message and exit_code and self._plan.shows_output:
-            return captures.tail(self._around.logs / captures.STDERR)
+            tails = (captures.tail(self._around.logs / name, self._plan.noise) for name in self._plan.streams)
+            return next(filter(None, tails), "")
         return message

@@ -17,7 +17,7 @@ from elevon.primitives import locks
 from elevon.primitives.clocks import SystemClock
 from elevon.records.resources import DATA_DIR_ANNOTATION, Manifest, is_being_deleted
 from elevon.workers import captures, processes
-from elevon.workers.cluster import manifests, shelves
+from elevon.workers.cluster import kinds, shelves
 from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.settings import WorkerSettings
@@ -41,7 +41,7 @@ class PodRun:
     ) -> None:
         self._folder = folder
         self._clock = clock
-        self._plan = manifests.plan(pod, folder)
+        self._plan = kinds.plan(pod, folder)
         self._logs = _log_folder(folder, pod)
         self._output_limit_bytes = WorkerSettings().output_limit_bytes
         self._started_at = clock.now()
@@ -130,6 +130,7 @@ class PodRun:
             "phase": self._phase,
             "startTime": spelled(self._started_at),
             "containerStatuses": [run.status(waits_for) for run in self._containers],
+            **self._plan.shown,
         }
         if self._inits:
             status["initContainerStatuses"] = [run.status(waits_for) for run in self._inits]

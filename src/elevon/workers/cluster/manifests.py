@@ -17,7 +17,8 @@ import msgspec
 
 from elevon import errors
 from elevon.primitives import quantities
-from elevon.records.resources import Manifest, ResourceKind, key_of, kind_of
+from elevon.records.resources import Manifest, ResourceKind, key_of
+from elevon.workers import captures
 
 POD: Final = ResourceKind("v1", "Pod")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
@@ -39,6 +40,9 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
         message_path: Where it may leave what it has to say at its end.
         shows_output: Whether the end of its output stands in for a message that a failed container did not leave.
         memory_bytes: Limit on resident memory; 0 for none.
+        problem: Why it can't be started here; empty if nothing is known to be in the way.
+        streams: Which of its captured streams show why it failed: the first that holds anything.
+        noise: What lines of them begin with that say nothing about its end, as a pattern; empty for none.
     """
 
     name: str
@@ -49,6 +53,9 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     message_path: Path
     shows_output: bool
     memory_bytes: int
+    problem: str = ""
+    streams: tuple[str, ...] = (captures.STDERR,)
+    noise: str = ""
 
 
 class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +67,7 @@ class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
         folders: To be made before: volumes and working directories.
         grace_s: How long its containers may take to end when they are asked to.
         deadline_s: After so many seconds it has failed; None for never.
+        shown: What its status says besides, from the beginning.
     """
 
     inits: tuple[ContainerPlan, ...]
@@ -67,6 +75,7 @@ class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[Path, ...]
     grace_s: float
     deadline_s: float | None
+    shown: Mapping[str, Any] = {}
 
 
 class _Spelled(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -115,7 +124,7 @@ def plan(pod: Manifest, folder: Path) -> PodPlan:
     """How a pod is run whose files are in a folder.
 
     Raises:
-        UserError: It is no pod, or asks for what can't be had here; names the field.
+        UserError: It asks for what can't be had here; names the field.
     """
     for problem in _problems(pod):
         raise errors.UserError(f"{key_of(pod)}: {problem}")
@@ -143,8 +152,6 @@ def _spec_of(pod: Manifest) -> _Pod:
 def _problems(pod: Manifest) -> Iterator[str]:
     """What keeps a manifest from being run here, each as a clause."""
     key = key_of(pod)
-    if kind_of(pod) != POD:
-        yield f"a local cluster runs pods (v1/Pod), and this is {kind_of(pod)}: configure a cluster that knows it"
     if not (_NAME.fullmatch(key.name) and _NAME.fullmatch(key.namespace)):
         yield "it has no name or namespace that can be used: letters, digits, '-', '_' and '.'"
     spec = _spec_of(pod)

@@ -18,7 +18,7 @@ import msgspec
 from elevon import errors
 from elevon.primitives import files, ids
 from elevon.records.resources import Manifest, ResourceKey, is_being_deleted, key_of, merged, uid_of
-from elevon.workers.cluster.manifests import POD
+from elevon.workers.cluster import kinds
 
 RESOURCE: Final = "resource.json"
 STATUS: Final = "status.json"
@@ -27,7 +27,6 @@ LOCK: Final = "lock"
 _WRITERS: Final = "writers.lock"
 _KINDS: Final = "resources"
 _GONE: Final = "gone"
-_KNOWN: Final = {POD.kind: POD}
 
 
 class KeptStatus(msgspec.Struct, frozen=True):
@@ -35,7 +34,7 @@ class KeptStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         version: Counts its changes.
-        status: As Kubernetes spells it.
+        status: Of the pod, as Kubernetes spells it.
     """
 
     version: int
@@ -62,7 +61,7 @@ class Shelf:
             for left in (self._root / _GONE).iterdir():
                 shutil.rmtree(left, ignore_errors=True)
         found = (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")
-        return [ResourceKey(_KNOWN[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
+        return [ResourceKey(kinds.KINDS[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
 
     def create(self, resource: Manifest) -> None:
         """Keep a new one.
@@ -143,7 +142,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     kept = read_status(folder)
     version = resource["metadata"]["generation"] + (kept.version if kept else 0)
     resource["metadata"]["resourceVersion"] = str(version)
-    return {**resource, "status": kept.status if kept else {"phase": "Pending"}}
+    return {**resource, "status": kinds.shown(resource, kept.status if kept else None)}
 
 
 def read_status(folder: Path) -> KeptStatus | None:
