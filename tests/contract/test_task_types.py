@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 
 from elevon import tasktypes
 from elevon.idl.hive_jobs import HiveQuery, QuboleHiveJob
@@ -16,12 +17,19 @@ from elevon.plugin.registry import Registry
 from elevon.primitives.clocks import SystemClock
 from elevon.records.phases import FOLLOWED
 from elevon.tasktypes.hive.executor import HiveExecutor
+from elevon.tasktypes.sidecar.executor import SidecarExecutor
+from elevon.tasktypes.sidecar.sidecar_pb2 import SidecarJob
+from elevon.testing import FakeCluster
 from elevon.testing.contexts import FakeTaskContext
 from elevon.testing.shipped.hive import FakeBackend, QueryService
 
 MAKERS = {"hive": lambda: HiveExecutor(FakeBackend(_query_service()))}
 """Of executors that do nothing without a service."""
-SPECS = {"hive": QuboleHiveJob(query=HiveQuery(query="SELECT 1"))}
+POD = {"containers": [{"name": "primary", "command": ["true"]}]}
+SPECS = {
+    "hive": QuboleHiveJob(query=HiveQuery(query="SELECT 1")),
+    "sidecar": json_format.ParseDict({"podSpec": POD, "primaryContainerName": "primary"}, SidecarJob()),
+}
 """Messages of those for which an empty one is an error."""
 FOLDERS = sorted(path.parent.name for path in Path(tasktypes.__path__[0]).glob("*/executor.py"))
 
@@ -34,6 +42,12 @@ def executor_of(folder: str) -> Executor[Any, Any]:
     return check_class(found)()
 
 
+def _sidecars() -> Callable[[], Executor[Any, Any]]:
+    cluster = FakeCluster()
+    cluster.clock = SystemClock()
+    return lambda: SidecarExecutor(cluster)
+
+
 def _query_service() -> QueryService:
     made = QueryService()
     made.clock = SystemClock()
@@ -42,6 +56,8 @@ def _query_service() -> QueryService:
 
 @pytest.fixture(params=FOLDERS)
 def make(request) -> Callable[[], Executor[Any, Any]]:
+    if request.param == "sidecar":
+        return _sidecars()  # whose makings share a cluster
     return MAKERS.get(request.param, lambda: executor_of(request.param))
 
 

@@ -18,6 +18,7 @@ from elevon.app.control_planes import HomeControlPlane
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
 from elevon.app.supplies import Supplies
+from elevon.idl import pods
 from elevon.plugin import declarations, discovery, hosts
 from elevon.plugin.descriptions import Hosted
 from elevon.plugin.discovery import Problem
@@ -36,13 +37,22 @@ from elevon.tasktypes.echo.executor import EchoExecutor
 from elevon.tasktypes.hive.executor import HiveExecutor
 from elevon.tasktypes.hive.generators import BatchHiveExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
+from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.launcher import LocalLauncher
 from elevon.workers.processes import Household
 
 _log = logging.getLogger(__name__)
-SHIPPED = (PythonExecutor, ContainerExecutor, EchoExecutor, SleepExecutor, BatchHiveExecutor, HiveExecutor)
+SHIPPED = (
+    PythonExecutor,
+    ContainerExecutor,
+    EchoExecutor,
+    SleepExecutor,
+    BatchHiveExecutor,
+    HiveExecutor,
+    SidecarExecutor,
+)
 """The executors that come with elevon; they have no privilege over those of strangers."""
 ON_DEMAND: Final = {"connector": "elevon.tasktypes.connector.executor:ConnectorExecutor"}
 """Those that come with it and are there once the configuration names them: without settings they serve nothing."""
@@ -76,7 +86,7 @@ class Embedded(msgspec.Struct, frozen=True):
         Raises:
             UnavailableError: One of them could not be initialized: the execution is to be refused.
         """
-        needed = {task.template.type for task in new.closure.tasks}
+        needed = {pods.served_type(task.template) for task in new.closure.tasks}
         await self.executors.ready(needed)
         for task_type in sorted(needed):
             self.executors.of_type(task_type)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from elevon import compiler, errors
 from elevon.admin import executions
+from elevon.idl import pods
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.propeller import unhonoured
 from elevon.sdk import modules, serialization, sources
@@ -44,7 +45,7 @@ class Program(NamedTuple):
     def task_types(self) -> Iterator[str]:
         """The types of its tasks; nothing is serialized before the first one is asked for."""
         for task in self.serialize().tasks:
-            yield task.type
+            yield pods.served_type(task)
 
     def prepare(self, known_task_types: Container[str] | None) -> executions.NewExecution:
         """Compile it into what an execution needs, inputs aside.

@@ -13,6 +13,7 @@ from elevon import errors
 from elevon.compiler import binding_types
 from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.compiler.templates import Key, key_of
+from elevon.idl import pods
 from elevon.idl.messages import (
     CompiledWorkflowClosure,
     IfElseBlock,
@@ -189,10 +190,13 @@ def overridden(task: TaskTemplate, overrides: TaskNodeOverrides) -> TaskTemplate
 
     Resources that the node names replace the template's entries of that name; the others stay.
     """
-    if not (overrides.ByteSize() and task.HasField("container")):
+    if not overrides.ByteSize() or not (task.HasField("container") or task.HasField("k8s_pod")):
         return task
     made = TaskTemplate()
     made.CopyFrom(task)
+    if task.HasField("k8s_pod"):
+        _override_pod(made, overrides)
+        return made
     if overrides.container_image:
         made.container.image = overrides.container_image
     for mine, theirs in (
@@ -203,6 +207,19 @@ def overridden(task: TaskTemplate, overrides: TaskNodeOverrides) -> TaskTemplate
         del mine[:]
         mine.extend([*kept, *theirs])
     return made
+
+
+def _override_pod(made: TaskTemplate, overrides: TaskNodeOverrides) -> None:
+    """Put into the pod's own container what the node says."""
+    primary = pods.primary_container_of(made)
+    for value in made.k8s_pod.pod_spec.fields["containers"].list_value.values:
+        container = value.struct_value
+        if container.fields["name"].string_value == primary:
+            if overrides.container_image:
+                container.fields["image"].string_value = overrides.container_image
+            resources = container.fields["resources"].struct_value
+            for kind, amounts in pods.amounts_of(overrides.resources).items():
+                resources.fields[kind].struct_value.update(amounts)
 
 
 def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
@@ -216,7 +233,7 @@ def settings_of(node: Node, task: TaskTemplate) -> TaskSettings:
     retries = node.metadata.retries if node.metadata.HasField("retries") else task.metadata.retries
     timeout = node.metadata.timeout.ToTimedelta() or task.metadata.timeout.ToTimedelta()
     return TaskSettings(
-        task_type=task.type,
+        task_type=pods.served_type(task),
         retries=retries.retries,
         timeout=min(timeout, _LONGEST_TIMEOUT) or None,
         queue_timeout=queue_timeout_of(task),

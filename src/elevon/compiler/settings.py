@@ -12,6 +12,7 @@ from typing import Any, cast
 from elevon import errors
 from elevon.compiler import indexing
 from elevon.compiler.problems import Code, Place, Report
+from elevon.idl import pods
 from elevon.idl.messages import Duration, Node, Resources, TaskTemplate
 from elevon.primitives import quantities, suggestions
 
@@ -44,7 +45,9 @@ def check_task(report: Report, task: TaskTemplate, known_types: Container[str] |
     check_name(report, place, "task", task.id.name)
     if not task.type:
         report.add(Code.VALUE_REQUIRED, place, "it has no task type")
-    elif known_types is not None and task.type not in known_types:
+    elif known_types is not None and not any(
+        name in known_types for name in (pods.served_type(task), task.type)
+    ):
         ending = ""
         if isinstance(known_types, Iterable):
             ending = "; " + suggestions.hint(task.type, cast(Iterable[Any], known_types))
@@ -72,6 +75,9 @@ def check_node(report: Report, place: Place, node: Node) -> None:
         report.add(Code.UNSUPPORTED, place, "its outputs can't be cached yet: leave out cache")
     if node.HasField("task_node"):
         check_resources(report, place, node.task_node.overrides.resources)
+        if node.task_node.overrides.HasField("pod_template"):
+            text = "its pod can't be replaced for one call yet: give the task itself that pod_template"
+            report.add(Code.UNSUPPORTED, place, text)
 
 
 def check_duration(report: Report, place: Place, name: str, duration: Duration) -> None:

@@ -5,6 +5,7 @@ of Kubernetes (core/v1, PodStatus) and nothing of elevon's engine.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from elevon import errors
@@ -23,6 +24,9 @@ _HOPELESS: Final = frozenset(
         "RunContainerError",
     }
 )
+# Why a container waits, where waiting helps if the registry is busy, and not if there is no such image.
+_PULLING: Final = frozenset({"ErrImagePull", "ImagePullBackOff"})
+_IMAGE_PATIENCE: Final = timedelta(minutes=3)
 # Why a container waits, where nothing is wrong.
 _ORDINARY: Final = frozenset({"ContainerCreating", "PodInitializing"})
 # Why a pod failed, where its containers had no part in it: another attempt may fare better.
@@ -42,7 +46,12 @@ _UNKNOWN_EXIT: Final = -1
 
 
 def status_of_pod(
-    pod: Manifest, container: str = "", outputs: Mapping[str, Literal] | None = None
+    pod: Manifest,
+    container: str = "",
+    outputs: Mapping[str, Literal] | None = None,
+    *,
+    now: datetime | None = None,
+    image_patience: timedelta = _IMAGE_PATIENCE,
 ) -> TaskStatus[Any]:
     """Where a pod's task stands; a failure comes with what the container has said.
 
@@ -50,6 +59,8 @@ def status_of_pod(
         pod: The pod.
         container: Whose end is the task's; empty for the pod's, which is that of all its containers.
         outputs: What goes with a success; None if `resolve_outputs` is to be asked.
+        now: `ctx.now`; without it an image that can't be pulled is waited for as long as the task may wait.
+        image_patience: How long an image is waited for, from the pod's creation, before the attempt has failed.
     """
     status: Mapping[str, Any] = pod.get("status", {})
     ended = _termination(status, container) if container else None
@@ -67,7 +78,7 @@ def status_of_pod(
         case "Running":
             return TaskStatus.running()
         case "Pending":
-            return _waiting(pod, status)
+            return _pulling(pod, status, now, image_patience) or _waiting(pod, status)
         case _:
             return TaskStatus.unknown(reason=f"the cluster does not know where {key_of(pod)} stands")
 
@@ -82,6 +93,26 @@ def termination_message(pod: Manifest, container: str = "") -> str:
     name = container or pod["spec"]["containers"][0]["name"]
     ended = _termination(pod.get("status", {}), name)
     return "" if ended is None else ended.get("message", "")
+
+
+def _pulling(
+    pod: Manifest, status: Mapping[str, Any], now: datetime | None, patience: timedelta
+) -> TaskStatus[Any] | None:
+    """A pod with an image that can't be pulled, and the time for it is over or not; None for any other."""
+    for one in _containers(status):
+        waiting = one.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in _PULLING and now is not None:
+            left = datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) + patience - now
+            told = (
+                f"container {one.get('name')} of {key_of(pod)} waits for its image {one.get('image', '')!r}: "
+                f"{_said(waiting['reason'], waiting.get('message', ''))}"
+            )
+            if left > timedelta(0):
+                return TaskStatus.initializing(reason=told, check_after=left)
+            message = f"{told}; see that the image exists and that the cluster may pull it"
+            failure = Failure(code="USER:ImagePullFailed", message=message, kind=errors.ErrorKind.USER)
+            return TaskStatus.retryable_failure(failure)
+    return None
 
 
 def _waiting(pod: Manifest, status: Mapping[str, Any]) -> TaskStatus[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from elevon import errors
+from elevon.idl import pods
 from elevon.plugin import declarations, implementations
 from elevon.plugin.descriptions import Description, Hosted, HostSettings
 from elevon.plugin.discovery import Problem
@@ -177,8 +178,16 @@ class Registry:
         return self._default is not None
 
     def find(self, task_type: str) -> Registration | None:
-        """Who serves a type: its executor, else who has discovered it, else the default one, else None."""
-        return self._by_type.get(task_type) or self._discovered.get(task_type, self._default)
+        """Who serves a type: its executor, else who has discovered it, else the default one, else None.
+
+        Args:
+            task_type: As in a template; with a pod as its target, see `idl.pods`, whoever serves that is preferred.
+        """
+        for name in dict.fromkeys((task_type, pods.plain_type(task_type))):
+            found = self._by_type.get(name) or self._discovered.get(name)
+            if found is not None:
+                return found
+        return self._default
 
     def adopt(self, discoverer: Registration, task_types: Iterable[str]) -> list[str]:
         """Take in all types that an executor has discovered; those of its earlier discoveries are forgotten.

@@ -13,6 +13,7 @@ from typing import Any
 
 from elevon import compiler, errors
 from elevon.compiler.graphs import Graph
+from elevon.idl import pods
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives import failpoints
 from elevon.propeller import expansions
@@ -257,7 +258,7 @@ class Engine:
         drains = {drain.task_type: drain for drain in await self._services.store.list_drains()}
         lifted = self._places.drain(drains)
         if lifted:
-            self._reopen(lifted)
+            self._reopen(lifted | {pods.pod_type(one) for one in lifted})
         asked: dict[
             ExecutionId, Driver
         ] = {}  # a request is listed until it is removed: no other driver has any

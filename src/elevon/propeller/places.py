@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from elevon import errors
+from elevon.idl import pods
 from elevon.plugin.registry import Registration
 from elevon.propeller.executors import Executors
 from elevon.propeller.machine.commands import Enqueue
@@ -90,7 +91,7 @@ class Places:
         lifted = self._drains.keys() - drains.keys()
         self._drains = drains
         for queue in self._queues.values():
-            for wish in [one for one in queue.wishes.values() if one.enqueue.task_type in drains]:
+            for wish in [one for one in queue.wishes.values() if self.drained(one.enqueue.task_type)]:
                 self.dequeue(wish.applicant, wish.enqueue.node_id)
                 self._refuse(wish.applicant, wish.enqueue, self.drained(wish.enqueue.task_type))
             self._admit(queue)
@@ -98,12 +99,12 @@ class Places:
 
     def drained(self, task_type: str) -> str:
         """Why nothing of a type may begin, in words; empty if it may."""
-        drain = self._drains.get(task_type)
+        drain = self._drains.get(task_type) or self._drains.get(pods.plain_type(task_type))
         if drain is None:
             return ""
         return (
-            f"the task type {task_type!r} was drained by {drain.by}: {drain.reason or 'no reason was given'}; "
-            f"elevon plugin resume {task_type} lets it go on"
+            f"the task type {drain.task_type!r} was drained by {drain.by}: {drain.reason or 'no reason was given'}; "
+            f"elevon plugin resume {drain.task_type} lets it go on"
         )
 
     def enqueue(self, applicant: Applicant, enqueue: Enqueue) -> None:

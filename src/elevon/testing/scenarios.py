@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from elevon import compiler, errors
-from elevon.idl import identifiers, json_values
+from elevon.idl import identifiers, json_values, pods
 from elevon.idl.messages import (
     Binding,
     BindingData,
@@ -137,7 +137,7 @@ def executor_of(scenario: type[Scenario]) -> Executor[Any, Any]:
         )
     known: Executor[Any, Any] = executor
     declarations.check_class(type(known))
-    task_type = subject_of(made).template.type
+    task_type = pods.served_type(subject_of(made).template)
     if task_type not in known.task_types:
         raise errors.UserError(
             f"the task of the scenario {name} has the type {task_type!r}, and its executor {known.id!r} serves "

@@ -75,11 +75,17 @@ def test_limits_and_times_are_read() -> None:
     assert (plan.containers[0].memory_bytes, plan.deadline_s, plan.grace_s) == (64 << 20, 5, 30)
 
 
+def test_arguments_without_a_command_are_what_is_run_and_an_image_alone_is_nothing() -> None:
+    plan = manifests.plan(
+        pod({"name": "main", "args": ["x", "y"]}, {"name": "web", "image": "nginx"}), FOLDER
+    )
+    assert [one.args for one in plan.containers] == [("x", "y"), ()]
+
+
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
         (pod(container(), restartPolicy="Always"), "spec.restartPolicy is Always, .* set it to Never"),
-        (pod({"name": "main", "args": ["x"]}), "container main has no command, .* has no images"),
         (pod({"name": "../x", "command": ["x"]}), "has no name that can be used"),
         (pod(), r"the spec is no pod's: .*containers"),
         (pod(container(), container()), "two of its containers have the same name"),

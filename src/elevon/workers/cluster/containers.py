@@ -8,6 +8,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -58,8 +59,14 @@ class ContainerRun:
         self._process: processes.OwnedProcess | None = None
         self._started_at: datetime | None = None
         self._is_out_of_memory = False
+        self._has_nothing_to_run = False
         self._end: dict[str, Any] | None = None
         self._has_ended = asyncio.Event()
+
+    @property
+    def waits_for_image(self) -> bool:
+        """Whether it waits for what its image would run, and in vain: there are no images here."""
+        return self._has_nothing_to_run
 
     @property
     def has_succeeded(self) -> bool:
@@ -67,12 +74,14 @@ class ContainerRun:
         return self._end is not None and self._end["exitCode"] == 0
 
     def start(self) -> None:
-        """Start it; one that can't be started has ended at once, and says why."""
-        self._started_at = self._around.clock.now()
-        try:
-            self._process = self._spawned()
-        except errors.ElevonError as error:
-            self._finish(_CANNOT_RUN, "ContainerCannotRun", str(error))
+        """Start it; one that can't be started has ended at once and says why, one that has nothing to run waits."""
+        self._has_nothing_to_run = not self._plan.args
+        if not self._has_nothing_to_run:
+            self._started_at = self._around.clock.now()
+            try:
+                self._process = self._spawned()
+            except errors.ElevonError as error:
+                self._finish(_CANNOT_RUN, "ContainerCannotRun", str(error))
         self._around.on_change()
 
     async def ended(self) -> None:
@@ -83,6 +92,8 @@ class ContainerRun:
         """Ask it to end."""
         if self._process is not None:
             self._process.terminate()
+        elif self._has_nothing_to_run:
+            self._has_ended.set()
 
     def kill(self) -> None:
         """End it."""
@@ -106,6 +117,10 @@ class ContainerRun:
             state: dict[str, Any] = {"terminated": self._end}
         elif self._started_at is not None:
             state = {"running": {"startedAt": spelled(self._started_at)}}
+        elif self._has_nothing_to_run:
+            # What Kubernetes says of an image that is not on the node and is not to be pulled.
+            message = f"a local cluster has no images, and {self._plan.image!r} could not be run: set command"
+            state = {"waiting": {"reason": "ErrImageNeverPull", "message": message}}
         else:
             state = {"waiting": {"reason": waits_for}}
         is_running = "running" in state
@@ -123,7 +138,10 @@ class ContainerRun:
         if plan.problem:
             raise errors.UserError(plan.problem)
         environment = WorkerSettings().environment(dict(plan.environment))
-        if shutil.which(plan.args[0], path=environment.get("PATH", os.defpath)) is None:
+        # In an image of elevon its own programs are found: here they may be in an environment that is not activated.
+        own = str(Path(sys.executable).parent)
+        environment["PATH"] = os.pathsep.join((environment.get("PATH", os.defpath), own))
+        if shutil.which(plan.args[0], path=environment["PATH"]) is None:
             raise errors.UserError(f"there is no command {plan.args[0]!r} on this machine: install it")
         if not plan.cwd.is_dir():
             raise errors.UserError(f"there is no directory {plan.cwd} on this machine: set workingDir to one")

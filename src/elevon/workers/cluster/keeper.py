@@ -125,9 +125,10 @@ class PodRun:
 
     def _tell(self) -> None:
         reason, message = self._reason
+        waits = self._phase == "Running" and any(run.waits_for_image for run in self._containers)
         waits_for = "PodInitializing" if self._inits else "ContainerCreating"
         status: dict[str, Any] = {
-            "phase": self._phase,
+            "phase": "Pending" if waits else self._phase,
             "startTime": spelled(self._started_at),
             "containerStatuses": [run.status(waits_for) for run in self._containers],
             **self._plan.shown,

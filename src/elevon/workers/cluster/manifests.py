@@ -182,8 +182,6 @@ def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator
     place = f"container {container.name}"
     if not _NAME.fullmatch(container.name):
         yield f"{place!r} has no name that can be used: letters, digits, '-', '_' and '.'"
-    if not container.command:
-        yield f"{place} has no command, and a local cluster has no images that could bring one: set command"
     for mount in container.volume_mounts:
         if mount.name not in volumes:
             yield f"{place} mounts the volume {mount.name!r}, which spec.volumes does not have: add it"
