@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from elevon.sdk.secrets import Secret
     from elevon.sdk.settings import NodeOptions, TaskOptions
     from elevon.sdk.tasks import RunnableTask, Task, TaskDeclaration, task, task_decorator
-    from elevon.sdk.types import Directory, File
+    from elevon.sdk.types import Directory, File, Waitable
     from elevon.sdk.workflows import OnFailure, Workflow, workflow
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "TaskDeclaration",
     "TaskOptions",
     "UserError",
+    "Waitable",
     "Workflow",
     "__version__",
     "current_context",
@@ -58,7 +59,7 @@ _ROOMS = {
     "sdk.secrets": ("Secret",),
     "sdk.settings": ("NodeOptions", "TaskOptions"),
     "sdk.tasks": ("RunnableTask", "Task", "TaskDeclaration", "task", "task_decorator"),
-    "sdk.types": ("Directory", "File"),
+    "sdk.types": ("Directory", "File", "Waitable"),
     "sdk.workflows": ("OnFailure", "Workflow", "workflow"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -7,6 +7,7 @@ from elevon.testing.shipped.container import ContainerScenario
 from elevon.testing.shipped.echo import EchoScenario
 from elevon.testing.shipped.python import PythonScenario
 from elevon.testing.shipped.sleep import SleepScenario
+from elevon.testing.shipped.waitable import WaitableScenario
 from tests.corpus import (
     right,
     wrong_answers,
@@ -17,10 +18,11 @@ from tests.corpus import (
     wrong_phases,
     wrong_quotas,
     wrong_states,
+    wrong_waits,
 )
 
 RUNS = 200
-SHIPPED = (SleepScenario, EchoScenario, PythonScenario, ContainerScenario)
+SHIPPED = (SleepScenario, EchoScenario, PythonScenario, ContainerScenario, WaitableScenario)
 WRONG: dict[type[Scenario], Promise] = {
     **wrong_answers.WRONG,
     **wrong_caches.WRONG,
@@ -30,6 +32,7 @@ WRONG: dict[type[Scenario], Promise] = {
     **wrong_phases.WRONG,
     **wrong_quotas.WRONG,
     **wrong_states.WRONG,
+    **wrong_waits.WRONG,
 }
 
 

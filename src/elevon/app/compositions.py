@@ -39,6 +39,7 @@ from elevon.tasktypes.hive.generators import BatchHiveExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
+from elevon.tasktypes.waitable.executor import WaitableExecutor
 from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.launcher import LocalLauncher
 from elevon.workers.processes import Household
@@ -52,6 +53,7 @@ SHIPPED = (
     BatchHiveExecutor,
     HiveExecutor,
     SidecarExecutor,
+    WaitableExecutor,
 )
 """The executors that come with elevon; they have no privilege over those of strangers."""
 ON_DEMAND: Final = {"connector": "elevon.tasktypes.connector.executor:ConnectorExecutor"}

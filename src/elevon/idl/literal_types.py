@@ -122,6 +122,8 @@ def _describe_simple(literal_type: LiteralType) -> str:
         return f"Literal[{', '.join(repr(value) for value in allowed)}]"
     if literal_type.simple == SimpleType.STRUCT and "title" in literal_type.metadata.fields:
         return literal_type.metadata.fields["title"].string_value
+    if literal_type.simple == SimpleType.STRUCT and "pb_type" in literal_type.metadata.fields:
+        return literal_type.metadata.fields["pb_type"].string_value.rpartition(".")[2]
     return _SIMPLE_NAMES.get(literal_type.simple, "an unknown type")
 
 

@@ -8,11 +8,13 @@ from elevon.testing.clusters import FakeCluster
 from elevon.testing.conformance.checks import Gear, check
 from elevon.testing.conformance.findings import Finding, Report, Unchecked
 from elevon.testing.conformance.promises import Promise
+from elevon.testing.control_planes import FakeControlPlane
 from elevon.testing.scenarios import Scenario
 from elevon.testing.services import FakeService, ServiceJob, Thing
 
 __all__ = [
     "FakeCluster",
+    "FakeControlPlane",
     "FakeService",
     "Finding",
     "Gear",

@@ -4,13 +4,16 @@ import pytest
 
 from elevon.testing import Gear, Promise, Scenario, check
 from elevon.testing.shipped.sleep import SleepScenario
+from elevon.testing.shipped.waitable import WaitableScenario
 from tests.corpus import right
 from tests.corpus.wrong_effects import CheckStartsTwice
 from tests.corpus.wrong_memories import CheckRemembersInACache, CheckRemembersInTheEnvironment
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("scenario", [right.JobScenario, SleepScenario], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "scenario", [right.JobScenario, SleepScenario, WaitableScenario], ids=lambda each: each.__name__
+)
 def test_right_executor_passes(scenario: type[Scenario]) -> None:
     report = check(scenario, runs=12, gear=Gear.PROCESSES)
     assert [(finding.promise, finding.sentence, finding.story) for finding in report.findings] == []

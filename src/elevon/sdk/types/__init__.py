@@ -16,12 +16,14 @@ from elevon.sdk.types.pickles import warn_of_pickles
 from elevon.sdk.types.resolution import transformer_for
 from elevon.sdk.types.texts import from_json, from_text
 from elevon.sdk.types.transformers import FileSink, FileSource
+from elevon.sdk.types.waitables import Waitable
 
 __all__ = [
     "Directory",
     "File",
     "FileSink",
     "FileSource",
+    "Waitable",
     "from_json",
     "from_text",
     "literal_to_json",

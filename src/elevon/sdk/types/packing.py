@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from elevon.errors import UserError
-from elevon.sdk.types import atoms, models
+from elevon.sdk.types import atoms, models, waitables
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.transformers import FileSink, FileSource, Packer, Unpacker, bare, mismatch, type_name
 
@@ -95,6 +95,8 @@ def _container(origin: Any, args: tuple[Any, ...]) -> atoms.Plain:
 def _class(cls: type[Any]) -> atoms.Plain:
     if issubclass(cls, enum.Enum):
         return _enum(cls)
+    if issubclass(cls, waitables.Waitable):
+        return waitables.PLAIN
     if dataclasses.is_dataclass(cls):
         return _dataclass(cls)
     if models.is_model(cls):

@@ -20,6 +20,7 @@ from elevon.sdk.types import models
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.packing import field_types, packer_for
 from elevon.sdk.types.transformers import bare, type_name
+from elevon.sdk.types.waitables import Waitable
 
 _ATOMS: dict[Any, dict[str, Any]] = {
     int: {"type": "integer"},
@@ -42,6 +43,7 @@ _ATOMS: dict[Any, dict[str, Any]] = {
     dt.timedelta: {"type": "number", "format": "time-delta"},
     decimal.Decimal: {"type": "string", "format": "decimal"},
     uuid.UUID: {"type": "string", "format": "uuid"},
+    Waitable: {"type": "object"},
 }
 _TEXT_MAP = {
     "type": "object",

@@ -18,6 +18,7 @@ from elevon.idl import json_values
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.packing import unpacker_for
 from elevon.sdk.types.transformers import bare, mismatch, type_name
+from elevon.sdk.types.waitables import Waitable
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -50,6 +51,8 @@ def from_text(text: str, annotation: Any) -> Any:
             return _from_members(text, annotation)
         if issubclass(annotation, File | Directory):
             return annotation(text)
+        if issubclass(annotation, Waitable) and not text.lstrip().startswith("{"):
+            return Waitable.parse(text)
     return _from_json_text(text, annotation)
 
 
@@ -100,7 +103,7 @@ _HINTS: Mapping[Any, str] = {
 
 def _from_variants(text: str, annotation: Any) -> Any:
     """Text itself comes last: it would take everything."""
-    variants = sorted(typing.get_args(annotation), key=lambda variant: variant in (str, bytes))
+    variants = sorted(typing.get_args(annotation), key=lambda variant: variant in (str, bytes, Waitable))
     for variant in variants:
         if variant is type(None) and text == "":
             continue

@@ -39,8 +39,8 @@ class Coverage:
             self._reached.add("service")
         if world.faults.counts[CACHE]:
             self._reached.add("cache")
-        if world.creations:
-            self._reached.add("creation")
+        made = {"creation": world.creations, "gift": world.given}
+        self._reached.update(name for name, things in made.items() if things)
         if any(
             fault.action is Action.WITHHOLD and world.faults.counts[ALLOCATE] for fault in world.plan.faults
         ):
@@ -78,6 +78,11 @@ class Coverage:
             yield (
                 "a service that fails, hangs, repeats, forgets or loses answers",
                 "the executor never called one: define service() in the scenario",
+            )
+        elif "creation" not in reached and "gift" in reached:
+            yield (
+                "effects that happen twice",
+                "the executor made nothing: what it works with was there before it",
             )
         elif "creation" not in reached:
             yield (

@@ -101,6 +101,19 @@ def _left_over(world: World) -> Iterator[Complaint]:
         return
 
 
+def _spared(world: World) -> Iterator[Complaint]:
+    """What was there before is nobody's to end, but by a kill that ends what the attempt lives on."""
+    killed = [attempt for attempt in world.committed if _was_killed(world, attempt)]
+    now = world.clock.now()
+    left = [thing for thing in world.given if thing.is_running(now)]
+    if world.execution.phase.is_terminal and killed and left:
+        yield Complaint(
+            Promise.KILL,
+            f"kill_task returned, and {left[0].id} still runs: end it, also where no state tells of it",
+            _place_of_kill(world, killed[-1]),
+        )
+
+
 def _was_killed(world: World, attempt: int) -> bool:
     return any(
         entry.what is What.RETURNED and entry.name == "kill_task" and entry.attempt == attempt
@@ -202,4 +215,5 @@ _JUDGES: Final[tuple[Callable[[World], Iterator[Complaint]], ...]] = (
     _never_ended,
     _wrong_end,
     _left_over,
+    _spared,
 )

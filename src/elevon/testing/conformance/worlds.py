@@ -81,6 +81,7 @@ class World:
         states: Every custom state that was committed, with its version.
         committed: The attempts as they were last committed, by index.
         attempts: What the executor reported of each.
+        given: What the service had before the executor called it.
         creations: What the service made.
         launchers: Of all engines.
         is_standing: Whether the run ended because nothing was left that could happen.
@@ -102,6 +103,7 @@ class World:
         self.service: Any = setting.scenario.service()
         if self.service is not None:
             self.service.clock = self.clock
+        self.given: tuple[Thing, ...] = tuple(self.things)
         self.memory = Memory(setting.modules, survival, self.service)
         self.execution: ExecutionRecord = setting.subject.record
         self.states: set[tuple[int, bytes]] = set()
@@ -162,7 +164,7 @@ class World:
     def note_things(self, place: int) -> None:
         """Take in what the service has made since the last look."""
         call = CURRENT.get()
-        for thing in self.things[len(self.creations) :]:
+        for thing in self.things[len(self.given) + len(self.creations) :]:
             is_in_once = call is not None and call.is_in_once
             self.creations.append(Creation(thing, place, call, is_in_once))
             if self.scenario.pools and call is not None and not self._record(call.attempt).tokens:
