@@ -6,9 +6,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from elevon.blobs.local_files import LocalBlobStore
+from elevon.plugin import SetupContext
 from elevon.primitives.clocks import SystemClock
+from elevon.records.resources import ResourceKind, key_of
+from elevon.tasktypes.hive.backends.embedded.backends import EmbeddedBackend
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query
+from elevon.tasktypes.hive.configurations import HiveConfig
 from elevon.testing.shipped.hive import FakeBackend, QueryService
+from elevon.workers.cluster.clusters import LocalCluster
 
 
 class Rig(abc.ABC):
@@ -70,10 +76,42 @@ class _TimedService(QueryService):
         ]
 
 
+class EmbeddedRig(Rig):
+    """DuckDB, each query a process on this machine."""
+
+    def __init__(self, setup: SetupContext[HiveConfig]) -> None:
+        self._setup = setup
+        self._history = setup.state_dir / "history.jsonl"
+
+    def backend(self) -> HiveBackend:
+        return EmbeddedBackend(self._setup)
+
+    def submission_count(self, query: Query) -> int:
+        del query  # a test has but one of its own
+        return len(self._history.read_text().splitlines()) if self._history.exists() else 0
+
+
+@asynccontextmanager
+async def embedded(directory: Path) -> AsyncGenerator[Rig]:
+    clock = SystemClock()
+    cluster = LocalCluster(directory / "cluster", clock, 4)
+    setup = SetupContext(
+        config=HiveConfig(),
+        clock=clock,
+        blobs=LocalBlobStore(),
+        state_dir=directory / "hive",
+        cluster=cluster,
+    )
+    yield EmbeddedRig(setup)
+    for pod in await cluster.list(ResourceKind("v1", "Pod"), {}):
+        await cluster.delete(key_of(pod), grace=timedelta(0))
+    await cluster.close()
+
+
 @asynccontextmanager
 async def fake(directory: Path) -> AsyncGenerator[Rig]:
     del directory
     yield FakeRig()
 
 
-RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"fake": fake}
+RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"embedded": embedded, "fake": fake}

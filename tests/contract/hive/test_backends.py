@@ -76,7 +76,7 @@ async def test_another_engine_follows_a_query_by_its_handle(rig: Rig, backend: H
         await other.close()
     (status,) = await backend.statuses([handle])
     assert status is None or status.phase in (QueryPhase.CANCELLED, QueryPhase.LOST)
-    assert rig.submission_count(wanted) == 1
+    assert rig.submission_count(wanted) <= 1  # none if its process had not begun to work
 
 
 async def test_what_was_begun_is_found_by_its_token_or_has_ended(rig: Rig, backend: HiveBackend) -> None:

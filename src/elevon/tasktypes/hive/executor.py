@@ -7,6 +7,7 @@ executor must never know one backend from another.
 import asyncio
 from collections.abc import Awaitable, Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -25,12 +26,14 @@ from elevon.plugin import (
     pages_of,
 )
 from elevon.plugin.trackers import Tracked, Tracker
+from elevon.plugin.transports import TransportError
 from elevon.tasktypes.hive import outcomes, queries, submissions
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, QueryPhase, QueryStatus
 from elevon.tasktypes.hive.calls import Calls
 from elevon.tasktypes.hive.configurations import HiveConfig
 from elevon.tasktypes.hive.items import HiveState, ItemPhase, WorkItem
 
+_LOG: Final = "stdout.log"  # which `elevon logs` shows
 _SYNC_SHARE: Final = (
     0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
 )
@@ -126,6 +129,7 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
         if any(item.phase is ItemPhase.FAILED for item in items):
             # After a terminal status nobody kills what still runs for it.
             await _all(self._cancelled(item) for item in items if item.is_in_flight)
+        await self._keep_logs(ctx, state, items)
         state = msgspec.structs.replace(state, items=tuple(items))
         return outcomes.status_of(ctx, state, waits.check_after, waits.reason)
 
@@ -178,6 +182,18 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
             await self._pool.release(ctx, f"query-{index}")
         return looked_at
 
+    async def _keep_logs(self, ctx: TaskContext[HiveState], before: HiveState, items: list[WorkItem]) -> None:
+        """Write what the backend has logged of tries that have just ended to the attempt's log."""
+        for old, new in zip(before.items, items, strict=True):
+            if not old.is_in_flight or new.is_in_flight:
+                continue
+            try:
+                said = await self._calls.answered(lambda old=old: self._calls.backend.log(old.handle))
+            except TransportError as error:
+                said = f"the log can't be had: {error}\n"
+            if said:
+                await asyncio.to_thread(_append, ctx.data_dir / _LOG, said)
+
     async def _cancelled(self, item: WorkItem) -> None:
         backend = self._calls.backend
         await self._calls.converted("cancel of a query", lambda: backend.cancel(item.handle))
@@ -211,6 +227,12 @@ async def _all(works: Iterable[Awaitable[Any]]) -> list[Any]:
         if isinstance(result, BaseException):
             raise result
     return results
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _name(ctx: TaskContext[Any], key: str) -> str:

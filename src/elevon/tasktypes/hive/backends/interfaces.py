@@ -159,6 +159,11 @@ class HiveBackend(abc.ABC):
         if handle is not None:
             await self.cancel(handle)
 
+    async def log(self, handle: Json) -> str:
+        """What a query that is over has written to its log, for people; by default nothing."""
+        del handle
+        return ""
+
     async def release(self, token: str, prepared: Json, handle: Json) -> None:
         """Remove what a query that is over has left: session, staging. May be repeated; by default nothing.
 

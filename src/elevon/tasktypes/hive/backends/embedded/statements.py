@@ -1,0 +1,381 @@
+"""Hive's language as values: what each statement of a text asks for.
+
+It owns which statements there are here, and the place in the text that an error names. sqlglot reads the text; what
+rows a statement speaks of stays an expression of it, for `functions` and `runs`. It must never touch a table.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from elevon import errors
+
+Expression: TypeAlias = Any
+"""A tree of sqlglot's; what it calls the class of all trees differs from release to release."""
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it can't read is an error here, said by us
+_PARQUET: Final = "PARQUET"
+_TEXT: Final = "TEXTFILE"
+_DELIMITER: Final = "\x01"  # Hive's own
+_SKIPPED_LINES: Final = "skip.header.line.count"
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table; an empty database is the current one."""
+
+    name: str
+    database: str = ""
+
+    def within(self, database: str) -> "TableName":
+        """The table with its database."""
+        return self if self.database else TableName(self.name, database)
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.name}" if self.database else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files are written.
+
+    Attributes:
+        kind: `PARQUET` or `TEXTFILE`.
+        delimiter: Between the fields of a line of text.
+        skipped_count: Lines at the head of a text file that are no data.
+    """
+
+    kind: str = _PARQUET
+    delimiter: str = _DELIMITER
+    skipped_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, with its type as DuckDB spells it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows that nobody keeps."""
+
+    rows: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class InsertTable:
+    """Rows for a table.
+
+    Attributes:
+        table: Which.
+        partition: Of each partition column that is named its value; None where the rows bring it.
+        is_overwrite: Whether what was there goes.
+        columns: Of the table, if only some are given.
+        rows: What goes in.
+    """
+
+    table: TableName
+    partition: Mapping[str, str | None]
+    is_overwrite: bool
+    columns: Sequence[str]
+    rows: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class InsertDirectory:
+    """Rows for a directory, in place of what is there."""
+
+    uri: str
+    format: Format
+    rows: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTable:
+    """A new table.
+
+    Attributes:
+        table: Which.
+        is_fine_if_there: `IF NOT EXISTS`.
+        columns: Without those that partition it; empty with rows that say them.
+        partition_columns: Those; without a type where the rows say it.
+        location: URI of its files; empty for the warehouse.
+        format: Of its files.
+        rows: What it begins with, if it does.
+        like: A table that it is shaped as, if it is.
+    """
+
+    table: TableName
+    is_fine_if_there: bool
+    columns: Sequence[Column]
+    partition_columns: Sequence[Column]
+    location: str
+    format: Format
+    rows: Expression | None
+    like: TableName | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateView:
+    """A name for rows; the text is kept."""
+
+    table: TableName
+    is_replacing: bool
+    is_fine_if_there: bool
+    rows: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable:
+    """The end of a table or view."""
+
+    table: TableName
+    is_fine_if_missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropPartitions:
+    """The end of some partitions."""
+
+    table: TableName
+    partitions: Sequence[Mapping[str, str | None]]
+    is_fine_if_missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """The end of all rows."""
+
+    table: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database: `create`, `drop` or `use`."""
+
+    verb: str
+    name: str
+    is_fine: bool = False
+    is_cascade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A statement without effect here: `SET`."""
+
+
+Statement: TypeAlias = (
+    Select
+    | InsertTable
+    | InsertDirectory
+    | CreateTable
+    | CreateView
+    | DropTable
+    | DropPartitions
+    | Truncate
+    | Database
+    | Nothing
+)
+
+
+def parse(text: str) -> list[Statement]:
+    """The statements of a text.
+
+    Raises:
+        UserError: It does not parse, or asks for something that is not there; names line and column, or the statement.
+    """
+    try:
+        found = sqlglot.parse(text, read="hive")
+    except SqlglotError as error:
+        raise errors.UserError(f"query: {_problem(text, error)}") from None
+    made = [_understood(one) for one in found if one is not None and not isinstance(one, exp.Semicolon)]
+    if not made:
+        raise errors.UserError("query: the query is empty")
+    return made
+
+
+def _problem(text: str, error: SqlglotError) -> str:
+    details: Sequence[Mapping[str, Any]] = getattr(error, "errors", ())
+    if details and details[0].get("line"):
+        first = details[0]
+        near = str(first.get("highlight") or "")
+        line, column = int(first["line"]), max(1, int(first["col"]) - len(near) + 1)
+        return f"it does not parse: line {line}, column {column}, near {near!r}: {first['description']}"
+    line, column = _open_quote(text)
+    return (
+        f"it does not parse: line {line}, column {column}: a quote or comment that is opened there has no end"
+    )
+
+
+def _open_quote(text: str) -> tuple[int, int]:
+    """Line and column of the quote that has no end; of the last character if all have one."""
+    position = opened = 0
+    while position < len(text):
+        opened = position
+        pair = text[position : position + 2]
+        end = {"--": "\n", "/*": "*/"}.get(pair) or (text[position] if text[position] in "'\"`" else "")
+        position += len(pair) if pair in ("--", "/*") else 1
+        if not end:
+            continue
+        while position < len(text) and not text.startswith(end, position):
+            position += 2 if text[position] == "\\" and end in "'\"" else 1
+        if position >= len(text) and end != "\n":
+            break
+        position += len(end)
+    before = text[:opened]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def _understood(made: Expression) -> Statement:
+    match made:
+        case exp.Insert():
+            return _insert(made)
+        case exp.Create():
+            return _create(made)
+        case exp.Drop():
+            return _drop(made)
+        case exp.TruncateTable():
+            return Truncate(_table(made.expressions[0]))
+        case exp.Alter():
+            return _alter(made)
+        case exp.Use():
+            return Database("use", made.this.name.lower())
+        case exp.Set():
+            return Nothing()
+        case exp.Query():
+            return Select(made)
+        case _:
+            raise _unsupported(made)
+
+
+def _insert(made: exp.Insert) -> Statement:
+    rows = made.expression
+    if not isinstance(rows, exp.Query | exp.Values):
+        raise _unsupported(made)
+    common = made.args.get("with_") or made.args.get("with")
+    if common is not None:
+        rows = rows.copy()
+        rows.set("with_" if "with_" in exp.Select.arg_types else "with", common.copy())
+    target = made.this
+    if isinstance(target, exp.Directory):
+        form = _format(
+            [one for one in (made.args.get("stored"), target.args.get("row_format")) if one is not None],
+            _TEXT,
+        )
+        return InsertDirectory(target.this.name, form, rows)
+    columns: Sequence[str] = ()
+    if isinstance(target, exp.Schema):
+        columns = [one.name.lower() for one in target.expressions]
+        target = target.this
+    if not isinstance(target, exp.Table):
+        raise _unsupported(made)
+    partition = target.args.get("partition")
+    values = _partition(partition) if partition is not None else {}
+    return InsertTable(_table(target), values, bool(made.args.get("overwrite")), columns, rows)
+
+
+def _partition(made: Expression) -> dict[str, str | None]:
+    values: dict[str, str | None] = {}
+    for one in made.expressions:
+        if isinstance(one, exp.EQ):
+            values[one.this.name.lower()] = one.expression.name
+        else:
+            values[one.name.lower()] = None
+    return values
+
+
+def _create(made: exp.Create) -> Statement:
+    kind = str(made.args.get("kind")).upper()
+    is_fine = bool(made.args.get("exists"))
+    if kind in ("DATABASE", "SCHEMA"):
+        return Database("create", made.this.name.lower(), is_fine)
+    schema, target = (made.this, made.this.this) if isinstance(made.this, exp.Schema) else (None, made.this)
+    rows = made.expression
+    if kind == "VIEW" and rows is not None:
+        return CreateView(_table(target), bool(made.args.get("replace")), is_fine, rows)
+    if kind != "TABLE":
+        raise _unsupported(made)
+    properties = made.args.get("properties")
+    given: list[Expression] = list(properties.expressions) if properties is not None else []
+    like = next((one.this for one in given if isinstance(one, exp.LikeProperty)), None)
+    location = next((one.this.name for one in given if isinstance(one, exp.LocationProperty)), "")
+    return CreateTable(
+        table=_table(target),
+        is_fine_if_there=is_fine,
+        columns=list(_columns(schema)),
+        partition_columns=[
+            column
+            for one in given
+            if isinstance(one, exp.PartitionedByProperty)
+            for column in _columns(one.this)
+        ],
+        location=location,
+        format=_format(given, _TEXT if location else _PARQUET),
+        rows=rows,
+        like=None if like is None else _table(like),
+    )
+
+
+def _columns(schema: Expression | None) -> Iterator[Column]:
+    for one in schema.expressions if schema is not None else ():
+        kind = one.args.get("kind")
+        yield Column(one.name.lower(), "" if kind is None else kind.sql(dialect="duckdb"))
+
+
+def _format(properties: Sequence[Expression], default: str) -> Format:
+    kind, delimiter, skipped_count = default, _DELIMITER, 0
+    for one in properties:
+        if isinstance(one, exp.FileFormatProperty):
+            kind = one.name.upper()
+        elif isinstance(one, exp.RowFormatDelimitedProperty):
+            fields = one.args.get("fields")
+            delimiter = delimiter if fields is None else fields.name.replace("\\t", "\t")
+        elif type(one) is exp.Property and one.name == _SKIPPED_LINES:
+            skipped_count = int(one.args["value"].name)
+    if kind == "CSV":
+        return Format(_TEXT, ",", skipped_count)
+    if kind not in (_PARQUET, _TEXT):
+        raise errors.UserError(
+            f"query: files of the format {kind} can't be had in the embedded backend: use PARQUET or TEXTFILE"
+        )
+    return Format(kind, delimiter, skipped_count)
+
+
+def _drop(made: exp.Drop) -> Statement:
+    kind = str(made.args.get("kind")).upper()
+    target = (made.args.get("tables") or [made.this])[0]
+    is_fine = bool(made.args.get("exists"))
+    if kind in ("TABLE", "VIEW"):
+        return DropTable(_table(target), is_fine)
+    if kind in ("DATABASE", "SCHEMA"):
+        return Database("drop", target.name.lower(), is_fine, bool(made.args.get("cascade")))
+    raise _unsupported(made)
+
+
+def _alter(made: exp.Alter) -> Statement:
+    actions: list[Any] = made.args.get("actions") or []
+    if len(actions) == 1 and isinstance(actions[0], exp.DropPartition):
+        partitions = [_partition(one) for one in actions[0].expressions]
+        return DropPartitions(_table(made.this), partitions, bool(actions[0].args.get("exists")))
+    raise _unsupported(made)
+
+
+def _table(made: Expression) -> TableName:
+    if not isinstance(made, exp.Table):
+        raise _unsupported(made)
+    return TableName(made.name.lower(), made.db.lower())
+
+
+def _unsupported(made: Expression) -> errors.UserError:
+    shown = " ".join(made.sql(dialect="hive").split())[:60]
+    return errors.UserError(
+        f"query: the embedded backend has no such statement: {shown!r}; it knows SELECT, INSERT, CREATE and DROP of "
+        "tables, views and databases, TRUNCATE, ALTER TABLE DROP PARTITION, USE and SET"
+    )
