@@ -15,7 +15,7 @@ import msgspec
 from elevon import errors
 from elevon.compiler.graphs import Graph
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import attempts, bindings, commands, invariants, recovery
+from elevon.propeller.machine import arrays, attempts, commands, invariants, recovery
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.drafts import Step
 from elevon.propeller.machine.events import (
@@ -36,7 +36,7 @@ from elevon.propeller.machine.events import (
     Woken,
 )
 from elevon.propeller.machine.steps import step
-from elevon.propeller.machine.views import View
+from elevon.propeller.machine.views import Scope, View
 from elevon.records import failures
 from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
@@ -407,8 +407,7 @@ class Engine:
             return
         inputs = LiteralMap()
         if call.call is CallKind.START:
-            place = self.view.place(call.node_id)
-            inputs = bindings.resolve(place.node.inputs, self.view.outputs_of(place.scope))
+            inputs = arrays.inputs_of(self.view, self.view.place(call.node_id))
         flying = InFlight(call, lambda: self._world.carry_out(call, row, inputs, self.now))
         self._in_flight[key] = flying
 
@@ -454,9 +453,8 @@ class Engine:
                 call.node_id, call.attempt, call.call, failure, is_parking=True, was_called=False
             )
         if call.call is CallKind.START:
-            place = self.view.place(call.node_id)
             try:
-                bindings.resolve(place.node.inputs, self.view.outputs_of(place.scope))
+                arrays.inputs_of(self.view, self.view.place(call.node_id))
             except errors.UserError as error:
                 failure = failures.from_exception(error)
                 return CallRaised(
@@ -495,12 +493,13 @@ def _essence(view: View) -> dict[str, object]:
         "scopes": {
             scope.id: (
                 dict(sorted(scope.waiting.items())),
-                sorted(scope.active),
+                sorted(name for name in scope.active if not _is_unwritten(view, scope, name)),
                 scope.is_stopping,
                 scope.failure is not None,
                 scope.min_success_count,
                 sorted(scope.lost),
                 scope.inputs,
+                scope.elements and (scope.elements.count, scope.elements.lost_count),
             )
             for scope in view.scopes.values()
         },
@@ -509,5 +508,12 @@ def _essence(view: View) -> dict[str, object]:
             node_id: place.scope.id
             for node_id, place in view.places.items()
             if place.scope.id in view.scopes and node_id in view.nodes
+            # Nobody looks for an element that is over.
+            if place.scope.elements is None or not view.nodes[node_id].phase.is_terminal
         },
     }
+
+
+def _is_unwritten(view: View, scope: Scope, name: str) -> bool:
+    """Whether a node is an element that waits for its turn, of which nothing is written yet."""
+    return scope.elements is not None and scope.node_id(name) not in view.nodes

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from datetime import UTC, datetime
 
+import msgspec
+
 from elevon.compiler.graphs import FailurePolicy
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.attempts import FINALIZE_LIMIT
@@ -10,7 +12,7 @@ from elevon.records.attempts import AttemptRecord
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, Finalization, NodePhase
 from tests.simulation import plans
-from tests.simulation.plans import Flow, Source, Step
+from tests.simulation.plans import Flow, Items, Source, Step
 from tests.simulation.stores import Store
 from tests.simulation.worlds import HAS_FINALIZER, REQUIRES_FINALIZER, BrokenPromise, Job, Key, World
 
@@ -132,7 +134,8 @@ class Judge:
             found = _integer(row.outputs, "o")
             _expect(made == found, f"{node_id} has the output {found} instead of {made}")
             return made
-        if (step.settings is None or row.expansion is not None) and row.phase is NodePhase.FAILED:
+        is_task = step.settings is not None and step.items is None and row.expansion is None
+        if not is_task and row.phase is NodePhase.FAILED:
             _expect(made is None, f"{node_id} failed for nothing")
         return None
 
@@ -143,6 +146,8 @@ class Judge:
             inputs = {name: _resolve(source, values) for name, source in step.sources.items()}
         except Unresolved:
             return None
+        if step.items is not None:
+            return self._judge_array(step, step.items, row, values, stopped_at)
         if step.settings is not None and step.flow is not None:
             if row.expansion is None:
                 return None
@@ -160,6 +165,32 @@ class Judge:
                 self._judge_skipped(_join(node_id, other.id))
         arm = self._nodes.get(_join(node_id, taken.id))
         return self._judge_step(taken, node_id, arm, values, stopped_at)
+
+    def _judge_array(
+        self, step: Step, items: Items, row: NodeRecord, values: dict[str, int], stopped_at: datetime
+    ) -> int | None:
+        """The sum of what its elements made, or None if too few did."""
+        count = len(items.sources)
+        needed = count if items.needed is None else items.needed
+        if any(str(source).rstrip("!") != str(source) for source in items.sources) or needed > count > 0:
+            return None
+        _expect(row.element_count == count, f"{row.node_id} has {row.element_count} elements, not {count}")
+        elements = [
+            Step(id=str(index), sources={"item": source, **step.sources}, settings=step.settings)
+            for index, source in enumerate(items.sources)
+        ]
+        rows = {each.id: self._nodes.get(_join(row.node_id, each.id)) for each in elements}
+        _judge_limit(row.node_id, items.limit, [each for each in rows.values() if each is not None])
+        inner = Flow(steps=elements, output=0, on_failure=FailurePolicy.FAIL_IMMEDIATELY)
+        failed_at = _failed_at(msgspec.structs.replace(inner, steps=[]), rows, min(needed, count))
+        if not items.all_run:
+            stopped_at = min(stopped_at, failed_at)
+        made = [self._judge_step(each, row.node_id, rows[each.id], values, stopped_at) for each in elements]
+        succeeded = [each for each in made if each is not None]
+        if len(succeeded) < min(needed, count):
+            _expect(min(stopped_at, failed_at) < NEVER, f"{row.node_id} is neither whole nor failed")
+            return None
+        return sum(succeeded)
 
     def _judge_skipped(self, node_id: str) -> None:
         """An arm that was not taken says so, and nothing else ever happened to it."""
@@ -273,6 +304,14 @@ def _failed_at(plan: Flow, rows: dict[str, NodeRecord | None], needed: int) -> d
     return NEVER
 
 
+def _judge_limit(node_id: str, limit: int, rows: list[NodeRecord]) -> None:
+    """Never more elements at once than the array allows."""
+    run = [each for each in rows if each.phase is not NodePhase.RECOVERED]
+    for begun in run if limit else ():
+        beside = sum(each.started_at <= begun.started_at < (each.ended_at or NEVER) for each in run)
+        _expect(beside <= limit, f"{node_id} had {beside} elements at once, and {limit} are allowed")
+
+
 def _join(scope_id: str, name: str) -> str:
     return f"{scope_id}/{name}" if scope_id else name
 
@@ -288,4 +327,4 @@ def _resolve(source: Source, values: dict[str, int]) -> int:
 def _integer(outputs: bytes | None, name: str) -> int:
     if outputs is None:
         raise BrokenPromise("a success has no outputs")
-    return LiteralMap.FromString(outputs).literals[name].scalar.primitive.integer
+    return plans.number_of(LiteralMap.FromString(outputs).literals[name])

@@ -1,6 +1,7 @@
 """Random workflows, as plain data: what the simulator makes a graph of and the judge reads on its own.
 
 All values are integers. A task's output is the sum of its inputs and of its name, so that the right result is known.
+An array's list counts as the sum of what is in it, and nothing but tasks takes one.
 """
 
 import random
@@ -9,22 +10,26 @@ from datetime import timedelta
 
 import msgspec
 
-from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.compiler.graphs import Array, FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.idl import literals
 from elevon.idl.messages import (
     Binding,
     BindingData,
+    BindingDataCollection,
     BooleanExpression,
     ComparisonExpression,
     Error,
     IfBlock,
     IfElseBlock,
+    Literal,
     Node,
     Operand,
     OutputReference,
     Primitive,
     TaskTemplate,
     TypedInterface,
+    Variable,
+    VariableMap,
 )
 from elevon.records.nodes import Expansion
 
@@ -36,16 +41,34 @@ Source = int | str
 TASK_TYPES = ("swift", "slow", "rare")
 
 
+class Items(msgspec.Struct, kw_only=True):
+    """The list of an array, and how its elements are run.
+
+    Attributes:
+        sources: One for each element.
+        limit: So many at once; 0 for no limit.
+        needed: So many must succeed; None for all.
+        all_run: Whether the others still run once too many have failed.
+    """
+
+    sources: list[Source]
+    limit: int = 0
+    needed: int | None = None
+    all_run: bool = False
+
+
 class Step(msgspec.Struct, kw_only=True):
     """One node: a task has settings, a subworkflow a flow, a branch arms; a task that goes on as futures has both.
 
     Attributes:
+        items: Of an array, whose settings are those of each element.
         min_success_count: So many nodes of the futures must succeed; 0 for all.
     """
 
     id: str
     sources: dict[str, Source]
     settings: TaskSettings | None = None
+    items: Items | None = None
     flow: "Flow | None" = None
     arms: "list[tuple[int, Step]]" = []
     otherwise: "Step | str | None" = None
@@ -53,8 +76,11 @@ class Step(msgspec.Struct, kw_only=True):
 
     def upstream(self) -> list[str]:
         """Ids of the nodes that it waits for."""
+        listed = self.items.sources if self.items else []
         named = dict.fromkeys(
-            str(each).rstrip("!") for each in self.sources.values() if isinstance(each, str) and each != INPUT
+            str(each).rstrip("!")
+            for each in (*self.sources.values(), *listed)
+            if isinstance(each, str) and each != INPUT
         )
         for arm in self.all_arms():
             named.update(dict.fromkeys(arm.upstream()))
@@ -82,6 +108,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     with_broken: bool = True
     with_timeouts: bool = True
     with_futures: bool = True
+    with_arrays: bool = True
 
 
 def flow(rng: random.Random, sizes: Sizes, depth: int = 0, *, is_futures: bool = False) -> Flow:
@@ -89,10 +116,10 @@ def flow(rng: random.Random, sizes: Sizes, depth: int = 0, *, is_futures: bool =
     count = rng.randint(0 if depth else 1, max(1, sizes.steps >> depth))
     steps: list[Step] = []
     for number in range(count):
-        steps.append(_step(rng, sizes, depth, f"n{number}", [step.id for step in steps]))
+        steps.append(_step(rng, sizes, depth, f"n{number}", steps))
     made = Flow(
         steps=steps,
-        output=_source(rng, sizes, [step.id for step in steps], broken=0.05),
+        output=_source(rng, sizes, _numbers(steps), broken=0.05),
         on_failure=rng.choice(list(FailurePolicy)),
     )
     if is_futures:
@@ -107,17 +134,28 @@ def _take_input_away(made: Flow) -> None:
     while steps:
         step = steps.pop()
         step.sources = {name: 1 if source == INPUT else source for name, source in step.sources.items()}
+        if step.items is not None:
+            step.items.sources = [1 if source == INPUT else source for source in step.items.sources]
         steps.extend(step.all_arms())
 
 
-def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[str]) -> Step:
+def _numbers(steps: "list[Step]") -> list[str]:
+    """Ids of the nodes whose output is a number and no list."""
+    return [step.id for step in steps if step.items is None]
+
+
+def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, steps: "list[Step]") -> Step:
+    everything, known = [step.id for step in steps], _numbers(steps)
     sources = {
-        f"i{number}": _source(rng, sizes, known, broken=0.005)
+        f"i{number}": _source(rng, sizes, everything, broken=0.005)
         for number in range(rng.choice((0, 1, 1, 2, 3)))
     }
     kind = rng.random()
     if kind < 0.75 or depth >= sizes.depth:
         made = Step(id=name, sources=sources, settings=_settings(rng, sizes))
+        if sizes.with_arrays and rng.random() < 0.12:
+            made.items = _items(rng, sizes, known)
+            return made
         if sizes.with_futures and depth < sizes.depth and rng.random() < 0.12:
             made.flow = flow(rng, sizes, depth + 1, is_futures=True)
             made.min_success_count = rng.choice((0, 0, max(0, len(made.flow.steps) - 1)))
@@ -128,15 +166,28 @@ def _step(rng: random.Random, sizes: Sizes, depth: int, name: str, known: list[s
             sources={"x": _source(rng, sizes, known, broken=0.02)},
             flow=flow(rng, sizes, depth + 1),
         )
+    # A branch gives what its arm gives, and whoever takes it takes a number.
+    arms_sizes = msgspec.structs.replace(sizes, with_arrays=False)
     arms = [
-        (rng.randint(0, 900), _step(rng, sizes, depth + 1, f"{name}-a{number}", known))
+        (rng.randint(0, 900), _step(rng, arms_sizes, depth + 1, f"{name}-a{number}", steps))
         for number in range(rng.randint(1, 3))
     ]
     otherwise: Step | str | None = rng.choice((None, "error", "step", "step", "step"))
     if otherwise == "step":
-        otherwise = _step(rng, sizes, depth + 1, f"{name}-e", known)
+        otherwise = _step(rng, arms_sizes, depth + 1, f"{name}-e", steps)
     return Step(
         id=name, sources={"c": _source(rng, sizes, known, broken=0.02)}, arms=arms, otherwise=otherwise
+    )
+
+
+def _items(rng: random.Random, sizes: Sizes, known: list[str]) -> Items:
+    # The greatest are more than wait for a place at once.
+    count = 130 if rng.random() < 0.02 else rng.choice((0, 1, 2, 3, 5, 8))
+    return Items(
+        sources=[_source(rng, sizes, known, broken=0.002) for _ in range(count)],
+        limit=rng.choice((0, 0, 1, 2, 5)),
+        needed=rng.choice((None, None, 0, count // 2, max(0, count - 1))),
+        all_run=rng.random() < 0.3,
     )
 
 
@@ -181,6 +232,8 @@ def graph_of(plan: Flow, name: str = "w") -> Graph:
 
 
 def _node(step: Step, upstream: list[str], downstream: list[str]) -> GraphNode:
+    if step.items is not None:
+        return _array(step, step.items, upstream, downstream)
     kind = NodeKind.TASK if step.settings else NodeKind.WORKFLOW if step.flow else NodeKind.BRANCH
     return GraphNode(
         id=step.id,
@@ -189,12 +242,55 @@ def _node(step: Step, upstream: list[str], downstream: list[str]) -> GraphNode:
         upstream=tuple(upstream),
         downstream=tuple(downstream),
         inputs=tuple(_binding(var, source) for var, source in step.sources.items()),
-        task=TaskTemplate(type=step.settings.task_type) if step.settings else None,
+        task=_template(step.settings) if step.settings else None,
         settings=step.settings,
         subgraph=graph_of(step.flow, step.id) if step.flow and not step.settings else None,
         branch=_branch(step) if step.arms else None,
         arms=_arms(step) if step.arms else None,
     )
+
+
+def _template(settings: TaskSettings) -> TaskTemplate:
+    interface = TypedInterface(outputs=VariableMap(variables={"o": Variable()}))
+    return TaskTemplate(type=settings.task_type, interface=interface)
+
+
+def _array(step: Step, items: Items, upstream: list[str], downstream: list[str]) -> GraphNode:
+    whole = {var: _binding(var, source) for var, source in step.sources.items()}
+    listed = [_binding("item", source).binding for source in items.sources]
+    bound = BindingData(collection=BindingDataCollection(bindings=listed))
+    element = _node(Step(id="element", sources={}, settings=step.settings), [], [])
+    graph = Graph(
+        name=step.id,
+        interface=TypedInterface(),
+        nodes={element.id: element},
+        roots=(),
+        outputs=(),
+        on_failure=FailurePolicy.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+        if items.all_run
+        else FailurePolicy.FAIL_IMMEDIATELY,
+    )
+    return GraphNode(
+        id=step.id,
+        kind=NodeKind.ARRAY,
+        message=Node(id=step.id),
+        upstream=tuple(upstream),
+        downstream=tuple(downstream),
+        inputs=(Binding(var="item", binding=bound), *whole.values()),
+        array=Array(
+            graph=graph,
+            mapped=frozenset({"item"}),
+            limit=items.limit,
+            min_success_count=items.needed,
+        ),
+    )
+
+
+def number_of(literal: Literal) -> int:
+    """What a literal counts as: a list as the sum of what is in it, None as nothing."""
+    if literal.HasField("collection"):
+        return sum(number_of(item) for item in literal.collection.literals)
+    return literal.scalar.primitive.integer
 
 
 def futures_of(plan: Flow, prefix: str = "") -> "Iterator[tuple[str, Expansion, Graph]]":

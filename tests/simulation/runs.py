@@ -116,7 +116,7 @@ def _milder(run: Run) -> Iterator[Run]:
             yield replace(run, sizes=replace(sizes, steps=fewer))
     if sizes.depth:
         yield replace(run, sizes=replace(sizes, depth=sizes.depth - 1))
-    for name in ("with_broken", "with_timeouts", "with_futures"):
+    for name in ("with_broken", "with_timeouts", "with_futures", "with_arrays"):
         if getattr(sizes, name):
             yield replace(run, sizes=replace(sizes, **{name: False}))
     for name in Weather.__struct_fields__:
@@ -125,23 +125,31 @@ def _milder(run: Run) -> Iterator[Run]:
 
 
 def _taken_over(rng: random.Random, plan: Flow) -> list[NodeRecord]:
-    """Sometimes the first tasks were taken over from an earlier execution."""
+    """Sometimes the first tasks, and elements of arrays, were taken over from an earlier execution."""
     taken: list[NodeRecord] = []
     names: set[str] = set()
     if rng.random() < 0.8:
         return []
     for step in plan.steps:
-        if step.settings is not None and names.issuperset(step.upstream()) and rng.random() < 0.6:
+        if step.settings is None or not names.issuperset(step.upstream()):
+            continue
+        if step.items is not None:
+            elements = [str(index) for index in range(len(step.items.sources)) if rng.random() < 0.6]
+            taken += [_recovered(rng, element, step.id) for element in elements]
+        elif rng.random() < 0.6:
             names.add(step.id)
-            outputs = literals.literal_map({"o": literals.integer(rng.randint(0, 999))})
-            taken.append(
-                NodeRecord(
-                    node_id=step.id,
-                    spec_node_id=step.id,
-                    phase=NodePhase.RECOVERED,
-                    outputs=outputs.SerializeToString(),
-                    started_at=BEGINNING,
-                    ended_at=BEGINNING,
-                )
-            )
+            taken.append(_recovered(rng, step.id))
     return taken
+
+
+def _recovered(rng: random.Random, name: str, parent: str = "") -> NodeRecord:
+    outputs = literals.literal_map({"o": literals.integer(rng.randint(0, 999))})
+    return NodeRecord(
+        node_id=f"{parent}/{name}" if parent else name,
+        spec_node_id=name,
+        parent=parent,
+        phase=NodePhase.RECOVERED,
+        outputs=outputs.SerializeToString(),
+        started_at=BEGINNING,
+        ended_at=BEGINNING,
+    )

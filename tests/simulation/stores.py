@@ -144,7 +144,11 @@ def settings_by_id(graph: Graph, prefix: str = "") -> dict[str, TaskSettings]:
         node_id = f"{prefix}{node.id}"
         if node.settings is not None:
             found[node_id] = node.settings
-        for inner in (node.subgraph, node.arms):
-            if inner is not None:
-                found |= settings_by_id(inner, f"{node_id}/")
+        if node.array is not None and node.array.element.settings is not None:
+            count = len(node.inputs[0].binding.collection.bindings)
+            found |= dict.fromkeys(
+                (f"{node_id}/{index}" for index in range(count)), node.array.element.settings
+            )
+        elif node.inner is not None:
+            found |= settings_by_id(node.inner, f"{node_id}/")
     return found

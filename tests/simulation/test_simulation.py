@@ -79,6 +79,12 @@ def forgets_futures(done: Step) -> Step:
     return replace(done, changes=tuple(kept))
 
 
+def forgets_elements(done: Step) -> Step:
+    """Rows of arrays do not say how many elements there are."""
+    kept = (replace(each, element_count=0) if isinstance(each, NodeRecord) else each for each in done.changes)
+    return replace(done, changes=tuple(kept))
+
+
 def finalizes_what_was_abandoned(done: Step) -> Step:
     """What an operator gave up is called once more."""
     more = (
@@ -96,6 +102,7 @@ SABOTAGES = {
     "calls that overlap": (repeats_starts, "overlap"),
     "a history with holes": (writes_no_history, "is not told"),
     "futures that a restart does not know of": (forgets_futures, "and rebuilt from rows"),
+    "arrays whose elements a restart does not know of": (forgets_elements, "and rebuilt from rows"),
     "a call of what was abandoned": (finalizes_what_was_abandoned, "is made after it was abandoned"),
     "calls without a committed intent": (forgets_attempts, "before anything of it was committed"),
 }

@@ -133,7 +133,7 @@ class World:
             raise BrokenPromise(f"{call.node_id}#{call.attempt} was started twice unknowingly")
         if job.created_at is None:
             job.created_at = now
-            values = [each.scalar.primitive.integer for each in inputs.literals.values()]
+            values = [plans.number_of(each) for each in inputs.literals.values()]
             job.value = plans.value_of_task(call.node_id, values)
         if fault == "after":
             return self._raised(call, fault)

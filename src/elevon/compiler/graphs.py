@@ -4,7 +4,9 @@ Built by `compiler.index` from a `CompiledWorkflowClosure`; immutable, and share
 """
 
 import enum
+import math
 from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -17,6 +19,7 @@ class NodeKind(enum.StrEnum):
     TASK = "task"
     WORKFLOW = "workflow"
     BRANCH = "branch"
+    ARRAY = "array"
 
 
 class FailurePolicy(enum.StrEnum):
@@ -59,6 +62,7 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
         subgraph: For a workflow node: the graph that it runs.
         branch: For a branch node: the conditions; every `then_node` is a node of `arms`.
         arms: For a branch node: the graph of its arms, of which one is run: nodes without dependencies.
+        array: For an array node: what it runs for each element of its lists.
     """
 
     id: str
@@ -72,6 +76,43 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
     subgraph: "Graph | None" = None
     branch: IfElseBlock | None = None
     arms: "Graph | None" = None
+    array: "Array | None" = None
+
+    @property
+    def inner(self) -> "Graph | None":
+        """What runs under it, as far as the template tells; of an array that is one node, whatever its lists hold."""
+        return self.subgraph or self.arms or (self.array.graph if self.array else None)
+
+
+class Array(msgspec.Struct, frozen=True, kw_only=True):
+    """What an array node runs for each element of the lists that it is given.
+
+    Attributes:
+        graph: Its only node is what runs; it has no bindings, because an element's inputs come from the lists.
+        mapped: Names of the inputs that are lists, of which each element gets its own; it gets the others whole.
+        is_wrapped: Whether what runs is written for the lists, and gets its own element as a list of one.
+        limit: So many elements run at once; 0 for no limit but that of the execution.
+        min_success_count: So many elements must succeed, if that was said as a number.
+        min_success_ratio: Such a part of them must succeed, from 0 to 1.
+    """
+
+    graph: "Graph"
+    mapped: frozenset[str]
+    is_wrapped: bool = False
+    limit: int = 0
+    min_success_count: int | None = None
+    min_success_ratio: Decimal = Decimal(1)
+
+    @property
+    def element(self) -> GraphNode:
+        """What runs, under the id that it has in the template."""
+        return next(iter(self.graph.nodes.values()))
+
+    def needed(self, count: int) -> int:
+        """How many of so many elements must succeed."""
+        if self.min_success_count is not None:
+            return self.min_success_count
+        return math.ceil(self.min_success_ratio * count)
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):

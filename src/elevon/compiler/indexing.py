@@ -9,10 +9,12 @@ import graphlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
+import msgspec
+
 from elevon import errors
-from elevon.compiler import binding_types
-from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
-from elevon.compiler.templates import Key, key_of
+from elevon.compiler import arrays, binding_types
+from elevon.compiler.graphs import Array, FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.compiler.templates import Key, interface_of, key_of
 from elevon.idl import pods
 from elevon.idl.messages import (
     CompiledWorkflowClosure,
@@ -21,6 +23,7 @@ from elevon.idl.messages import (
     Resources,
     TaskNodeOverrides,
     TaskTemplate,
+    TypedInterface,
     WorkflowMetadata,
     WorkflowTemplate,
 )
@@ -58,7 +61,8 @@ def arms_of(branch: IfElseBlock) -> Iterator[Node]:
 def upstream_ids(node: Node) -> dict[str, None]:
     """Ids of what must have succeeded before the node may start, in order, the start node left out.
 
-    A branch waits for whatever any of its arms takes: the promises of an arm name nodes of the workflow around it.
+    A branch waits for whatever any of its arms takes: the promises of an arm name nodes of the workflow around it. So
+    does an array for what its element is bound to.
     """
     ids = dict.fromkeys(node.upstream_node_ids)
     for binding in node.inputs:
@@ -66,6 +70,8 @@ def upstream_ids(node: Node) -> dict[str, None]:
     if node.HasField("branch_node"):
         for arm in arms_of(node.branch_node.if_else):
             ids.update(upstream_ids(arm))
+    elif node.HasField("array_node"):
+        ids.update(upstream_ids(node.array_node.node))
     ids.pop("", None)
     ids.pop(START_NODE_ID, None)
     return ids
@@ -138,8 +144,35 @@ class _Indexer:
             name=around.id, interface=template.interface, nodes=nodes, roots=tuple(nodes), outputs=()
         )
 
+    def _array(self, node: Node) -> Array:
+        array = node.array_node
+        element = self._node(array.node, (), ())
+        if element.task is None:
+            raise errors.CorruptStateError(f"{self._place} has array node {node.id!r}, which runs no task")
+        policy = (
+            FailurePolicy.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE
+            if array.run_all_sub_nodes
+            else FailurePolicy.FAIL_IMMEDIATELY
+        )
+        is_counted = array.WhichOneof("success_criteria") == "min_successes"
+        return Array(
+            graph=Graph(
+                name=node.id,
+                interface=TypedInterface(),
+                nodes={element.id: msgspec.structs.replace(element, inputs=())},
+                roots=(),
+                outputs=(),
+                on_failure=policy,
+            ),
+            mapped=arrays.mapped_inputs(array, interface_of(element.task.interface).inputs),
+            is_wrapped=not array.is_original_sub_node_interface.value,
+            limit=array.parallelism,
+            min_success_count=array.min_successes if is_counted else None,
+            min_success_ratio=arrays.min_success_ratio_of(array),
+        )
+
     def _node(self, node: Node, upstream: Sequence[str], downstream: Sequence[str]) -> GraphNode:
-        task = subgraph = branch = arms = None
+        task = subgraph = branch = arms = array = None
         match node.WhichOneof("target"):
             case "task_node":
                 kind, task = NodeKind.TASK, self._task(node)
@@ -148,6 +181,8 @@ class _Indexer:
             case "branch_node":
                 kind, branch = NodeKind.BRANCH, node.branch_node.if_else
                 arms = self._arms(branch, node)
+            case "array_node":
+                kind, array = NodeKind.ARRAY, self._array(node)
             case target:
                 raise errors.CorruptStateError(
                     f"{self._place} has node {node.id!r} of kind {target}, which can't run"
@@ -164,6 +199,7 @@ class _Indexer:
             subgraph=subgraph,
             branch=branch,
             arms=arms,
+            array=array,
         )
 
     def _task(self, node: Node) -> TaskTemplate:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from elevon.compiler import binding_types, indexing
+from elevon.compiler import arrays, binding_types, indexing
 from elevon.compiler.condition_types import SPELLED
 from elevon.compiler.templates import Key, key_of
 from elevon.idl import json_values, literal_types, literals
 from elevon.idl.messages import (
+    ArrayNode,
     Binding,
     BindingData,
     BooleanExpression,
@@ -67,8 +68,10 @@ def _variables(kind: str, variables: Mapping[str, Variable]) -> Iterator[str]:
 
 
 def _node(node: Node, metadata: Metadata) -> Iterator[str]:
-    own = metadata.get(key_of(node.task_node.reference_id), TaskMetadata())
-    settings = "".join(f", {text}" for text in _node_settings(node, own))
+    running = node.array_node.node if node.HasField("array_node") else node
+    own = metadata.get(key_of(running.task_node.reference_id), TaskMetadata())
+    texts = (*_order(node), *_node_settings(running, own), *_array_settings(node.array_node))
+    settings = "".join(f", {text}" for text in texts)
     match node.WhichOneof("target"):
         case "task_node":
             yield f"node {node.id}: task {node.task_node.reference_id.name}{settings}"
@@ -76,19 +79,39 @@ def _node(node: Node, metadata: Metadata) -> Iterator[str]:
         case "workflow_node":
             yield f"node {node.id}: workflow {node.workflow_node.sub_workflow_ref.name}{settings}"
             yield from _indented(_bindings(node.inputs))
+        case "array_node":
+            name = node.array_node.node.task_node.reference_id.name
+            yield f"node {node.id}: map of task {name}{settings}"
+            yield from _indented(_bindings(node.inputs))
         case _:
             yield f"node {node.id}: branch{settings}"
             sources = {binding.var: _spell(binding.binding) for binding in node.inputs}
             yield from _indented(_branch(node.branch_node.if_else, sources, metadata))
 
 
-def _node_settings(node: Node, own: TaskMetadata) -> Iterator[str]:
+def _order(node: Node) -> Iterator[str]:
     implied = {promise.node_id for each in node.inputs for promise in binding_types.promises_of(each.binding)}
     for arm in indexing.arms_of(node.branch_node.if_else):
         implied.update(indexing.upstream_ids(arm))
     after = [node_id for node_id in node.upstream_node_ids if node_id not in implied]
     if after:
         yield f"after {', '.join(after)}"
+
+
+def _array_settings(array: ArrayNode) -> Iterator[str]:
+    if array.bound_inputs:
+        yield f"the same for all: {', '.join(array.bound_inputs)}"
+    if array.parallelism:
+        yield f"{array.parallelism} at once"
+    if array.WhichOneof("success_criteria") == "min_successes":
+        yield f"at least {array.min_successes} succeed"
+    elif (ratio := arrays.min_success_ratio_of(array)) != 1:
+        yield f"at least {ratio} of them succeed"
+    if array.run_all_sub_nodes:
+        yield "all run to their end"
+
+
+def _node_settings(node: Node, own: TaskMetadata) -> Iterator[str]:
     if node.metadata.HasField("retries") and node.metadata.retries.retries != own.retries.retries:
         yield f"retries {node.metadata.retries.retries}"
     timeout = node.metadata.timeout.ToTimedelta()

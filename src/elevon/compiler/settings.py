@@ -68,8 +68,13 @@ def check_task(report: Report, task: TaskTemplate, known_types: Container[str] |
 
 
 def check_node(report: Report, place: Place, node: Node) -> None:
-    """Report what is wrong with the settings of a node, apart from what it runs."""
+    """Report what is wrong with a node, apart from what it runs."""
     check_node_id(report, place, node.id)
+    check_node_settings(report, place, node)
+
+
+def check_node_settings(report: Report, place: Place, node: Node) -> None:
+    """Report what is wrong with the settings of a node."""
     check_duration(report, place, "timeout", node.metadata.timeout)
     if node.metadata.cacheable:
         report.add(Code.UNSUPPORTED, place, "its outputs can't be cached yet: leave out cache")

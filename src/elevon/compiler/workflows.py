@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from elevon import errors
-from elevon.compiler import binding_types, cycles, indexing, settings
+from elevon.compiler import arrays, binding_types, cycles, indexing, settings
 from elevon.compiler.condition_types import ConditionCheck
 from elevon.compiler.problems import Code, Place, Report
 from elevon.compiler.templates import Directory, Interface, Types, interface_of
@@ -27,9 +27,11 @@ from elevon.primitives import suggestions
 
 _UNSUPPORTED = {
     "gate_node": "it waits for a signal, an approval or a time, which elevon can't run yet: leave out the gate",
-    "array_node": "it maps a task over a list, which elevon can't run yet: call the task once for each item",
 }
 _NO_LAUNCH_PLANS = "it runs a launch plan, which elevon can't run yet: call the workflow itself"
+_MAPS_NO_TASK = (
+    "it maps something else than a task, which elevon can't run yet: map a task, a dynamic one to run more"
+)
 _NO_FAILURE_NODE = "it has a failure node, which elevon can't run yet: leave out on_failure"
 
 
@@ -85,6 +87,9 @@ class WorkflowCheck:
                 return self._directory.workflow_interface(node.workflow_node.sub_workflow_ref)
             case "branch_node":
                 return self._interface_of_branch(node.branch_node)
+            case "array_node":
+                element = self._interface_of(node.array_node.node)
+                return None if element is None else arrays.interface_of(node.array_node, element)
             case _:
                 return None
 
@@ -109,6 +114,8 @@ class WorkflowCheck:
             self._report.add(Code.UNSUPPORTED, place, _UNSUPPORTED[target])
         elif target == "branch_node":
             self._branch(node, place)
+        elif target == "array_node":
+            self._array(node, place)
         elif target is None:
             self._report.add(
                 Code.VALUE_REQUIRED, place, "it runs nothing: give it a task, a workflow or a branch"
@@ -124,12 +131,7 @@ class WorkflowCheck:
             return
         self._promises(node.inputs, place)
         if node.HasField("task_node"):
-            name, known = (
-                node.task_node.reference_id.name,
-                (task.id.name for task in self._directory.tasks.values()),
-            )
-            text = f"there is no task {name!r} in this version: {suggestions.hint(name, known)}"
-            self._report.add(Code.TASK_REFERENCE_NOT_FOUND, place, text)
+            self._unknown_task(place, node.task_node.reference_id.name)
         elif node.workflow_node.HasField("launchplan_ref"):
             self._report.add(Code.UNSUPPORTED, place, _NO_LAUNCH_PLANS)
         else:
@@ -137,6 +139,25 @@ class WorkflowCheck:
             known = (each.id.name for each in self._directory.sub_workflows.values())
             text = f"there is no workflow {name!r} in this version: {suggestions.hint(name, known)}"
             self._report.add(Code.WORKFLOW_REFERENCE_NOT_FOUND, place, text)
+
+    def _array(self, node: Node, place: Place) -> None:
+        """A node that runs a task for each element of a list."""
+        element = node.array_node.node
+        task = self._interface_of(element)
+        if not element.HasField("task_node"):
+            self._promises(node.inputs, place)
+            self._report.add(Code.UNSUPPORTED, place, _MAPS_NO_TASK)
+        elif task is None:
+            self._promises(node.inputs, place)
+            self._unknown_task(place, element.task_node.reference_id.name)
+        else:
+            arrays.check(node, task, place, self._report)
+            self._bindings(node.inputs, arrays.interface_of(node.array_node, task).inputs, place)
+
+    def _unknown_task(self, place: Place, name: str) -> None:
+        known = (task.id.name for task in self._directory.tasks.values())
+        text = f"there is no task {name!r} in this version: {suggestions.hint(name, known)}"
+        self._report.add(Code.TASK_REFERENCE_NOT_FOUND, place, text)
 
     def _branch(self, node: Node, place: Place) -> None:
         self._promises(node.inputs, place)

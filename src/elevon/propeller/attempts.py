@@ -19,7 +19,7 @@ from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAtte
 from elevon.propeller.calls import Callee
 from elevon.propeller.expansions import Expansions
 from elevon.propeller.jobs import JobPlace, Jobs
-from elevon.propeller.machine import bindings
+from elevon.propeller.machine import arrays
 from elevon.propeller.machine.commands import Call
 from elevon.propeller.machine.events import CallRaised, Event, Woken
 from elevon.propeller.machine.views import AttemptKey, View
@@ -240,8 +240,7 @@ class Attempts:
         return template
 
     def _inputs(self, node_id: str) -> bytes:
-        place = self._view.place(node_id)
-        resolved = bindings.resolve(place.node.inputs, self._view.outputs_of(place.scope))
+        resolved = arrays.inputs_of(self._view, self._view.place(node_id))
         return resolved.SerializeToString(deterministic=True)
 
 

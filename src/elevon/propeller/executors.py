@@ -142,10 +142,9 @@ class Executors:
 
 
 def task_types_of(graph: Graph) -> Iterator[str]:
-    """The types of all tasks of a workflow, its subworkflows and branches; one may come several times."""
+    """The types of all tasks of a workflow, its subworkflows, branches and arrays; one may come several times."""
     for node in graph.nodes.values():
         if node.settings is not None:
             yield node.settings.task_type
-        for inner in (node.subgraph, node.arms):
-            if inner is not None:
-                yield from task_types_of(inner)
+        if node.inner is not None:
+            yield from task_types_of(node.inner)

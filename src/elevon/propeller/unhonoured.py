@@ -21,7 +21,7 @@ def warnings_of(graph: Graph) -> list[str]:
     """One sentence for each task that asks for what it does not get, each task once.
 
     Args:
-        graph: A workflow, with its subworkflows and branches.
+        graph: A workflow, with its subworkflows, branches and arrays.
     """
     return list(dict.fromkeys(_sentences(graph)))
 
@@ -34,9 +34,8 @@ def _sentences(graph: Graph) -> Iterator[str]:
                 yield (
                     f"task {node.task.id.name}: {names} has no effect, because tasks run as processes of this machine"
                 )
-        for inner in (node.subgraph, node.arms):
-            if inner is not None:
-                yield from _sentences(inner)
+        if node.inner is not None:
+            yield from _sentences(node.inner)
 
 
 def _settings(node: GraphNode, task: TaskTemplate) -> Iterator[str]:

@@ -34,6 +34,7 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
         failure: Why it failed.
         taken: For a branch node: spec id of the node that was chosen.
         expansion: What it goes on as, if its task returned futures.
+        element_count: For an array node: how many elements it has, its nodes of the ids `ID/0`, `ID/1`, ...
         started_at: When it became ready.
         ended_at: When it became terminal.
     """
@@ -48,5 +49,6 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     failure: Failure | None = None
     taken: str = ""
     expansion: Expansion | None = None
+    element_count: int = 0
     started_at: datetime
     ended_at: datetime | None = None

@@ -251,8 +251,8 @@ def test_a_single_problem_is_the_whole_message() -> None:
             workflow(Node(id="n0", array_node={})),
             Code.UNSUPPORTED,
             (
-                "workflow 'wf', node 'n0': it maps a task over a list, which elevon can't run yet: call the task once "
-                "for each item"
+                "workflow 'wf', node 'n0': it maps something else than a task, which elevon can't run yet: map a task, "
+                "a dynamic one to run more"
             ),
         ),
         (

@@ -36,7 +36,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.simulation import plans, stories
-from tests.simulation.plans import Flow, Source, Step
+from tests.simulation.plans import Flow, Items, Source, Step
 from tests.simulation.stores import Store, settings_by_id
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -68,6 +68,20 @@ def dynamic(
     made = task(name, after)
     made.flow = Flow(steps=list(steps), output=output, on_failure=FailurePolicy.FAIL_IMMEDIATELY)
     made.min_success_count = min_success_count
+    return made
+
+
+def array(
+    name: str,
+    *items: Source,
+    limit: int = 0,
+    needed: int | None = None,
+    all_run: bool = False,
+    retries: int = 0,
+) -> Step:
+    """A node that runs a task for each of the items."""
+    made = task(name, retries=retries)
+    made.items = Items(sources=list(items), limit=limit, needed=needed, all_run=all_run)
     return made
 
 
@@ -249,6 +263,15 @@ def outputs(value: int) -> bytes:
 def integer(serialized: bytes | None) -> int:
     assert serialized is not None
     return LiteralMap.FromString(serialized).literals["o"].scalar.primitive.integer
+
+
+def integers(serialized: bytes | None) -> list[int | None]:
+    """What an array made, None for elements that failed."""
+    assert serialized is not None
+    return [
+        None if item.scalar.HasField("none_type") else item.scalar.primitive.integer
+        for item in LiteralMap.FromString(serialized).literals["o"].collection.literals
+    ]
 
 
 def seconds(count: float) -> timedelta:

@@ -9,9 +9,9 @@ from datetime import datetime
 import msgspec
 
 from elevon import errors
-from elevon.compiler.graphs import FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
+from elevon.compiler.graphs import Array, FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import attempts, bindings, commands, conditions
+from elevon.propeller.machine import arrays, attempts, bindings, commands, conditions
 from elevon.propeller.machine.drafts import AttemptEnded, Draft, NodeIsReady, ScopeDrained
 from elevon.propeller.machine.events import Admitted, FailRequested, Refused, TimerFired, TimerKind
 from elevon.propeller.machine.views import Place, Scope, View
@@ -46,7 +46,7 @@ def make_ready(draft: Draft, scope: Scope, spec_node_id: str) -> None:
     if scope.is_stopping:
         _deactivate(draft, scope, spec_node_id)
         return
-    node = scope.graph.nodes[spec_node_id]
+    node = scope.node(spec_node_id)
     node_id = scope.node_id(spec_node_id)
     draft.view.places[node_id] = Place(scope, node)
     known = draft.view.nodes.get(node_id)
@@ -58,6 +58,8 @@ def make_ready(draft: Draft, scope: Scope, spec_node_id: str) -> None:
             enqueue(draft, node_id, draft.now)
         elif node.kind is NodeKind.WORKFLOW:
             _open_subworkflow(draft, scope, node)
+        elif node.kind is NodeKind.ARRAY:
+            _open_array(draft, scope, node)
         else:
             _take_branch(draft, scope, node)
     except errors.UserError as error:
@@ -85,11 +87,14 @@ def admit(draft: Draft, event: Admitted) -> None:
         return
     attempts.admit(draft, event, queued_at, settings_of(view, event.node_id))
     known = view.nodes.get(event.node_id)
+    place = view.place(event.node_id)
     if known is None:
-        place = view.place(event.node_id)
         draft.put_node(_new_record(draft, place.scope, place.node, NodePhase.RUNNING))
     elif known.phase is NodePhase.QUEUED:
         draft.put_node(replace(known, phase=NodePhase.RUNNING))
+    if place.scope.elements is not None:
+        place.scope.elements.queued.discard(place.node.id)
+        arrays.feed(draft, place.scope)
 
 
 def refuse(draft: Draft, event: Refused) -> None:
@@ -242,6 +247,7 @@ def resume_scope(draft: Draft, scope: Scope) -> None:
             unpark(draft, node_id)
         else:
             attempts.resume(draft, record)
+    _feed_or_close(draft, scope)
 
 
 def settings_of(view: View, node_id: str) -> TaskSettings:
@@ -256,6 +262,34 @@ def _open_subworkflow(draft: Draft, scope: Scope, node: GraphNode) -> None:
     inputs = bindings.resolve(node.inputs, draft.view.outputs_of(scope))
     draft.put_node(_new_record(draft, scope, node, NodePhase.RUNNING))
     open_scope(draft, scope.node_id(node.id), subgraph_of(node), scope, inputs)
+
+
+def _open_array(draft: Draft, scope: Scope, node: GraphNode) -> None:
+    """Begin with the first elements; the lists stand in the scope, and each element takes its own from there."""
+    inputs = bindings.resolve(node.inputs, draft.view.outputs_of(scope))
+    elements = arrays.elements_of(array_of(node), inputs)
+    record = _new_record(draft, scope, node, NodePhase.RUNNING)
+    draft.put_node(replace(record, element_count=elements.count))
+    opened = Scope(
+        id=record.node_id,
+        graph=elements.array.graph,
+        parent=scope,
+        inputs=inputs,
+        waiting={},
+        active=set(),
+        started_at=draft.now,
+        elements=elements,
+    )
+    draft.view.scopes[record.node_id] = opened
+    _feed_or_close(draft, opened)
+
+
+def _feed_or_close(draft: Draft, scope: Scope) -> None:
+    """Let an array go on, or end if none of its elements is left to run."""
+    if scope.elements is not None:
+        arrays.feed(draft, scope)
+        if not scope.active:
+            draft.cascades.append(ScopeDrained(scope))
 
 
 def _take_branch(draft: Draft, scope: Scope, node: GraphNode) -> None:
@@ -294,7 +328,9 @@ def _skip(draft: Draft, arm: Scope, node: GraphNode) -> None:
 
 
 def _outputs_of_scope(view: View, scope: Scope) -> bytes:
-    """Serialized outputs: of the arm that was taken, or what the workflow's bindings name."""
+    """Serialized outputs: of the arm that was taken, of the elements, or what the workflow's bindings name."""
+    if scope.elements is not None:
+        return arrays.outputs_of(view, scope, scope.elements)
     taken = view.nodes[scope.id].taken
     if taken:
         return view.nodes[scope.node_id(taken)].outputs or b""
@@ -316,6 +352,9 @@ def _pass_on(draft: Draft, scope: Scope, node: GraphNode) -> None:
 
 def _deactivate(draft: Draft, scope: Scope, spec_node_id: str) -> None:
     scope.active.discard(spec_node_id)
+    if scope.elements is not None:
+        scope.elements.queued.discard(spec_node_id)
+        arrays.feed(draft, scope)
     if not scope.active:
         draft.cascades.append(ScopeDrained(scope))
 
@@ -397,6 +436,8 @@ def _new_record(draft: Draft, scope: Scope, node: GraphNode, phase: NodePhase) -
 
 def lose(scope: Scope, spec_node_id: str) -> None:
     """Count a failed node, and all that waits for it, as lost to a scope that can do without some."""
+    if scope.elements is not None:
+        scope.elements.lost_count += 1
     if not scope.min_success_count:
         return
     trail = [spec_node_id]
@@ -409,6 +450,8 @@ def lose(scope: Scope, spec_node_id: str) -> None:
 
 def can_spare(scope: Scope) -> bool:
     """Whether a scope can still do without all that it has lost."""
+    if scope.elements is not None:
+        return scope.elements.min_success_count <= scope.elements.count - scope.elements.lost_count
     return 0 < scope.min_success_count <= len(scope.graph.nodes) - len(scope.lost)
 
 
@@ -425,6 +468,13 @@ def subgraph_of(node: GraphNode) -> Graph:
     if node.subgraph is None:
         raise errors.BugError(f"workflow node {node.id!r} has no graph")
     return node.subgraph
+
+
+def array_of(node: GraphNode) -> Array:
+    """What an array node runs."""
+    if node.array is None:
+        raise errors.BugError(f"array node {node.id!r} has nothing to run")
+    return node.array
 
 
 def failure_of(record: NodeRecord) -> Failure:

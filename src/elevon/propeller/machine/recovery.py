@@ -4,13 +4,14 @@ Every step is one transaction, so the rows stand between two steps; what was in 
 The commands that take everything up again are the machine's, on `Begin`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import bindings, nodes
+from elevon.propeller.machine import arrays, bindings, nodes
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.views import Live, Place, Scope, View
+from elevon.records.failures import Failure
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase, Finalization, NodePhase
 from elevon.records.snapshots import StoredExecution
@@ -49,8 +50,9 @@ def rebuild(
     root = _reopen(view, "", graph, None, inputs)
     if stored.execution.phase in (ExecutionPhase.FAILING, ExecutionPhase.ABORTING):
         _stop(view, root)
+    closed: dict[str, Scope] = {}
     for node_id, _ in view.attempts:
-        _restore_place(view, node_id)
+        _restore_place(view, node_id, closed)
     return view
 
 
@@ -80,7 +82,7 @@ def _reopen(view: View, scope_id: str, graph: Graph, parent: Scope | None, input
     for record in failed:
         nodes.lose(scope, record.spec_node_id)
     if failed and scope.failure is None and not nodes.can_spare(scope):
-        scope.failure = nodes.failure_of(min(failed, key=lambda record: record.ended_at or record.started_at))
+        scope.failure = _first_failure(failed)
     if around is not None and around.phase is NodePhase.FAILING:
         _stop(view, scope)
     return scope
@@ -100,6 +102,8 @@ def _reactivate(view: View, scope: Scope, node: GraphNode) -> None:
             _reopen(view, node_id, nodes.subgraph_of(node), scope, inner)
         elif node.arms is not None:
             _reopen_branch(view, scope, node.arms, record)
+        elif node.array is not None:
+            _reopen_array(view, scope, node, record)
         elif record.expansion is not None:
             _reopen(view, node_id, nodes.expansion_of(view, record.expansion), scope, LiteralMap())
 
@@ -123,24 +127,83 @@ def _reopen_branch(view: View, scope: Scope, arms: Graph, record: NodeRecord) ->
         _stop(view, arm)
 
 
-def _restore_place(view: View, node_id: str) -> None:
-    """Where a node stands whose scope is over, and of which an attempt is still to be finalized."""
+def _reopen_array(view: View, scope: Scope, node: GraphNode, record: NodeRecord) -> None:
+    """The scope of an array with its elements under way; those without a row begin later."""
+    opened = _scope_of_array(view, scope, node, record)
+    elements = opened.elements
+    view.scopes[record.node_id] = opened
+    failed: list[NodeRecord] = []
+    for index in range(record.element_count):
+        spec_node_id = str(index)
+        known = view.nodes.get(opened.node_id(spec_node_id))
+        if known is None:
+            continue
+        if known.phase is NodePhase.FAILED:
+            failed.append(known)
+            nodes.lose(opened, spec_node_id)
+        elif not known.phase.is_terminal:
+            _reactivate(view, opened, opened.node(spec_node_id))
+            if known.phase is NodePhase.QUEUED and elements is not None:
+                elements.queued.add(spec_node_id)
+    if failed and opened.failure is None and not nodes.can_spare(opened):
+        opened.failure = _first_failure(failed)
+    if record.phase is NodePhase.FAILING:
+        _stop(view, opened)
+
+
+def _scope_of_array(view: View, around: Scope, node: GraphNode, record: NodeRecord) -> Scope:
+    array = nodes.array_of(node)
+    inputs = bindings.resolve(node.inputs, view.outputs_of(around))
+    return Scope(
+        id=record.node_id,
+        graph=array.graph,
+        parent=around,
+        inputs=inputs,
+        waiting={},
+        active=set(),
+        started_at=record.started_at,
+        failure=record.failure,
+        elements=arrays.elements_of(array, inputs),
+    )
+
+
+def _first_failure(failed: Iterable[NodeRecord]) -> Failure:
+    return nodes.failure_of(min(failed, key=lambda record: record.ended_at or record.started_at))
+
+
+def _restore_place(view: View, node_id: str, closed: dict[str, Scope]) -> None:
+    """Where a node stands that is over, and of which an attempt is still to be finalized.
+
+    Args:
+        view: What is restored.
+        node_id: Unique id of the node.
+        closed: The scopes that were needed for that and are over, by id.
+    """
     if node_id in view.places:
         return
     record = view.nodes[node_id]
-    _restore_place(view, record.parent)
-    around = view.places[record.parent]
+    scope = view.scopes.get(record.parent) or closed.get(record.parent)
+    if scope is None:
+        _restore_place(view, record.parent, closed)
+        scope = closed[record.parent] = _closed_scope(view, view.nodes[record.parent])
+    view.places[node_id] = Place(scope, scope.node(record.spec_node_id))
+
+
+def _closed_scope(view: View, record: NodeRecord) -> Scope:
+    """What ran under a node, as far as a finalizer needs it."""
+    around = view.places[record.node_id]
+    if around.node.array is not None:
+        return _scope_of_array(view, around.scope, around.node, record)
     data = around.scope.data or around.scope
-    expansion = view.nodes[record.parent].expansion
     if around.node.arms is not None:
         graph, inputs = around.node.arms, around.scope.inputs
-    elif expansion is not None:
-        graph, inputs, data = nodes.expansion_of(view, expansion), LiteralMap(), None
+    elif record.expansion is not None:
+        graph, inputs, data = nodes.expansion_of(view, record.expansion), LiteralMap(), None
     else:
         graph = nodes.subgraph_of(around.node)
         inputs, data = bindings.resolve(around.node.inputs, view.outputs_of(around.scope)), None
-    scope = Scope(
-        id=record.parent,
+    return Scope(
+        id=record.node_id,
         graph=graph,
         parent=around.scope,
         inputs=inputs,
@@ -149,7 +212,6 @@ def _restore_place(view: View, node_id: str) -> None:
         started_at=record.started_at,
         data=data,
     )
-    view.places[node_id] = Place(scope, graph.nodes[record.spec_node_id])
 
 
 def _stop(view: View, scope: Scope) -> None:

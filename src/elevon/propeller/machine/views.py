@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from elevon import errors
-from elevon.compiler.graphs import Graph, GraphNode
+from elevon.compiler.graphs import Array, Graph, GraphNode
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.answers import CallKind
@@ -23,14 +23,34 @@ from elevon.records.nodes import NodeRecord
 AttemptKey = tuple[str, int]
 
 
+class Elements(msgspec.Struct, kw_only=True):
+    """The elements of a running array: its nodes, called by their numbers from 0.
+
+    Attributes:
+        array: What each of them runs.
+        count: How many there are.
+        min_success_count: So many of them must succeed.
+        begun_count: All with smaller numbers have begun, or need not.
+        lost_count: So many have failed.
+        queued: Spec ids of those that have begun and were not let in yet.
+    """
+
+    array: Array
+    count: int
+    min_success_count: int
+    begun_count: int = 0
+    lost_count: int = 0
+    queued: set[str] = msgspec.field(default_factory=set[str])
+
+
 class Scope(msgspec.Struct, kw_only=True):
-    """One running instance of a graph: the workflow itself, a subworkflow, the arms of a branch, or futures.
+    """One running instance of a graph: the workflow itself, a subworkflow, the arms of a branch, futures, or an array.
 
     Attributes:
         id: Unique id of the node that it runs under; empty for the workflow itself.
         graph: What runs.
         parent: The scope around it.
-        inputs: The workflow's inputs.
+        inputs: The workflow's inputs, or those of the array.
         data: Whose outputs its bindings name: itself, or for the arms of a branch the scope around it.
         waiting: For each node that has not become ready: how many upstream nodes have no outputs yet.
         active: Spec ids of the nodes that are ready or running.
@@ -39,6 +59,7 @@ class Scope(msgspec.Struct, kw_only=True):
         is_stopping: Whether its active nodes are being ended.
         min_success_count: So many of its nodes must succeed, of futures that can do without some; 0 for all.
         lost: Spec ids of the nodes that will never succeed; kept only where not all have to.
+        elements: Of an array.
     """
 
     id: str
@@ -53,6 +74,13 @@ class Scope(msgspec.Struct, kw_only=True):
     is_stopping: bool = False
     min_success_count: int = 0
     lost: set[str] = msgspec.field(default_factory=set[str])
+    elements: Elements | None = None
+
+    def node(self, spec_node_id: str) -> GraphNode:
+        """One of its nodes; that of an element is made when it is asked for."""
+        if self.elements is None:
+            return self.graph.nodes[spec_node_id]
+        return msgspec.structs.replace(self.elements.array.element, id=spec_node_id)
 
     def node_id(self, spec_node_id: str) -> str:
         """The unique id of one of its nodes."""

@@ -1,0 +1,238 @@
+"""An array runs a task for each element of its list: in order, few at a time, and nothing grows with the list."""
+
+import pytest
+
+from elevon.idl import literals
+from elevon.idl.messages import LiteralMap
+from elevon.propeller.machine import arrays
+from elevon.propeller.machine.views import View
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from tests.simulation.plans import INPUT
+from tests.unit.machine.machines import NOON, Machine, array, integers, outputs, task
+
+SUCCEEDED, FAILED = AttemptPhase.SUCCEEDED, AttemptPhase.FAILED
+
+
+def message_of(machine: Machine, name: str) -> str:
+    failure = machine.node(name).failure
+    assert failure is not None
+    return failure.message
+
+
+def inputs_of(view: View, name: str) -> dict[str, int]:
+    inputs = arrays.inputs_of(view, view.place(name)).literals
+    return {name: literal.scalar.primitive.integer for name, literal in inputs.items()}
+
+
+def test_each_element_runs_under_the_array_with_its_own_item_and_outputs_are_in_order() -> None:
+    machine = Machine(task("a"), array("m", "a", 5, INPUT), task("z", "m"), output="z")
+    machine.begin()
+    assert machine.started("a", SUCCEEDED) == ["release a#0", "enqueue m/0", "enqueue m/1", "enqueue m/2"]
+    assert machine.node("m").element_count == 3
+    assert [inputs_of(machine.view, f"m/{index}") for index in range(3)] == [
+        {"item": 1},
+        {"item": 5},
+        {"item": 7},
+    ]
+    machine.started("m/2", SUCCEEDED, outputs=outputs(30))
+    machine.started("m/0", SUCCEEDED, outputs=outputs(10))
+    assert machine.started("m/1", SUCCEEDED, outputs=outputs(20)) == ["release m/1#0", "enqueue z"]
+    assert integers(machine.node("m").outputs) == [10, 20, 30]
+    assert machine.history("m", None) == ["RUNNING", "SUCCEEDED"]
+    machine.started("z", SUCCEEDED)
+    assert machine.phase is ExecutionPhase.SUCCEEDED
+
+
+def test_what_is_no_list_is_given_whole_to_each_element() -> None:
+    made = array("m", 1, 2)
+    made.sources = {"fixed": 9}
+    machine = Machine(made)
+    machine.begin()
+    assert inputs_of(machine.view, "m/1") == {"item": 2, "fixed": 9}
+
+
+def test_an_element_of_a_task_that_is_written_for_lists_gets_a_list_of_one() -> None:
+    machine = Machine(array("m", 4, 5))
+    machine.begin()
+    elements = machine.view.scopes["m"].elements
+    assert elements is not None
+    wrapped = type(elements.array)(graph=elements.array.graph, mapped=elements.array.mapped, is_wrapped=True)
+    given = arrays.element_inputs(wrapped, machine.view.scopes["m"].inputs, 1)
+    assert given.literals["item"] == literals.collection([literals.integer(5)])
+
+
+def test_an_empty_list_gives_an_empty_list_at_once() -> None:
+    machine = Machine(array("m", needed=3))
+    assert machine.begin() == ["end"]
+    assert integers(machine.node("m").outputs) == []
+
+
+def test_no_more_elements_run_at_once_than_the_array_allows() -> None:
+    machine = Machine(array("m", 1, 2, 3, 4, limit=2))
+    assert machine.begin() == ["enqueue m/0", "enqueue m/1"]
+    machine.admit("m/0")
+    assert machine.admit("m/1") == ["start m/1#0"]
+    assert machine.returned("m/1", SUCCEEDED) == ["release m/1#0", "enqueue m/2"]
+    machine.admit("m/2")
+    assert machine.restart() == ["start m/0#0, may have happened", "start m/2#0, may have happened"]
+
+
+def test_an_array_keeps_to_the_parallelism_of_its_execution_too() -> None:
+    machine = Machine(array("m", 1, 2, 3), max_parallelism=1)
+    assert machine.begin() == ["enqueue m/0"]
+    assert machine.started("m/0", SUCCEEDED) == ["release m/0#0", "enqueue m/1"]
+
+
+def test_the_queue_and_the_memory_hold_no_more_than_the_elements_next_in_turn() -> None:
+    machine = Machine(array("m", *range(10_000)))
+    assert len(machine.begin()) == arrays.QUEUE_LIMIT
+    assert machine.admit("m/0") == ["start m/0#0", f"enqueue m/{arrays.QUEUE_LIMIT}"]
+    scope, begun_count = machine.view.scopes["m"], arrays.QUEUE_LIMIT + 1
+    assert len(scope.active) == len(machine.view.places) - 1 == len(machine.view.enqueued) + 1 == begun_count
+    assert len(scope.graph.nodes) == 1
+
+
+def test_a_failure_ends_the_others_and_no_more_begin() -> None:
+    machine = Machine(array("m", 1, 2, 3, limit=2))
+    machine.begin()
+    machine.started("m/0")
+    assert machine.started("m/1", FAILED) == ["release m/1#0", "kill m/0#0"]
+    assert machine.node("m").phase is NodePhase.FAILING
+    assert machine.done("m/0") == ["release m/0#0", "end"]
+    assert message_of(machine, "m") == "node m/1: the user's code is wrong"
+    assert "m/2" not in machine.store.nodes
+
+
+def test_all_elements_run_to_their_end_where_that_is_wanted() -> None:
+    machine = Machine(array("m", 1, 2, 3, limit=1, all_run=True))
+    machine.begin()
+    assert machine.started("m/0", FAILED) == ["release m/0#0", "enqueue m/1"]
+    machine.started("m/1", SUCCEEDED)
+    assert machine.restart() == ["enqueue m/2"]
+    assert machine.started("m/2", SUCCEEDED) == ["release m/2#0", "end"]
+    assert machine.node("m").phase is NodePhase.FAILED
+
+
+def test_elements_that_fail_are_none_as_long_as_enough_can_succeed() -> None:
+    machine = Machine(array("m", 1, 2, 3, needed=2))
+    machine.begin()
+    machine.started("m/0", SUCCEEDED, outputs=outputs(10))
+    machine.started("m/1", FAILED)
+    machine.restart()
+    assert machine.started("m/2", SUCCEEDED, outputs=outputs(30)) == ["release m/2#0", "end"]
+    assert integers(machine.node("m").outputs) == [10, None, 30]
+
+
+def test_one_failure_too_many_ends_the_array() -> None:
+    machine = Machine(array("m", 1, 2, 3, 4, needed=3, limit=1))
+    machine.begin()
+    machine.started("m/0", FAILED)
+    assert machine.started("m/1", FAILED) == ["release m/1#0", "end"]
+    assert message_of(machine, "m") == "node m/1: the user's code is wrong"
+
+
+def test_none_need_succeed_where_that_is_said() -> None:
+    machine = Machine(array("m", 1, needed=0))
+    machine.begin()
+    machine.started("m/0", FAILED)
+    assert integers(machine.node("m").outputs) == [None]
+
+
+def test_more_successes_than_elements_are_refused_before_anything_runs() -> None:
+    machine = Machine(array("m", 1, 2, needed=3))
+    assert machine.begin() == ["end"]
+    assert message_of(machine, "m") == "at least 3 elements must succeed, and there are only 2"
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ([1], "the lists that are mapped together differ in length: 'a' has 2, 'b' has 1"),
+        (None, "the input 'b' is to be mapped, and is no list"),
+    ],
+)
+def test_lists_that_can_not_be_mapped_together_are_refused(other: list[int] | None, sentence: str) -> None:
+    machine = Machine(array("m", 1))
+    machine.begin()
+    elements = machine.view.scopes["m"].elements
+    assert elements is not None
+    two = type(elements.array)(graph=elements.array.graph, mapped=frozenset({"a", "b"}))
+    second = literals.integer(1) if other is None else literals.collection(map(literals.integer, other))
+    given = literals.literal_map({"a": literals.collection(map(literals.integer, [1, 2])), "b": second})
+    with pytest.raises(Exception, match=sentence):
+        arrays.elements_of(two, given)
+
+
+def test_an_element_has_the_retries_of_its_task() -> None:
+    machine = Machine(array("m", 1, limit=1, retries=1))
+    machine.begin()
+    assert machine.started("m/0", AttemptPhase.RETRYABLE_FAILED) == ["release m/0#0", "enqueue m/0"]
+    machine.admit("m/0")
+    machine.returned("m/0", SUCCEEDED, attempt=1)
+    assert machine.phase is ExecutionPhase.SUCCEEDED
+
+
+def test_a_restart_runs_nothing_again_and_begins_what_had_not() -> None:
+    machine = Machine(array("m", 1, 2, 3, 4))
+    machine.begin()
+    machine.started("m/0", SUCCEEDED, outputs=outputs(10))
+    machine.started("m/2")
+    machine.started("m/3", SUCCEEDED, outputs=outputs(40))
+    assert machine.restart() == ["check m/2#0", "enqueue m/1"]
+    machine.started("m/1", SUCCEEDED, outputs=outputs(20))
+    machine.returned("m/2", SUCCEEDED, outputs=outputs(30))
+    assert integers(machine.node("m").outputs) == [10, 20, 30, 40]
+
+
+def test_elements_that_were_taken_over_do_not_run_again() -> None:
+    taken = NodeRecord(
+        node_id="m/1",
+        spec_node_id="1",
+        parent="m",
+        phase=NodePhase.RECOVERED,
+        outputs=outputs(20),
+        started_at=NOON,
+        ended_at=NOON,
+    )
+    machine = Machine(array("m", 1, 2), taken_over=(taken,))
+    assert machine.begin() == ["enqueue m/0"]
+    assert machine.started("m/0", SUCCEEDED, outputs=outputs(10)) == ["release m/0#0", "end"]
+    assert integers(machine.node("m").outputs) == [10, 20]
+
+
+def test_elements_that_no_executor_takes_wait_and_no_more_are_tried() -> None:
+    machine = Machine(array("m", *range(10_000)))
+    machine.begin()
+    for index in range(arrays.QUEUE_LIMIT):
+        assert machine.refuse(f"m/{index}") == []
+    assert len(machine.restart()) == arrays.QUEUE_LIMIT
+
+
+def test_an_abort_ends_the_elements_that_have_begun() -> None:
+    machine = Machine(array("m", 1, 2, 3, limit=2))
+    machine.begin()
+    machine.started("m/0")
+    assert machine.abort() == ["kill m/0#0", "dequeue m/1"]
+    machine.done("m/0")
+    assert machine.phase is ExecutionPhase.ABORTED
+    assert {machine.node(name).phase for name in ("m", "m/0", "m/1")} == {NodePhase.ABORTED}
+    assert "m/2" not in machine.store.nodes
+
+
+def test_a_finalizer_of_an_element_is_called_after_the_array_has_ended() -> None:
+    machine = Machine(array("m", 1, 2), task("z"))
+    machine.begin()
+    for name in ("m/0", "m/1"):
+        machine.admit(name, has_finalizer=True)
+        machine.returned(name, SUCCEEDED)
+    assert machine.node("m").phase is NodePhase.SUCCEEDED
+    assert machine.restart() == ["finalize m/0#0", "finalize m/1#0", "enqueue z"]
+    assert machine.view.place("m/0").scope is machine.view.place("m/1").scope
+
+
+def test_an_element_without_the_promised_output_fails_the_array() -> None:
+    machine = Machine(array("m", 1))
+    machine.begin()
+    machine.started("m/0", SUCCEEDED, outputs=LiteralMap().SerializeToString())
+    assert message_of(machine, "m") == "node m/0 has no output 'o'"
