@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elevon.sdk.branches import if_
     from elevon.sdk.contexts import ExecutionContext, current_context
     from elevon.sdk.dynamics import dynamic, record_futures
+    from elevon.sdk.maps import map_task
     from elevon.sdk.promises import not_
     from elevon.sdk.resources import Resources
     from elevon.sdk.secrets import Secret
@@ -42,6 +43,7 @@ __all__ = [
     "current_context",
     "dynamic",
     "if_",
+    "map_task",
     "not_",
     "record_futures",
     "task",
@@ -54,6 +56,7 @@ _ROOMS = {
     "sdk.branches": ("if_",),
     "sdk.contexts": ("ExecutionContext", "current_context"),
     "sdk.dynamics": ("dynamic", "record_futures"),
+    "sdk.maps": ("map_task",),
     "sdk.promises": ("not_",),
     "sdk.resources": ("Resources",),
     "sdk.secrets": ("Secret",),

@@ -1,61 +1,14 @@
-"""Array nodes: a task that runs once for each element of lists that are known only when the workflow runs.
+"""Array nodes: whether the task that runs for each element, and what the array says of it, hold together.
 
-It owns what an array takes and gives, by its task and by the two ways in which the wire spells it: the task as it is
-(`is_original_sub_node_interface`), or, as flytekit's `map_task` writes it, a task of its own that is declared with the
-lists. `execution_mode` and `data_mode` say how Flyte keeps an array, and mean nothing here. It must never look at
-values: how long the lists are is the machine's business.
+It reports, by the sense that `array_types` makes of an array. What is bound to one is checked as for any node.
 """
 
-from decimal import Decimal
-
-from elevon.compiler import settings
+from elevon.compiler import array_types, settings
 from elevon.compiler.problems import Code, Place, Report
-from elevon.compiler.templates import Interface, Types
+from elevon.compiler.templates import Interface
 from elevon.idl import literal_types
-from elevon.idl.messages import ArrayNode, LiteralType, Node, SimpleType
+from elevon.idl.messages import Node
 from elevon.primitives import suggestions
-
-
-def interface_of(array: ArrayNode, task: Interface) -> Interface:
-    """What an array of a task takes and gives."""
-    if not array.is_original_sub_node_interface.value:
-        return task
-    mapped = mapped_inputs(array, task.inputs)
-    may_lack = min_success_ratio_of(array) < 1
-    return Interface(
-        inputs={
-            name: literal_types.collection_of(each) if name in mapped else each
-            for name, each in task.inputs.items()
-        },
-        outputs={
-            name: literal_types.collection_of(_or_none(each) if may_lack else each)
-            for name, each in task.outputs.items()
-        },
-    )
-
-
-def mapped_inputs(array: ArrayNode, inputs: Types) -> frozenset[str]:
-    """Names of the inputs of which each element gets its own.
-
-    Args:
-        array: The array.
-        inputs: Of its task. One that is declared with the lists says by its types which they are: older versions of
-            flytekit say it in no other way.
-    """
-    names = inputs.keys() - set(array.bound_inputs)
-    if not array.is_original_sub_node_interface.value:
-        names = {name for name in names if inputs[name].HasField("collection_type")}
-    return frozenset(names)
-
-
-def min_success_ratio_of(array: ArrayNode) -> Decimal:
-    """Which part of the elements must succeed, where no number is said.
-
-    The wire has single precision, in which a tenth is a little more: of 10 elements 2 would have to succeed.
-    """
-    if array.WhichOneof("success_criteria") != "min_success_ratio" or not array.min_success_ratio < 1:
-        return Decimal(1)
-    return Decimal(f"{array.min_success_ratio:.6g}")
 
 
 def check(node: Node, task: Interface, place: Place, report: Report) -> None:
@@ -66,7 +19,7 @@ def check(node: Node, task: Interface, place: Place, report: Report) -> None:
         if name not in task.inputs:
             text = f"bound_inputs names {name!r}, which its task does not take: {suggestions.hint(name, task.inputs)}"
             report.add(Code.VARIABLE_NAME_NOT_FOUND, place, text)
-    if not mapped_inputs(array, task.inputs):
+    if not array_types.mapped_inputs(array, task.inputs):
         report.add(Code.INVALID_VALUE, place, "it maps no list: leave one input of its task unbound")
     if not array.is_original_sub_node_interface.value:
         for name, output in task.outputs.items():
@@ -91,10 +44,3 @@ def _check_element(node: Node, place: Place, report: Report) -> None:
         if own.ByteSize() and own != getattr(element.metadata, name):
             text = f"an array has no {name} of its own: set it for the node that it runs"
             report.add(Code.UNSUPPORTED, place, text)
-
-
-def _or_none(literal_type: LiteralType) -> LiteralType:
-    none = literal_types.tagged(literal_types.simple(SimpleType.NONE), "none")
-    if literal_type.HasField("union_type"):
-        return literal_types.union_of([*literal_type.union_type.variants, none])
-    return literal_types.union_of([literal_type, none])

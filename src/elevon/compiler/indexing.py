@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 
 from elevon import errors
-from elevon.compiler import arrays, binding_types
+from elevon.compiler import array_types, binding_types
 from elevon.compiler.graphs import Array, FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.compiler.templates import Key, interface_of, key_of
 from elevon.idl import pods
@@ -164,11 +164,11 @@ class _Indexer:
                 outputs=(),
                 on_failure=policy,
             ),
-            mapped=arrays.mapped_inputs(array, interface_of(element.task.interface).inputs),
+            mapped=array_types.mapped_inputs(array, interface_of(element.task.interface).inputs),
             is_wrapped=not array.is_original_sub_node_interface.value,
             limit=array.parallelism,
             min_success_count=array.min_successes if is_counted else None,
-            min_success_ratio=arrays.min_success_ratio_of(array),
+            min_success_ratio=array_types.min_success_ratio_of(array),
         )
 
     def _node(self, node: Node, upstream: Sequence[str], downstream: Sequence[str]) -> GraphNode:

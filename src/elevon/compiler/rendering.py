@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from elevon.compiler import arrays, binding_types, indexing
+from elevon.compiler import array_types, binding_types, indexing
 from elevon.compiler.condition_types import SPELLED
 from elevon.compiler.templates import Key, key_of
 from elevon.idl import json_values, literal_types, literals
@@ -105,7 +105,7 @@ def _array_settings(array: ArrayNode) -> Iterator[str]:
         yield f"{array.parallelism} at once"
     if array.WhichOneof("success_criteria") == "min_successes":
         yield f"at least {array.min_successes} succeed"
-    elif (ratio := arrays.min_success_ratio_of(array)) != 1:
+    elif (ratio := array_types.min_success_ratio_of(array)) != 1:
         yield f"at least {ratio} of them succeed"
     if array.run_all_sub_nodes:
         yield "all run to their end"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from elevon import errors
-from elevon.compiler import arrays, binding_types, cycles, indexing, settings
+from elevon.compiler import array_types, arrays, binding_types, cycles, indexing, settings
 from elevon.compiler.condition_types import ConditionCheck
 from elevon.compiler.problems import Code, Place, Report
 from elevon.compiler.templates import Directory, Interface, Types, interface_of
@@ -89,7 +89,7 @@ class WorkflowCheck:
                 return self._interface_of_branch(node.branch_node)
             case "array_node":
                 element = self._interface_of(node.array_node.node)
-                return None if element is None else arrays.interface_of(node.array_node, element)
+                return None if element is None else array_types.interface_of(node.array_node, element)
             case _:
                 return None
 
@@ -152,7 +152,7 @@ class WorkflowCheck:
             self._unknown_task(place, element.task_node.reference_id.name)
         else:
             arrays.check(node, task, place, self._report)
-            self._bindings(node.inputs, arrays.interface_of(node.array_node, task).inputs, place)
+            self._bindings(node.inputs, array_types.interface_of(node.array_node, task).inputs, place)
 
     def _unknown_task(self, place: Place, name: str) -> None:
         known = (task.id.name for task in self._directory.tasks.values())

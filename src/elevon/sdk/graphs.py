@@ -4,8 +4,10 @@ It exists so that tracing knows nothing of identifiers (project, domain, version
 Bindings are kept as the wire's messages already; there is no parallel model of them.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from elevon.idl import messages
@@ -75,6 +77,49 @@ class Subflow:
     inputs: Mapping[str, messages.Variable]
     outputs: Mapping[str, messages.Variable]
     body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """How the elements of a mapped task are run, checked. Attributes as in `maps.MapOptions`."""
+
+    concurrency: int | None = None
+    min_successes: int | None = None
+    min_success_ratio: float | None = None
+    run_all_sub_nodes: bool = False
+
+    @property
+    def may_lack(self) -> bool:
+        """Whether an element may fail without failing the whole."""
+        return self.min_successes is not None or self.min_success_ratio not in (None, 1)
+
+    def needed(self, count: int) -> int:
+        """How many of so many elements must succeed."""
+        if self.min_successes is not None:
+            return self.min_successes
+        if self.min_success_ratio is None:
+            return count
+        # A tenth of 10 is one, whatever it is in binary; the wire has no more than six digits.
+        return math.ceil(Decimal(f"{self.min_success_ratio:.6g}") * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A task that runs once for each item of lists.
+
+    Attributes:
+        site: Of the task.
+        interface: What the whole takes and gives: lists, where each element gets its own.
+        task: What runs.
+        bound: Names of the inputs that are the same for all elements.
+        settings: How they are run.
+    """
+
+    site: definitions.Site
+    interface: interfaces.Interface
+    task: Entity
+    bound: tuple[str, ...]
+    settings: MapSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Interface:
             case Shape.NOTHING:
                 return None
             case Shape.SINGLE:
-                return values["o0"]
+                return next(iter(values.values()))
             case Shape.TUPLE:
                 return tuple(values[name] for name in self.outputs)
             case Shape.NAMED:
@@ -102,7 +102,7 @@ class Interface:
                     )
                 return {}
             case Shape.SINGLE:
-                return {"o0": result}
+                return dict.fromkeys(self.outputs, result)
             case Shape.TUPLE | Shape.NAMED:
                 wanted = len(self.outputs)
                 values = typing.cast("tuple[Any, ...]", result if isinstance(result, tuple) else ())

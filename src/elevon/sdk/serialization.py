@@ -152,11 +152,14 @@ class _Collector:
         made = messages.Node(id=node.id, inputs=node.bindings, upstream_node_ids=node.upstream)
         target: object = node.target
         task = cast("Task[..., Any]", target) if isinstance(target, Task) else None
-        made.metadata.CopyFrom(templates.node_metadata(node.name, task, node.settings))
+        overrides = None if isinstance(target, graphs.Mapped) else node.settings
+        made.metadata.CopyFrom(templates.node_metadata(node.name, task, overrides))
         if task is not None:
             self._add_task(task)
             made.task_node.reference_id.CopyFrom(self.namer.task(task.site.full_name))
             made.task_node.overrides.CopyFrom(templates.node_overrides(task, node.settings))
+        elif isinstance(target, graphs.Mapped):
+            self._array_node(made, node, target)
         elif isinstance(target, graphs.Branch):
             made.branch_node.if_else.CopyFrom(self._if_else(node.id, target))
         elif isinstance(target, graphs.Subflow):
@@ -171,6 +174,38 @@ class _Collector:
         else:
             raise errors.BugError(f"node {node.id} runs {target!r}, which is of no known kind")
         return made
+
+    def _array_node(self, made: messages.Node, node: graphs.Node, target: graphs.Mapped) -> None:
+        """Fill in an array of the task as it is, so that its executor sees nothing of lists.
+
+        What the call said of retries, time and resources goes to the element, as flytekit has it.
+        """
+        task = cast("Task[..., Any]", target.task)
+        name = task.site.full_name
+        made.metadata.name = name
+        element = messages.Node(
+            id=name.replace(".", "-").replace("_", "-"),
+            metadata=templates.node_metadata(name, task, node.settings),
+            inputs=node.bindings,
+        )
+        self._add_task(task)
+        element.task_node.reference_id.CopyFrom(self.namer.task(name))
+        element.task_node.overrides.CopyFrom(templates.node_overrides(task, node.settings))
+        array = messages.ArrayNode(
+            node=element,
+            data_mode=messages.ArrayNode.INDIVIDUAL_INPUT_FILES,
+            bound_inputs=target.bound,
+            run_all_sub_nodes=target.settings.run_all_sub_nodes,
+        )
+        array.is_original_sub_node_interface.value = True
+        if target.settings.concurrency is not None:
+            array.parallelism = target.settings.concurrency
+        if target.settings.min_successes is not None:
+            array.min_successes = target.settings.min_successes
+        else:
+            ratio = target.settings.min_success_ratio
+            array.min_success_ratio = 1 if ratio is None else ratio
+        made.array_node.CopyFrom(array)
 
     def _if_else(self, node_id: str, branch: graphs.Branch) -> messages.IfElseBlock:
         *conditional, last = branch.cases

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import elevon
-from elevon import Resources, if_, task, workflow
+from elevon import Resources, if_, map_task, task, workflow
 
 
 @task
@@ -46,6 +46,10 @@ def wrong(text: str, limit: int) -> str:
     if_(limit > 2, shout(text)).else_(lambda: text)  # error: reportArgumentType
     unfinished: str = if_(limit > 2, lambda: shout(text))  # error: reportAssignmentType
     if_(limit > 2, lambda: text).elif_(limit > 3, lambda: 3).else_(lambda: text)  # error: reportArgumentType
+    shout(map_task(count)([text]))  # error: reportArgumentType
+    whole: list[int] = map_task(count, min_success_ratio=0.5)([text])  # error: reportAssignmentType
+    map_task(len)  # error: reportArgumentType
+    map_task(count, min_success=1)  # error: reportCallIssue
     Resources(cores=3)  # error: reportCallIssue
-    print(unfinished)
+    print(unfinished, whole)
     return count(text)  # error: reportReturnType

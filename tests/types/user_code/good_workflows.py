@@ -1,10 +1,11 @@
 """What a workflow author writes: every line must pass."""
 
+import functools
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, assert_type
 
-from elevon import OnFailure, Resources, current_context, dynamic, if_, not_, task, workflow
+from elevon import OnFailure, Resources, current_context, dynamic, if_, map_task, not_, task, workflow
 
 
 @dataclass
@@ -67,6 +68,11 @@ def outer(text: str, limit: int = 3) -> tuple[int, str]:
     assert_type(result, int)
     other = if_(counted > 1, lambda: both(1)).else_(lambda: both(2))
     assert_type(other, Both)
+    counts = map_task(count, concurrency=2)(text=[text, written])
+    assert_type(counts, list[int])
+    some = map_task(functools.partial(both, factor=0.5), min_success_ratio=0.5)([1, 2])
+    assert_type(some, list[Both | None])
+    assert_type(map_task(count, min_successes=1).with_overrides(retries=2)([text]), list[int | None])
     inner.with_overrides(after=[done, result])(x=other.total)
     return result, other.text
 
