@@ -111,6 +111,7 @@ async def limits(shell: Shell) -> dict[str, int]:
         ),
         ("engine = 3\n", "engine: expected `table`, got `int`"),
         ("[executors]\nsleep = 3\n", "executors.sleep: expected `table`, got `int`"),
+        ("[cluster]\nimages = ['nginx']\n", "cluster.images: expected `table`, got `array`"),
         ("[metrics]\nport = 'http'\n", "metrics.port: expected `int`, got `str`"),
         ("[logs]\nformat = 'xml'\n", "logs.format: 'xml' is none of 'text', 'json'"),
         ("workers 2\n", "is no TOML"),

@@ -175,7 +175,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
-        cluster = LocalCluster(home.cluster_dir, clock, settings.workers)
+        cluster = LocalCluster(home.cluster_dir, clock, settings.workers, settings.images)
         stack.push_async_callback(cluster.close)
         pools = EnginePools(store, settings.pools)
         shared_pools = ResourcePools(frozenset(settings.pools), pools)

@@ -87,6 +87,16 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         return HostSettings(name=name, python=python, tasktypes=self.tasktypes, memory_limit_bytes=limit)
 
 
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """The table `[cluster]`.
+
+    Attributes:
+        images: What pods run for an image on this machine where they name no command, by the image's name.
+    """
+
+    images: Mapping[str, Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]] = {}
+
+
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The table `[metrics]`.
 
@@ -106,6 +116,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         executors: Settings of each executor, by its id.
         hosts: Processes of their own for executors, by their names.
         pools: Limits of each resource pool, by its name.
+        cluster: What the cluster of one machine is told.
         secrets: Where secrets are looked for.
         metrics: Where figures are shown.
         logs: What the log of a command is to be.
@@ -116,12 +127,19 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     executors: Mapping[str, dict[str, Any]] = {}
     hosts: Mapping[str, Host] = {}
     pools: Mapping[str, Pool] = {}
+    cluster: Cluster = Cluster()
     secrets: SecretSettings = SecretSettings()
     metrics: Metrics = Metrics()
     logs: LogSettings = LogSettings()
 
 
-_TABLES: Final = {"engine": Engine, "secrets": SecretSettings, "metrics": Metrics, "logs": LogSettings}
+_TABLES: Final = {
+    "engine": Engine,
+    "cluster": Cluster,
+    "secrets": SecretSettings,
+    "metrics": Metrics,
+    "logs": LogSettings,
+}
 _NAMED_TABLES: Final = {"pools": Pool, "hosts": Host}
 
 

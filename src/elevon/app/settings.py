@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         default_executor: Id of the executor for types that nobody registered; empty for none.
         state_limit_bytes: Largest encoded custom state.
         pools: Limits of resource pools, by their names.
+        images: What pods run for an image on the cluster of one machine, by its name.
         secrets: Where secrets are looked for.
         metrics_port: Where a scraper of this machine reads the figures of the engine; 0 for any port that is free,
             None for none.
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_executor: str = ""
     state_limit_bytes: int = STATE_LIMIT_BYTES
     pools: Mapping[str, PoolLimits] = {}
+    images: Mapping[str, tuple[str, ...]] = {}
     secrets: SecretSettings = SecretSettings()
     metrics_port: int | None = None
     max_parallelism: int = 0

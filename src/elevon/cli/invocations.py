@@ -63,6 +63,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
             state_limit_bytes=engine.state_limit_bytes,
             secrets=configured.secrets,
             metrics_port=configured.metrics.port if self.metrics_port is None else self.metrics_port,
+            images=configured.cluster.images,
             pools={name: pool.limits for name, pool in configured.pools.items()},
         )
 

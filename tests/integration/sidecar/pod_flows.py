@@ -115,6 +115,19 @@ def lacks_an_image(text: str, place: str) -> str:
     return served(text, place)
 
 
+VISITED = {**WEB, "volumeMounts": BOX}
+
+
+@sidecar_task(pod_spec={"volumes": [{"name": "box", "emptyDir": {}}], "containers": [PRIMARY, VISITED]})
+def visited(text: str, place: str) -> str:
+    return received("log")
+
+
+@workflow
+def visits(text: str, place: str) -> str:
+    return visited(text, place)
+
+
 @sidecar_task(pod_spec=pod("no-such-program"), retries=1)
 def second_time(text: str, place: str) -> str:
     mark = Path(place, "tries")

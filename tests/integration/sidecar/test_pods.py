@@ -117,8 +117,17 @@ async def test_too_much_memory_is_told_with_advice(world: World) -> None:
 async def test_an_image_that_does_not_exist_is_named_with_the_mend(world: World) -> None:
     failure = await failure_of(world, "lacks_an_image")
     assert failure.message.endswith(
-        "waits: ErrImageNeverPull: a local cluster has no images, and 'nginx:0.0.1' could not be run: set command"
+        "waits: ErrImageNeverPull: a local cluster has no images, and nothing stands for 'nginx:0.0.1': set command, "
+        "or name one for the image in [cluster.images]"
     )
+
+
+async def test_an_image_is_run_by_what_stands_for_it(world: World) -> None:
+    images = {"nginx:0.0.1": ("sh", "-c", "echo GET / >/box/log; sleep 1000")}
+    async with world.engine(images=images) as embedded:
+        execution = await create(world, embedded, "visits")
+        await drive(embedded, execution)
+        assert output_of(await embedded.admin.get(execution)) == "GET /"
 
 
 async def test_a_failing_attempt_is_followed_by_another_pod_whatever_becomes_of_sidecars(

@@ -82,6 +82,15 @@ def test_arguments_without_a_command_are_what_is_run_and_an_image_alone_is_nothi
     assert [one.args for one in plan.containers] == [("x", "y"), ()]
 
 
+def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() -> None:
+    web, own = {"name": "web", "image": "nginx", "args": ["-q"]}, container(image="nginx")
+    images = {"nginx": ("serve", "here")}
+    made = manifests.furnished(pod(web, own, {"name": "x", "image": "other"}), images)
+    commands = [one.get("command") for one in made["spec"]["containers"]]
+    assert commands == [["serve", "here"], ["run"], None]
+    assert manifests.plan(made, FOLDER).containers[0].args == ("serve", "here", "-q")
+
+
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [

@@ -32,7 +32,7 @@ from elevon.records.resources import (
     uid_of,
 )
 from elevon.workers import captures
-from elevon.workers.cluster import kinds, shelves
+from elevon.workers.cluster import kinds, manifests, shelves
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.settings import WorkerSettings
 
@@ -70,12 +70,16 @@ class LocalCluster:
         root: Folder of its files, shared by all engines of a home.
         clock: The time.
         pod_limit: How many pods run at once.
+        images: What stands for the entry points of images.
     """
 
-    def __init__(self, root: Path, clock: ports.Clock, pod_limit: int) -> None:
+    def __init__(
+        self, root: Path, clock: ports.Clock, pod_limit: int, images: manifests.Images | None = None
+    ) -> None:
         self._shelf = shelves.Shelf(root)
         self._clock = clock
         self._pod_limit = pod_limit
+        self._images = images or {}
         self._id = ids.new("c", 12)
         self._pods: dict[ResourceKey, _Pod] = {}
         self._gone: list[tuple[int, Manifest]] = []
@@ -89,6 +93,7 @@ class LocalCluster:
         self._is_closed = False
 
     async def create(self, resource: Manifest) -> Manifest:
+        resource = manifests.furnished(resource, self._images)
         kinds.plan(merged(resource, {"metadata": {}}), Path("/"))
         now = spelled(self._clock.now())
         added = {"uid": ids.new("u", 32), "creationTimestamp": now, "generation": 1}

@@ -119,7 +119,10 @@ class ContainerRun:
             state = {"running": {"startedAt": spelled(self._started_at)}}
         elif self._has_nothing_to_run:
             # What Kubernetes says of an image that is not on the node and is not to be pulled.
-            message = f"a local cluster has no images, and {self._plan.image!r} could not be run: set command"
+            message = (
+                f"a local cluster has no images, and nothing stands for {self._plan.image!r}: set command, or name one "
+                "for the image in [cluster.images]"
+            )
             state = {"waiting": {"reason": "ErrImageNeverPull", "message": message}}
         else:
             state = {"waiting": {"reason": waits_for}}

@@ -1,23 +1,23 @@
 """What a pod's manifest means on one machine.
 
-There are no images and no mounts here: a container is its command, with the programs of this machine, and where the
-manifest speaks of a path at which a volume is mounted, the folder that stands for it is put in. This module owns that,
-and what is refused because it can't be had. It must never start anything.
+There are no images and no mounts here: a container is its command, or what is said to stand for its image, with the
+programs of this machine, and where the manifest speaks of a path at which a volume is mounted, the folder that stands
+for it is put in. This module owns that, and what is refused because it can't be had. It must never start anything.
 
 What has no meaning here and does no harm is passed over: images and their pull policy, requests, CPU limits, probes,
 ports, service accounts, security contexts, node selectors, affinities and tolerations.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import msgspec
 
 from elevon import errors
 from elevon.primitives import quantities
-from elevon.records.resources import Manifest, ResourceKind, key_of
+from elevon.records.resources import Manifest, ResourceKind, key_of, kind_of
 from elevon.workers import captures
 
 POD: Final = ResourceKind("v1", "Pod")
@@ -25,7 +25,12 @@ _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _REFERENCE: Final = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _FIELDS: Final = ("name", "namespace", "uid")
 _NOT_OF_CONTAINERS: Final = ("envFrom", "lifecycle", "restartPolicy", "volumeDevices", "stdin", "tty")
+_CONTAINERS: Final = ("initContainers", "containers")
 _NOT_OF_PODS: Final = ("ephemeralContainers", "resourceClaims")
+
+
+Images: TypeAlias = Mapping[str, Sequence[str]]
+"""The command of each image that is known: what stands for its entry point on this machine."""
 
 
 class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +145,25 @@ def plan(pod: Manifest, folder: Path) -> PodPlan:
         grace_s=spec.termination_grace_period_seconds,
         deadline_s=spec.active_deadline_seconds,
     )
+
+
+def furnished(pod: Manifest, images: Images) -> Manifest:
+    """The pod with the commands that its images would bring, as far as they are known and the containers have none."""
+    if kind_of(pod) != POD or not images:
+        return pod
+    spec = dict(pod.get("spec", {}))
+    for field in _CONTAINERS:
+        if isinstance(spec.get(field), list):
+            spec[field] = [_with_command(one, images) for one in spec[field]]
+    return {**pod, "spec": spec}
+
+
+def _with_command(container: Any, images: Images) -> Any:
+    if not isinstance(container, Mapping):
+        return container
+    given = cast("Mapping[str, Any]", container)
+    command = images.get(given.get("image", ""))
+    return given if command is None or given.get("command") else {**given, "command": list(command)}
 
 
 def _spec_of(pod: Manifest) -> _Pod:
