@@ -22,10 +22,11 @@ def read_airports() -> Directory:
     folder = Path(current_context().scratch_dir) / "airports"
     folder.mkdir()
     source = importlib.resources.files("airportsdata") / "airports.csv"
-    duckdb.sql(
-        "SELECT icao, name, country, split_part(tz, '/', 1) AS region, CAST(elevation AS DOUBLE) AS feet "
-        f"FROM read_csv('{source}') WHERE iata IS NOT NULL ORDER BY icao"
-    ).write_parquet(str(folder / "airports.parquet"))
+    duckdb.execute(
+        "COPY (SELECT icao, name, country, split_part(tz, '/', 1) AS region, CAST(elevation AS DOUBLE) AS feet "
+        f"FROM read_csv('{source}') WHERE iata IS NOT NULL ORDER BY icao) "
+        f"TO '{folder}/airports.parquet' (FORMAT parquet)"
+    )
     return Directory(folder)
 
 
@@ -61,7 +62,7 @@ def summarize(airports: Directory, least: int) -> Directory:
 @task
 def report(summary: Directory) -> list[str]:
     """The countries by the mean height of their airports, highest first."""
-    rows = duckdb.sql(f"SELECT * FROM read_parquet('{summary.path}/*.parquet')").fetchall()
+    rows = duckdb.execute(f"SELECT * FROM read_parquet('{summary.path}/*.parquet')").fetchall()
     ranked = sorted(
         (-total / count, country, region, count, high) for region, country, count, high, total in rows
     )

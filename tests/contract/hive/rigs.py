@@ -12,9 +12,11 @@ from elevon.primitives.clocks import SystemClock
 from elevon.records.resources import ResourceKind, key_of
 from elevon.tasktypes.hive.backends.embedded.backends import EmbeddedBackend
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query
-from elevon.tasktypes.hive.configurations import HiveConfig
+from elevon.tasktypes.hive.backends.qubole.backends import QuboleBackend
+from elevon.tasktypes.hive.configurations import HiveConfig, QuboleSettings
 from elevon.testing.shipped.hive import FakeBackend, QueryService
 from elevon.workers.cluster.clusters import LocalCluster
+from tests.integration.hive.qds.processes import TOKEN, QdsProcess, qds
 
 
 class Rig(abc.ABC):
@@ -108,10 +110,49 @@ async def embedded(directory: Path) -> AsyncGenerator[Rig]:
     await cluster.close()
 
 
+class QuboleRig(Rig):
+    """The QDS server of the tests."""
+
+    def __init__(self, setup: SetupContext[HiveConfig], service: QdsProcess) -> None:
+        self._setup = setup
+        self._service = service
+
+    def backend(self) -> HiveBackend:
+        return QuboleBackend(self._setup)
+
+    def submission_count(self, query: Query) -> int:
+        return sum(entry["query"] == query.text for entry in self._service.entries())
+
+
+class Token:
+    """The secret of the server."""
+
+    async def get(self, group: str, key: str, version: str = "") -> str:
+        assert (group, key, version) == ("qubole", "api_token", "")
+        return TOKEN
+
+
+@asynccontextmanager
+async def qubole(directory: Path) -> AsyncGenerator[Rig]:
+    with qds(directory / "qds") as service:
+        setup = SetupContext(
+            config=HiveConfig(backend="qubole", qubole=QuboleSettings(base_url=service.url)),
+            clock=SystemClock(),
+            blobs=LocalBlobStore(),
+            state_dir=directory,
+            secrets=Token(),
+        )
+        yield QuboleRig(setup, service)
+
+
 @asynccontextmanager
 async def fake(directory: Path) -> AsyncGenerator[Rig]:
     del directory
     yield FakeRig()
 
 
-RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"embedded": embedded, "fake": fake}
+RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
+    "embedded": embedded,
+    "fake": fake,
+    "qubole": qubole,
+}
