@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from elevon import tasktypes
 from elevon.idl.hive_jobs import HiveQuery, QuboleHiveJob
 from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.idl.spark_jobs import SparkJob
 from elevon.plugin import Executor
 from elevon.plugin.declarations import check_class, is_executor
 from elevon.plugin.registry import Registry
@@ -19,16 +20,20 @@ from elevon.records.phases import FOLLOWED
 from elevon.tasktypes.hive.executor import HiveExecutor
 from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sidecar.sidecar_pb2 import SidecarJob
+from elevon.tasktypes.spark.executor import SparkExecutor
 from elevon.testing import FakeCluster
 from elevon.testing.contexts import FakeTaskContext
 from elevon.testing.shipped.hive import FakeBackend, QueryService
 
 MAKERS = {"hive": lambda: HiveExecutor(FakeBackend(_query_service()))}
 """Of executors that do nothing without a service."""
+CLUSTERED = {"sidecar": SidecarExecutor, "spark": SparkExecutor}
+"""Those whose makings share a cluster."""
 POD = {"containers": [{"name": "primary", "command": ["true"]}]}
 SPECS = {
     "hive": QuboleHiveJob(query=HiveQuery(query="SELECT 1")),
     "sidecar": json_format.ParseDict({"podSpec": POD, "primaryContainerName": "primary"}, SidecarJob()),
+    "spark": SparkJob(mainApplicationFile="local:///app.py"),
 }
 """Messages of those for which an empty one is an error."""
 FOLDERS = sorted(path.parent.name for path in Path(tasktypes.__path__[0]).glob("*/executor.py"))
@@ -42,10 +47,10 @@ def executor_of(folder: str) -> Executor[Any, Any]:
     return check_class(found)()
 
 
-def _sidecars() -> Callable[[], Executor[Any, Any]]:
+def _of_cluster(kind: Callable[[FakeCluster], Executor[Any, Any]]) -> Callable[[], Executor[Any, Any]]:
     cluster = FakeCluster()
     cluster.clock = SystemClock()
-    return lambda: SidecarExecutor(cluster)
+    return lambda: kind(cluster)
 
 
 def _query_service() -> QueryService:
@@ -56,8 +61,8 @@ def _query_service() -> QueryService:
 
 @pytest.fixture(params=FOLDERS)
 def make(request) -> Callable[[], Executor[Any, Any]]:
-    if request.param == "sidecar":
-        return _sidecars()  # whose makings share a cluster
+    if request.param in CLUSTERED:
+        return _of_cluster(CLUSTERED[request.param])
     return MAKERS.get(request.param, lambda: executor_of(request.param))
 
 

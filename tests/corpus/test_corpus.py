@@ -7,6 +7,7 @@ from elevon.testing.shipped.container import ContainerScenario
 from elevon.testing.shipped.echo import EchoScenario
 from elevon.testing.shipped.python import PythonScenario
 from elevon.testing.shipped.sleep import SleepScenario
+from elevon.testing.shipped.spark import SparkScenario
 from elevon.testing.shipped.waitable import WaitableScenario
 from tests.corpus import (
     right,
@@ -22,7 +23,7 @@ from tests.corpus import (
 )
 
 RUNS = 200
-SHIPPED = (SleepScenario, EchoScenario, PythonScenario, ContainerScenario, WaitableScenario)
+SHIPPED = (SleepScenario, EchoScenario, PythonScenario, ContainerScenario, WaitableScenario, SparkScenario)
 WRONG: dict[type[Scenario], Promise] = {
     **wrong_answers.WRONG,
     **wrong_caches.WRONG,

@@ -39,6 +39,7 @@ from elevon.tasktypes.hive.generators import BatchHiveExecutor
 from elevon.tasktypes.python.executor import PythonExecutor
 from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
+from elevon.tasktypes.spark.executor import SparkExecutor
 from elevon.tasktypes.waitable.executor import WaitableExecutor
 from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.launcher import LocalLauncher
@@ -54,6 +55,7 @@ SHIPPED = (
     HiveExecutor,
     SidecarExecutor,
     WaitableExecutor,
+    SparkExecutor,
 )
 """The executors that come with elevon; they have no privilege over those of strangers."""
 ON_DEMAND: Final = {"connector": "elevon.tasktypes.connector.executor:ConnectorExecutor"}

@@ -11,13 +11,17 @@ import functools
 import logging
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from elevon import errors
 from elevon.records.identities import ExecutionId
 from elevon.sdk.secrets import TaskSecrets
+
+if TYPE_CHECKING:  # an extra, which few need
+    from pyspark.sql import SparkSession
 
 _current: contextvars.ContextVar["ExecutionContext"] = contextvars.ContextVar("elevon_context")
 
@@ -34,6 +38,7 @@ class ExecutionContext:
         scratch_dir: A directory of this attempt alone; it may be gone once the attempt has ended.
         raw_output_prefix: URI or path below which files of outputs are kept.
         secrets: Those that the task has asked for, by `secret_requests`.
+        session: Begins the session of a Spark task, or finds it begun; None for other types.
     """
 
     execution_id: ExecutionId
@@ -43,6 +48,21 @@ class ExecutionContext:
     scratch_dir: Path
     raw_output_prefix: str
     secrets: TaskSecrets = field(default_factory=TaskSecrets)
+    session: Callable[[], "SparkSession"] | None = None
+
+    @property
+    def spark_session(self) -> "SparkSession":
+        """The session of a Spark task; it begins when it is first asked for.
+
+        Raises:
+            UserError: The task is none, or there is no Spark here.
+        """
+        if self.session is None:
+            raise errors.UserError(
+                "current_context().spark_session is for tasks of the type 'spark', and this one is of another: "
+                "decorate it with @spark_task"
+            )
+        return self.session()
 
 
 def current_context() -> ExecutionContext:

@@ -41,7 +41,7 @@ class _Entry(msgspec.Struct):
 
 
 class FakeCluster:
-    """A `ports.ClusterApi` whose resources are pods, all of which go the same way.
+    """A `ports.ClusterApi` whose resources are pods or Spark applications, all of which go the same way.
 
     Another kind of resources is a subclass that overrides `status_of`.
 
@@ -74,6 +74,8 @@ class FakeCluster:
 
     def status_of(self, resource: Manifest, age: timedelta) -> Mapping[str, Any]:
         """What a resource says of itself at an age; it is asked at a tenth of `takes` and at its end too."""
+        if resource["kind"] == "SparkApplication":
+            return self._status_of_application(resource, age)
         started = timedelta() if age < self._takes / 10 else self._takes / 10
         if not started:
             return {"phase": "Pending"}
@@ -88,6 +90,24 @@ class FakeCluster:
         containers = [{"name": one["name"], "state": state} for one in resource["spec"]["containers"]]
         phase = ("Failed" if self._exit_code else "Succeeded") if is_over else "Running"
         return {"phase": phase, "containerStatuses": containers}
+
+    def _status_of_application(self, resource: Manifest, age: timedelta) -> Mapping[str, Any]:
+        """As the Spark operator tells it."""
+        if age < self._takes / 10:
+            return {}
+        name, made_at = resource["metadata"]["name"], self.clock.now() - age
+        status: dict[str, Any] = {
+            "applicationState": {"state": "RUNNING"},
+            "driverInfo": {"podName": f"{name}-driver", "webUIAddress": "127.0.0.1:4040"},
+            "sparkApplicationId": f"spark-{name}",
+            "lastSubmissionAttemptTime": _told(made_at + self._takes / 10),
+        }
+        if age >= self._takes:
+            how = f"driver container failed with ExitCode: {self._exit_code}, Reason: Error"
+            failed = {"state": "FAILED", "errorMessage": how}
+            status["applicationState"] = failed if self._exit_code else {"state": "COMPLETED"}
+            status["terminationTime"] = _told(made_at + self._takes)
+        return status
 
     async def create(self, resource: Manifest) -> Manifest:
         """See `ports.ClusterApi`."""
