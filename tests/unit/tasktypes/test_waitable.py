@@ -128,6 +128,7 @@ async def test_the_users_code_gets_the_inputs_with_the_final_phases(rigs: Rigs):
     launched = await rig.check(MINUTE + timedelta(seconds=3))
     assert launched.phase is AttemptPhase.INITIALIZING
     assert launched.details.check_after == timedelta(0)
+    assert [link.name for link in launched.details.log_links] == ["awaited a", "awaited b"]
 
     running = await rig.check()
     assert running.phase is AttemptPhase.RUNNING

@@ -125,15 +125,15 @@ class WaitableExecutor(Executor[None, WaitableState]):
             return self._given_up(ctx, missing, before)
         standings = {execution: one.standing for execution, one in known.items() if one.standing is not None}
         awaited = before | {one: MARKS.get(found.phase, UNDER_WAY) for one, found in standings.items()}
+        is_news = any(before[execution] == UNSEEN for execution in standings)
+        links = _links(standings.values()) if is_news else ()
         left = _left(awaited)
         if not left:
-            return await self._handed_over(ctx, await _inputs(ctx), awaited)
+            return await self._handed_over(ctx, await _inputs(ctx), awaited, links)
         version = _version(awaited)
         if version <= ctx.phase_version:
             self._ensure_answered()
             return self._waiting(ctx, left, state, phase_version=ctx.phase_version)
-        is_news = any(before[execution] == UNSEEN for execution in standings)
-        links = _links(standings.values()) if is_news else ()
         waiting = self._waiting(ctx, left, WaitableState.of(awaited), phase_version=version)
         news = msgspec.structs.replace(waiting.details, log_links=links, custom_info=_counts(awaited))
         return msgspec.structs.replace(waiting, details=news)
@@ -160,14 +160,20 @@ class WaitableExecutor(Executor[None, WaitableState]):
                 raise end
 
     async def _handed_over(
-        self, ctx: Context, inputs: LiteralMap, awaited: Mapping[ExecutionId, str]
+        self,
+        ctx: Context,
+        inputs: LiteralMap,
+        awaited: Mapping[ExecutionId, str],
+        links: tuple[LogLink, ...] = (),
     ) -> Status:
         """Keep the inputs that the user's code gets: those of the node know nothing of how the executions ended."""
         uri = f"{ctx.raw_output_prefix}/_waitable/inputs.pb"
         final = with_phases(inputs, _own(ctx), awaited)
         await ctx.setup.blobs.put(uri, final.SerializeToString(deterministic=True))
         state = msgspec.structs.replace(WaitableState.of(awaited), inputs_uri=uri)
-        return TaskStatus.initializing(state, custom_info=_counts(awaited), check_after=timedelta(0))
+        return TaskStatus.initializing(
+            state, log_links=links, custom_info=_counts(awaited), check_after=timedelta(0)
+        )
 
     async def _followed(self, ctx: Context, state: WaitableState) -> Status:
         """Where the user's code stands; started if it is not, as after a restart."""
