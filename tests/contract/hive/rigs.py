@@ -8,14 +8,17 @@ from pathlib import Path
 
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin import SetupContext
+from elevon.primitives import ids
 from elevon.primitives.clocks import SystemClock
 from elevon.records.resources import ResourceKind, key_of
 from elevon.tasktypes.hive.backends.embedded.backends import EmbeddedBackend
+from elevon.tasktypes.hive.backends.hiveserver2.backends import HiveServer2Backend
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query
 from elevon.tasktypes.hive.backends.qubole.backends import QuboleBackend
-from elevon.tasktypes.hive.configurations import HiveConfig, QuboleSettings
+from elevon.tasktypes.hive.configurations import HiveConfig, HiveServer2Settings, QuboleSettings
 from elevon.testing.shipped.hive import FakeBackend, QueryService
 from elevon.workers.cluster.clusters import LocalCluster
+from tests.integration.hive.hiveserver2.sharing import SharedServer, shared_server
 from tests.integration.hive.qds.processes import TOKEN, QdsProcess, qds
 
 
@@ -151,8 +154,39 @@ async def fake(directory: Path) -> AsyncGenerator[Rig]:
     yield FakeRig()
 
 
+class HiveServer2Rig(Rig):
+    """Spark's Thrift server, shared by all tests of a run: what is said to it is this rig's own."""
+
+    def __init__(self, server: SharedServer, directory: Path) -> None:
+        mark = ids.new("t", 20).replace("-", "_")
+        self.quick = f"SELECT 1 AS {mark}"
+        naps = "SELECT reflect('java.lang.Thread', 'sleep', 100L) AS nap FROM range(0, 600, 1, 1)"
+        self.slow = f"SELECT count(nap) AS {mark} FROM ({naps})"
+        self._server = server
+        self._directory = directory
+
+    def backend(self) -> HiveBackend:
+        settings = HiveServer2Settings(port=self._server.port)
+        config = HiveConfig(backend="hiveserver2", hiveserver2=settings)
+        return HiveServer2Backend(
+            SetupContext(
+                config=config, clock=SystemClock(), blobs=LocalBlobStore(), state_dir=self._directory
+            )
+        )
+
+    def submission_count(self, query: Query) -> int:
+        return sum(statement.text == query.text for statement in self._server.statements())
+
+
+@asynccontextmanager
+async def hiveserver2(directory: Path) -> AsyncGenerator[Rig]:
+    with shared_server() as server:
+        yield HiveServer2Rig(server, directory)
+
+
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {
     "embedded": embedded,
     "fake": fake,
+    "hiveserver2": hiveserver2,
     "qubole": qubole,
 }

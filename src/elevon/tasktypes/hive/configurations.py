@@ -3,6 +3,7 @@
 It owns the settings and their limits; each backend reads its own table alone.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 from typing import Literal as OneOf
 
@@ -49,6 +50,38 @@ class QuboleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     search_pages: _Count = 10
 
 
+class HiveServer2Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `[executors.hive.hiveserver2]`: a HiveServer2, Hive's own or Spark's, in the binary transport mode.
+
+    Attributes:
+        host: Where it is.
+        port: Of its Thrift service.
+        auth: As its `hive.server2.authentication` says. KERBEROS is refused when the backend is opened.
+        user: Whom queries run as.
+        secret_group: Group of the secret that holds the password; for LDAP.
+        secret_key: Its key.
+        database: Where unqualified names are looked for; empty for the server's default.
+        session: Settings of every session, as `SET` would make them.
+        tls: Speak TLS, and have the server prove who it is.
+        ca_file: Certificates, in PEM, of those that may sign the server's; empty for the system's.
+        connections: Connections for asking how queries stand, and as many for all else.
+        console_url: Where a person can look at a query; `{operation}` stands for its id. Empty for nowhere.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 10000
+    auth: OneOf["NONE", "NOSASL", "LDAP", "KERBEROS"] = "NONE"
+    user: str = "elevon"
+    secret_group: str = "hiveserver2"  # noqa: S105 - the name of a group
+    secret_key: str = "password"  # noqa: S105 - a name too
+    database: str = ""
+    session: Mapping[str, str] = {}
+    tls: bool = False
+    ca_file: str = ""
+    connections: _Count = 8
+    console_url: str = ""
+
+
 class HiveConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The table `[executors.hive]`.
 
@@ -69,6 +102,7 @@ class HiveConfig(msgspec.Struct, frozen=True, kw_only=True):
         missing_limit: After more syncs in a row that do not find it, a query is lost.
         embedded: Settings of that backend.
         qubole: Settings of that backend.
+        hiveserver2: Settings of that backend.
     """
 
     backend: OneOf["embedded", "qubole", "hiveserver2"] = "embedded"
@@ -87,3 +121,4 @@ class HiveConfig(msgspec.Struct, frozen=True, kw_only=True):
     missing_limit: _Limit = 3
     embedded: EmbeddedSettings = EmbeddedSettings()
     qubole: QuboleSettings = QuboleSettings()
+    hiveserver2: HiveServer2Settings = HiveServer2Settings()

@@ -1,0 +1,92 @@
+"""Scripts of several statements, of which a HiveServer2 takes one at a time.
+
+What precedes the query may change its session alone; so there is one thing to follow, and to begin once.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from elevon import errors
+
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<comment> --[^\n]* | /\*[\s\S]*?\*/ )
+    | '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | `[^`]*`
+    | (?P<end> ; )
+    """,
+    re.VERBOSE,
+)
+_OF_THE_SESSION: Final = re.compile(
+    r"(set|reset|use|add\s+(jars?|files?|archives?)|create\s+(or\s+replace\s+)?temporary\s+(function|macro|view))\b",
+    re.IGNORECASE,
+)
+_REPEATABLE: Final = re.compile(
+    r"(select|show|describe|desc|explain|insert\s+overwrite"
+    r"|(create|drop)\s+(\w+\s+){1,2}if\s+(not\s+)?exists)\b",
+    re.IGNORECASE,
+)
+_WITH: Final = re.compile(r"with\b", re.IGNORECASE)
+_WRITES: Final = re.compile(r"\binsert\s+into\b", re.IGNORECASE)
+
+
+class Script(NamedTuple):
+    """What is sent.
+
+    Attributes:
+        settings: Statements that change the session, in their order.
+        query: The last statement, where it stands in the text, so that the server's lines and columns are the
+            author's.
+    """
+
+    settings: tuple[str, ...]
+    query: str
+
+
+def script_of(text: str) -> Script:
+    """Take a text apart.
+
+    Raises:
+        UserError: It holds more than one statement that does more than change the session.
+    """
+    *before, last = _statements(text)
+    for statement in before:
+        if not _OF_THE_SESSION.match(statement.bare):
+            line = text.count("\n", 0, statement.start) + 1
+            raise errors.UserError(
+                f"query: the statement at line {line} is followed by another, and the hive backend 'hiveserver2' runs "
+                "one statement a query, after any number of SET, USE, ADD and CREATE TEMPORARY: make a query of each"
+            )
+    blank = re.sub(r"[^\n]", " ", text[: last.start])
+    return Script(tuple(statement.bare for statement in before), f"{blank}{text[last.start : last.end]}")
+
+
+def is_repeatable(text: str) -> bool:
+    """Whether a query may run twice and leave the same as once: it reads, or replaces what it has written."""
+    bare = list(_statements(text))[-1].bare
+    if _WITH.match(bare):
+        return not _WRITES.search(bare)
+    return _REPEATABLE.match(bare) is not None
+
+
+class _Statement(NamedTuple):
+    start: int
+    end: int
+    bare: str
+
+
+def _statements(text: str) -> Iterator[_Statement]:
+    """Those that hold more than comments; all of the text if none does."""
+    start, is_empty = 0, True
+    for end in (*(token.start() for token in _TOKEN.finditer(text) if token["end"]), len(text)):
+        bare = _TOKEN.sub(_without_comment, text[start:end]).strip()
+        if bare:
+            is_empty = False
+            yield _Statement(start, end, bare)
+        start = end + 1
+    if is_empty:
+        yield _Statement(0, len(text), text.strip())
+
+
+def _without_comment(token: re.Match[str]) -> str:
+    return " " if token["comment"] else token[0]

@@ -1,0 +1,179 @@
+"""A real HiveServer2: Spark's Thrift server from PyPI's pyspark, a process of whoever tests against it.
+
+Its ledger is its own event log, in which Spark notes every statement that was sent to it, and how each ended.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import impala.dbapi
+import pyspark
+
+START_S = 120.0
+_MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+_EVENTS = "org.apache.spark.sql.hive.thriftserver.ui.SparkListenerThriftServerOperation"
+
+
+class Statement(NamedTuple):
+    """What somebody sent.
+
+    Attributes:
+        id: The server's name for it.
+        text: As it was sent.
+        ends: How it ended, in their order: Finish, Error, Canceled, Closed.
+    """
+
+    id: str
+    text: str
+    ends: tuple[str, ...]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs."""
+        return bool(self.ends)
+
+
+class HiveServer2:
+    """The server, at one port for as long as this is open.
+
+    Args:
+        directory: Of its files: warehouse, metastore, logs.
+
+    Raises:
+        RuntimeError: There is no Java, or the server does not start; says why.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and return when it has run a first query, which is the slowest."""
+        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+            raise RuntimeError(
+                "a HiveServer2 needs a Java runtime, and there is no java here: install one of version 17 or newer, as "
+                ".ci/run does with `apt-get install default-jre-headless`"
+            )
+        log = self.directory / "server.log"
+        for name in ("events", "scratch"):
+            (self.directory / name).mkdir(exist_ok=True)
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self.directory,
+                env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(self.directory)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                said = log.read_text(errors="replace")[-3000:]
+                raise RuntimeError(f"Spark's Thrift server did not start within {START_S:.0f} s: {said}")
+            time.sleep(0.1)
+        warm_up = impala.dbapi.connect("127.0.0.1", self.port, auth_mechanism="PLAIN", user="tests")
+        with warm_up as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM range(0, 1, 1, 1)")
+
+    def kill(self) -> None:
+        """End it as a crash would, with all that it started."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def statements(self) -> list[Statement]:
+        """All that it was ever sent, before and after restarts; news takes a moment to be written."""
+        return read_statements(self.directory)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def _command(self) -> list[str]:
+        spark = {
+            "spark.ui.enabled": "false",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.sql.warehouse.dir": f"{self.directory}/warehouse",
+            "spark.sql.shuffle.partitions": "1",
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": f"file://{self.directory}/events",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.rolling.enabled": "false",
+            "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:memory:metastore;create=true",
+        }
+        hive = {
+            "hive.server2.thrift.bind.host": "127.0.0.1",
+            "hive.server2.thrift.port": str(self.port),
+            "hive.exec.scratchdir": f"{self.directory}/scratch",
+            "hive.exec.local.scratchdir": f"{self.directory}/scratch",
+        }
+        places = f"-Dderby.system.home={self.directory} -Djava.io.tmpdir={self.directory}"
+        java = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {places}"  # it is to start soon, not to run long
+        words = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--class", _MAIN]
+        words += ["--master", "local[4]", "--driver-memory", "700m", "--driver-java-options", java]
+        words += [word for key, value in spark.items() for word in ("--conf", f"{key}={value}")]
+        words.append("spark-internal")
+        return [*words, *(word for key, value in hive.items() for word in ("--hiveconf", f"{key}={value}"))]
+
+
+def read_statements(directory: Path) -> list[Statement]:
+    """The ledger of the server with this directory."""
+    begun: dict[str, str] = {}
+    ended: dict[str, list[str]] = {}
+    for file in sorted((directory / "events").iterdir()):
+        for event in _events(file):
+            what = event["Event"].removeprefix(_EVENTS)
+            if what == "Start":
+                begun[event["id"]] = event["statement"]
+            elif what in ("Finish", "Error", "Canceled", "Closed", "Timeout"):
+                ended.setdefault(event["id"], []).append(what)
+    return [Statement(id_, text, tuple(ended.get(id_, ()))) for id_, text in begun.items()]
+
+
+def _events(file: Path) -> Iterator[dict[str, str]]:
+    for line in file.read_text().splitlines():
+        if _EVENTS in line:
+            with contextlib.suppress(json.JSONDecodeError):  # it is being written
+                yield json.loads(line)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
