@@ -3,14 +3,16 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
-from elevon.primitives import locks
-from elevon.records.resources import DATA_DIR_ANNOTATION, ResourceKey
+from elevon.primitives import files, locks
+from elevon.records.resources import DATA_DIR_ANNOTATION, ResourceKey, merged
+from elevon.workers.cluster import shelves
 from tests.integration.cluster.worlds import PATIENCE, POD, Cluster, spec_of, terminated
 
 ONE = ResourceKey(POD, "team", "one")
@@ -184,6 +186,46 @@ async def test_two_engines_run_a_pod_once(cluster: Cluster, tmp_path: Path) -> N
     assert mark.read_text() == "ran\n"
     await idle.api.close()
     await other.api.close()
+
+
+async def test_a_pod_that_is_to_go_goes_without_an_engine(cluster: Cluster, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    await cluster.create(spec_of(f"trap '' TERM; echo $$$$ >{mark}; {WAIT}"))
+    container = int(await written(mark))
+    await cluster.running()
+    await cluster.api.close()
+    wish = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
+    shelves.Shelf(cluster.root).change(ONE, lambda found: merged(found, {"metadata": wish}))
+    await until(lambda: not cluster.folder().exists())
+    assert gone(container)
+
+
+async def test_a_pod_outlives_a_disk_that_cannot_be_read_for_a_while(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    gate, manifest = tmp_path / "gate", cluster.folder() / "resource.json"
+    await cluster.create(spec_of(f"until test -e {gate}; do sleep 0.02; done"))
+    await cluster.running()
+    content, loop = manifest.read_bytes(), tmp_path / "loop"
+    loop.symlink_to(manifest)
+    loop.replace(manifest)  # a link to itself, at once: a manifest that is not there is one that was removed
+    log = cluster.folder() / "keeper.log"
+    await until(lambda: "the pod can't be looked after now" in log.read_text())
+    files.write(manifest, content)
+    gate.touch()
+    assert (await cluster.ended())["status"]["phase"] == "Succeeded"
+
+
+async def test_what_was_said_too_late_of_a_former_pod_is_not_said_of_the_next(cluster: Cluster) -> None:
+    cluster.folder().mkdir(parents=True)
+    shelves.write_status(cluster.folder(), {"phase": "Failed", "containerStatuses": []})
+    assert (await cluster.run(spec_of("true")))["status"]["phase"] == "Succeeded"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while not condition():  # noqa: ASYNC110 - another process tells by it
+            await asyncio.sleep(0.02)
 
 
 async def test_with_its_keeper_a_pod_is_lost_and_nothing_of_it_is_left(

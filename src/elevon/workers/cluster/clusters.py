@@ -274,14 +274,22 @@ class LocalCluster:
         """Notice that a keeper is gone, and let go what is to go."""
         if key in self._keepers or locks.is_held(folder / shelves.LOCK):
             return
-        kept = shelves.read_status(folder)  # after the look at the lock: now nobody writes it any more
-        if kept is not None and kept.status["phase"] not in kinds.TERMINAL:
-            shelves.write_status(folder, _lost(folder, kept.status))
-        elif kept is None and key in self._broken and not is_being_deleted(pod):
-            shelves.write_status(folder, _never_begun(folder))
+        if self._verdict(key, folder, pod) is not None:
+            # Another engine may have begun it since: only who has the lock may say that it is over.
+            with contextlib.suppress(errors.ConflictError), locks.hold(folder / shelves.LOCK):
+                verdict = self._verdict(key, folder, pod)
+                if verdict is not None:
+                    shelves.write_status(folder, verdict)
         elif shelves.is_free(pod):
             self._shelf.remove(pod)
             self._drop(key)
+
+    def _verdict(self, key: ResourceKey, folder: Path, pod: Manifest) -> Manifest | None:
+        """What is to be said of a pod that nobody keeps; None if nothing is."""
+        kept = shelves.read_status(folder)
+        if kept is not None:
+            return None if kept.status["phase"] in kinds.TERMINAL else _lost(folder, kept.status)
+        return _never_begun(folder) if key in self._broken and not is_being_deleted(pod) else None
 
     def _drop(self, key: ResourceKey) -> None:
         pod = self._pods.pop(key, None)
@@ -329,7 +337,8 @@ class LocalCluster:
         for key, pid in list(self._keepers.items()):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 del self._keepers[key]
-                if shelves.read_status(self._shelf.folder(key)) is None:
+                # One that is gone is nobody's any more, and another may come to have its name.
+                if key in self._pods and shelves.read_status(self._shelf.folder(key)) is None:
                     self._broken.add(key)
 
 

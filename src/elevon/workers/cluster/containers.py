@@ -42,7 +42,7 @@ class ContainerSurroundings(msgspec.Struct, frozen=True):
     clock: ports.Clock
     streams: tuple[int, int]
     logs: Path
-    on_change: Callable[[], None]
+    on_change: Callable[[], object]
 
 
 class ContainerRun:

@@ -6,6 +6,7 @@ pod runs any more, however it ended. It must never begin a pod that was begun be
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from datetime import timedelta
@@ -58,19 +59,20 @@ class PodRun:
         """Run it; what has become of it is in the status then."""
         for folder in self._plan.folders:
             folder.mkdir(parents=True, exist_ok=True)
-        self._tell()  # from now on nobody else begins it
+        await self._tell_surely()  # from now on nobody else begins it
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
             await self._run()
             watch.cancel()
         for stream in self._streams:
             os.close(stream)
-        captures.cut(self._logs, self._output_limit_bytes)
+        with contextlib.suppress(OSError):
+            captures.cut(self._logs, self._output_limit_bytes)
         runs = [*self._inits, *self._containers]
         self._phase = (
             "Succeeded" if all(run.has_succeeded for run in runs) and not self._reason[0] else "Failed"
         )
-        self._tell()
+        await self._tell_surely()
 
     async def _run(self) -> None:
         for run in self._inits:
@@ -95,14 +97,22 @@ class PodRun:
     async def _watch(self) -> None:
         """Look every now and then whether it is to end, or a container takes too much."""
         while True:
-            self._look()
+            self._look_if_possible()
             await self._clock.sleep(_LOOK_S)
 
+    def _look_if_possible(self) -> None:
+        """What can't be read or written now, because the disk is full, is no reason to end what runs."""
+        try:
+            self._look()
+        except OSError as error:
+            sys.stderr.write(f"the pod can't be looked after now: {error}\n")
+
     def _look(self) -> None:
-        captures.cut(self._logs, self._output_limit_bytes)
         runs = [*self._inits, *self._containers]
         for run in runs:
             run.hold_to_memory()
+        self._tell()  # again, if it could not be told before
+        captures.cut(self._logs, self._output_limit_bytes)
         if self._ends_at_s is not None:
             if self._clock.monotonic() >= self._ends_at_s:
                 for run in runs:
@@ -123,7 +133,13 @@ class PodRun:
         for run in (*self._inits, *self._containers):
             run.terminate()
 
-    def _tell(self) -> None:
+    async def _tell_surely(self) -> None:
+        """Write down where it stands, however long that is not possible."""
+        while not self._tell():
+            await self._clock.sleep(_LOOK_S)
+
+    def _tell(self) -> bool:
+        """Write down where it stands; False if that could not be written now."""
         reason, message = self._reason
         waits = self._phase == "Running" and any(run.waits_for_image for run in self._containers)
         waits_for = "PodInitializing" if self._inits else "ContainerCreating"
@@ -138,8 +154,13 @@ class PodRun:
         if reason:
             status |= {"reason": reason, "message": message}
         if status != self._told:
+            try:
+                shelves.write_status(self._folder, status)
+            except OSError as error:
+                sys.stderr.write(f"the status of the pod can't be written now: {error}\n")
+                return False
             self._told = status
-            shelves.write_status(self._folder, status)
+        return True
 
 
 def _log_folder(folder: Path, pod: Manifest) -> Path:
@@ -172,8 +193,12 @@ async def keep(folder: Path) -> None:
 
 
 def main() -> None:
-    """Run the pod of the folder of the command line."""
-    asyncio.run(keep(Path(sys.argv[1])))
+    """Run the pod of the folder of the command line, and let it go if it is to: there may be no engine that does."""
+    folder = Path(sys.argv[1])
+    asyncio.run(keep(folder))
+    pod = shelves.read(folder)
+    if pod is not None and shelves.is_free(pod):
+        shelves.shelf_of(folder).remove(pod)
 
 
 if __name__ == "__main__":

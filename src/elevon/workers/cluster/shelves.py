@@ -73,6 +73,8 @@ class Shelf:
         with self._writing():
             if (self.folder(key) / RESOURCE).exists():
                 raise errors.ConflictError(f"{key} exists already")
+            # Who was late to say how a former one of that name ended must not have spoken of this one.
+            (self.folder(key) / STATUS).unlink(missing_ok=True)
             self._write(resource)
 
     def change(
@@ -131,6 +133,11 @@ class Shelf:
             raise errors.UnavailableError(
                 f"the cluster's files in {self._root} can't be written: {error}"
             ) from error
+
+
+def shelf_of(folder: Path) -> Shelf:
+    """The shelf that a resource's folder is on."""
+    return Shelf(folder.parents[3])
 
 
 def read(folder: Path) -> dict[str, Any] | None:
