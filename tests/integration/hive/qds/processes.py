@@ -1,9 +1,9 @@
 """The QDS server as a process of whoever tests against it."""
 
+import http.client
 import json
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +28,19 @@ class QdsProcess(NamedTuple):
 
     def misbehave(self, **faults: Any) -> None:
         """Have these faults from now on, and no others."""
-        request = urllib.request.Request(f"{self.url}/faults", json.dumps(faults).encode(), method="POST")  # noqa: S310 - of ours
-        with urllib.request.urlopen(request, timeout=PATIENCE_S):  # noqa: S310 - of ours
-            pass
+        self._ask("POST", "/faults", faults)
+
+    def kill(self, command_id: int) -> None:
+        """End a command, as somebody at its console does."""
+        self._ask("PUT", f"/api/v1.2/commands/{command_id}", {"status": "kill"})
+
+    def _ask(self, method: str, path: str, body: dict[str, Any]) -> None:
+        connection = http.client.HTTPConnection(self.url.partition("//")[2], timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, json.dumps(body), {"X-AUTH-TOKEN": TOKEN})
+            connection.getresponse().read()
+        finally:
+            connection.close()
 
 
 @contextmanager

@@ -117,7 +117,9 @@ class Service:
         if found is None:
             return missing()
         path = found.folder / "results"
-        return web.json_response({"inline": True, "results": path.read_text() if path.exists() else ""})
+        return web.json_response(
+            {"inline": True, "results": path.read_bytes().decode() if path.exists() else ""}
+        )
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         found = self._found(request)

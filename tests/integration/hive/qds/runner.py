@@ -36,7 +36,7 @@ def main(root: Path, folder: Path) -> int:
         finally:
             warehouse.release()
         print("OK", file=log)
-    (folder / "results").write_text("".join(f"{line}\r\n" for line in results))
+    (folder / "results").write_bytes("".join(f"{line}\r\n" for line in results).encode())
     return 0
 
 
