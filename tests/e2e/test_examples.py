@@ -11,7 +11,15 @@ import pytest
 from tests.e2e.conftest import Shell
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TESTED_APART = {"airports.py", "arrivals.py", "command.py", "demo.py", "on_failure.py"}
+TESTED_APART = {
+    "airports.py",
+    "arrivals.py",
+    "command.py",
+    "demo.py",
+    "on_failure.py",
+    "pipeline.py",
+    "queries.py",
+}
 
 
 class Example(NamedTuple):
@@ -79,13 +87,21 @@ def test_the_policy_decides_what_still_runs_after_a_failure(
     assert (done.returncode, trace.exists()) == (1, leaves_trace)
 
 
-def test_the_demo_survives_its_kill_and_ends_with_a_report(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)  # it starts a JVM
+def test_the_demo_survives_its_kills_and_ends_with_two_reports(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "demo.py"), str(tmp_path / "home")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=55)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=290)
     assert done.returncode == 0, done.stderr
     assert "Mataveri Airport (IPC, CL)" in done.stdout
-    assert done.stdout.count("kill -9") == 1
-    assert "before the kill ran again" in done.stdout
+    assert "29  US  Brackett Field" in done.stdout
+    assert done.stdout.count("$ kill -9") == 2
+    assert done.stdout.count("before the kill ran again") == 2
+
+
+def test_the_pipeline_gives_the_same_without_spark(shell: Shell) -> None:
+    words = ("crowded_skies_without_spark", "--within-km", "20", "--count", "1")
+    document = shell.json("run", str(EXAMPLES / "pipeline.py"), *words)
+    assert "Blakely Island Airport" in document["outputs"]["o0"]
 
 
 def test_no_example_goes_untested() -> None:
