@@ -124,6 +124,20 @@ class Admin:
             ) from error
         return record
 
+    @staticmethod
+    def is_of(record: ExecutionRecord, new: NewExecution) -> bool:
+        """Whether an execution is what a request under its name asks for, so that the request was sent again."""
+        closure = new.closure.SerializeToString(deterministic=True)
+        completed = inputs.complete(record.workflow, new.parameters, new.given, new.unreadable)
+        return (
+            record.closure_digest == ids.digest(closure)
+            and record.code_digest == (ids.digest(new.code) if new.code else "")
+            and record.inputs == completed.SerializeToString(deterministic=True)
+            and record.max_parallelism == new.max_parallelism
+            and record.launch_plan_version == new.launch_plan_version
+            and record.recovered_from == new.recovered_from
+        )
+
     async def recover(self, execution: ExecutionId, new: NewExecution) -> ExecutionRecord:
         """Write a new execution with the inputs of one that failed, which takes over what `recoveries` says.
 

@@ -27,6 +27,7 @@ from elevon.plugin.pools import ResourcePools
 from elevon.plugin.registry import Registry
 from elevon.primitives import ids, locks
 from elevon.primitives.clocks import SystemClock
+from elevon.primitives.figures import Figures
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors, HostOf
 from elevon.propeller.pools import EnginePools
@@ -69,11 +70,13 @@ class Embedded(msgspec.Struct, frozen=True):
         admin: Creates, finds and shows executions.
         engine: Drives them.
         executors: Who serves which task type there.
+        figures: What is counted and measured there.
     """
 
     admin: Admin
     engine: Engine
     executors: Executors
+    figures: Figures
 
     async def task_types(self, wanted: Iterable[str]) -> frozenset[str] | None:
         """The types that it serves; None for all.
@@ -200,7 +203,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
             engine.observe(pools.notice)
         publication = publications.published(home, engine_id, supplies.figures, clock, settings.metrics_port)
         await stack.enter_async_context(publication)
-        yield Embedded(admin, engine, executors)
+        yield Embedded(admin, engine, executors, supplies.figures)
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,6 @@
-"""Figures for a scraper: Prometheus' text over HTTP, on this machine only.
+"""Figures for a scraper: Prometheus' text, and a port of its own for it, on this machine only.
 
-This module alone imports prometheus-client, and is imported only by an engine that was given a port.
+This module alone imports prometheus-client, and is imported only by an engine that was given a port or is scraped.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Generator, Iterator
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -31,8 +31,7 @@ def served(figures: Figures, port: int) -> Generator[str]:
     Raises:
         UnavailableError: The port can't be opened.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshots(figures, asyncio.get_running_loop()))
+    registry = _registry_of(_Snapshots(figures, asyncio.get_running_loop()))
     try:
         server, thread = start_http_server(port, _HOST, registry)
     except OSError as error:
@@ -45,6 +44,27 @@ def served(figures: Figures, port: int) -> Generator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def text(figures: Figures) -> tuple[bytes, str]:
+    """The figures as they are now, and the media type of that; on the engine's loop."""
+    return generate_latest(_registry_of(_Snapshot(figures.snapshot()))), CONTENT_TYPE_LATEST
+
+
+def _registry_of(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return registry
+
+
+class _Snapshot(Collector):
+    """One snapshot."""
+
+    def __init__(self, families: tuple[Family, ...]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return map(_metric, self._families)
 
 
 class _Snapshots(Collector):

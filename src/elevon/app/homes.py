@@ -71,6 +71,10 @@ class Home(msgspec.Struct, frozen=True):
         directory = self.execution_dir(attempt.execution)
         return layouts.attempt_paths(directory, attempt.node_id, attempt.attempt).data_dir
 
+    def log_path(self, attempt: AttemptId, stream: str) -> Path:
+        """The file of what an attempt wrote to `stdout` or `stderr`."""
+        return self.attempt_dir(attempt) / f"{stream}.log"
+
     def lock_path(self, engine_id: str) -> Path:
         """The lock that an engine holds until the last of its processes is gone."""
         return self.engines_dir / f"{engine_id}.lock"

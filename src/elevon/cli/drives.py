@@ -1,24 +1,20 @@
 """Driving executions from a terminal: what is shown, what Ctrl-C does, and how it ends.
 
-It owns signals and the last words of `run`, `resume` and `recover`. A first signal suspends, so that everything stays
-resumable; a second one ends the process at once, which loses nothing that was durable either.
+It owns the last words of `run`, `resume` and `recover`, and that a signal suspends, so that everything stays resumable.
 """
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
 from elevon import app, errors
-from elevon.cli import documents, exits, reports, spellings
+from elevon.admin.views import ExecutionView
+from elevon.cli import documents, exits, reports, signals, spellings
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def drive(
@@ -33,7 +29,8 @@ async def drive(
         ConflictError: Somebody else drives one of them.
         EngineStoppedError: The engine could not go on.
     """
-    with await _report(embedded, executions, invocation) as report:
+    views = [await embedded.admin.view(execution, is_history_wanted=False) for execution in executions]
+    with report_of(views, invocation) as report:
         embedded.engine.observe(report.changed)
         try:
             await _drive_or_suspend(embedded, executions, report)
@@ -53,9 +50,9 @@ async def _drive_or_suspend(
     async def suspend() -> None:
         await interrupted.wait()
         await embedded.engine.suspend()
-        report.say("suspending; what runs is left to be taken up again (once more to end at once)")
+        report.say(signals.SUSPENDING)
 
-    with _signals(interrupted, report):
+    with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
         suspending = asyncio.ensure_future(suspend())
         try:
             await embedded.engine.drive(*executions)
@@ -66,31 +63,10 @@ async def _drive_or_suspend(
                 await suspending
 
 
-@contextlib.contextmanager
-def _signals(interrupted: asyncio.Event, report: reports.Report) -> Generator[None]:
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if interrupted.is_set():
-            report.__exit__(None, None, None)
-            os._exit(exits.Exit.SUSPENDED)
-        interrupted.set()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-
-
-async def _report(
-    embedded: app.Embedded, executions: Sequence[ExecutionId], invocation: Invocation
-) -> reports.Report:
+def report_of(views: Sequence[ExecutionView], invocation: Invocation) -> reports.Report:
+    """What tells of executions while they run: nothing for a program, a tree on a terminal, lines otherwise."""
     if invocation.is_json:
         return reports.SilentReport()
-    views = [await embedded.admin.view(execution, is_history_wanted=False) for execution in executions]
     if sys.stderr.isatty():
         from elevon.cli import livetrees  # rich is slow to import, and only a terminal needs it
 
@@ -117,10 +93,9 @@ def tell(record: ExecutionRecord, invocation: Invocation) -> None:
             print("\n".join(["outputs:", *spellings.values(outputs)]))
     elif record.phase.is_terminal:
         lines = spellings.failure(record.failure) if record.failure else [f"{name} is {record.phase}"]
-        hints = [
-            f"more: {invocation.command('show', name)}",
-            f"once it is mended: {invocation.command('recover', name)}",
-        ]
+        hints = [f"more: {invocation.command('show', name)}"]
+        if not invocation.remote:
+            hints.append(f"once it is mended: {invocation.command('recover', name)}")
         print("\n".join([*lines, *hints]), file=sys.stderr)
 
 

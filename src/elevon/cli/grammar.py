@@ -30,6 +30,7 @@ class Group(NamedTuple):
 
 COMMANDS: Mapping[str, str | Group] = {
     "run": "run a workflow of a Python file",
+    "serve": "serve a home over HTTP, and drive all that is unfinished in it",
     "resume": "go on with executions that are not finished",
     "recover": "run a failed execution again, without the nodes that succeeded",
     "executions": "list executions",
@@ -146,6 +147,15 @@ def add_home(parser: argparse.ArgumentParser) -> None:
         "--home",
         metavar="DIR",
         help="where executions are kept (default: $ELEVON_HOME, else a folder of yours)",
+    )
+
+
+def add_remote(parser: argparse.ArgumentParser) -> None:
+    """Declare `--remote`."""
+    parser.add_argument(
+        "--remote",
+        metavar="URL",
+        help="a server to ask instead, as elevon serve prints it (default: $ELEVON_REMOTE, unless --home is given)",
     )
 
 

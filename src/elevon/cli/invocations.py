@@ -5,13 +5,18 @@ the command that says it.
 """
 
 import argparse
+import os
 import shlex
+from typing import Final
 
 import msgspec
 
-from elevon import app
+from elevon import app, errors
 from elevon.app import configurations, logs
 from elevon.app.logs import LogSettings
+
+_ENGINES: Final = frozenset({"run", "serve", "resume", "recover", "abort"})
+_REMOTES: Final = frozenset({"run", "executions", "show", "logs", "abort"})
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +24,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         home_option: `--home` as it was given; None for the default.
+        remote_option: `--remote` as it was given; None for none.
+        remote: URL of the server that is meant; empty for the home.
         workers: `--workers`; None for the default.
         max_parallelism: `--max-parallelism`; None for the default.
         tasktypes: `--tasktype`, each.
@@ -29,6 +36,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     home_option: str | None = None
+    remote_option: str | None = None
+    remote: str = ""
     workers: int | None = None
     max_parallelism: int | None = None
     tasktypes: tuple[str, ...] = ()
@@ -67,6 +76,23 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
             pools={name: pool.limits for name, pool in configured.pools.items()},
         )
 
+    def check_engine_is_not_told(self) -> None:
+        """Refuse what an engine is told, because the engine of a server is told by who starts the server.
+
+        Raises:
+            UserError: There is something.
+        """
+        told = {
+            "--workers": self.workers,
+            "--tasktype": self.tasktypes or None,
+            "--metrics-port": self.metrics_port,
+        }
+        for option, value in told.items():
+            if value is not None:
+                raise errors.UserError(
+                    f"{option} is what an engine is told: give it to the elevon serve at {self.remote}"
+                )
+
     def configure_logs(self) -> None:
         """Let the log of this process be what options, or else the configuration of the home, say.
 
@@ -81,7 +107,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         words = [*command.split(), *arguments]
         if self.home_option:
             words += ["--home", self.home_option]
-        if command in ("run", "resume", "recover", "abort"):
+        if self.remote_option and command in _REMOTES:
+            return [*words, "--remote", self.remote_option]
+        if command in _ENGINES:
             for tasktype in self.tasktypes:
                 words += ["--tasktype", tasktype]
             if self.workers is not None:
@@ -97,9 +125,15 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def of(options: argparse.Namespace) -> Invocation:
-    """Read the shared options; a command that lacks one has its default."""
+    """Read the shared options; a command that lacks one has its default.
+
+    Raises:
+        UserError: Both a home and a server are named, or a server that the command can't work on.
+    """
     return Invocation(
         home_option=getattr(options, "home", None),
+        remote_option=getattr(options, "remote", None),
+        remote=_remote_of(options),
         workers=getattr(options, "workers", None),
         max_parallelism=getattr(options, "max_parallelism", None),
         tasktypes=tuple(getattr(options, "tasktype", ())),
@@ -110,3 +144,19 @@ def of(options: argparse.Namespace) -> Invocation:
         is_debugging=getattr(options, "debug", False),
         is_json=getattr(options, "output", "text") == "json",
     )
+
+
+def _remote_of(options: argparse.Namespace) -> str:
+    """The server that is meant: the option, else `ELEVON_REMOTE` unless a home is named."""
+    home = getattr(options, "home", None)
+    given = getattr(options, "remote", None)
+    if home and given:
+        raise errors.UserError("--home and --remote are both given: a command works on one of them")
+    if given is not None or home or not hasattr(options, "home"):
+        return given or ""
+    default = os.environ.get("ELEVON_REMOTE", "")
+    if default and not hasattr(options, "remote"):
+        raise errors.UserError(
+            f"ELEVON_REMOTE names the server {default}, and this command works on a home alone: name it by --home"
+        )
+    return default

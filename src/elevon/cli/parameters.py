@@ -210,6 +210,7 @@ def _unknown(word: str, parameters: Iterable[str], own: Iterable[str]) -> errors
 def add_own(parser: argparse.ArgumentParser) -> dict[str, bool]:
     """Declare the options of `elevon run`; returns them, and whether each takes a value."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     parser.add_argument(
         "--execution-id", metavar="ID", default="", help="name of the execution (default: a random one)"
     )
@@ -229,6 +230,7 @@ def add_own(parser: argparse.ArgumentParser) -> dict[str, bool]:
     )
     return {
         "--home": True,
+        "--remote": True,
         "--execution-id": True,
         "--inputs": True,
         "--output": True,

@@ -33,12 +33,16 @@ class Arrivals:
         self._set_aside: set[ExecutionId] = set()
         self._news = asyncio.Event()
         self._is_closed = False
-        self._has_looked = False
+        self._looked = asyncio.Event()
 
     @property
     def has_looked(self) -> bool:
         """Whether all that was there at the beginning is in the line or was handed out."""
-        return self._has_looked
+        return self._looked.is_set()
+
+    async def looked(self) -> None:
+        """Return when `has_looked`."""
+        await self._looked.wait()
 
     def announce(self, execution: ExecutionId) -> None:
         """Put one in line, unless it is handed out already."""
@@ -81,7 +85,7 @@ class Arrivals:
             now = self._clock.now()
             for heading in await self._store.list_unowned(now):
                 is_new = heading.phase is ExecutionPhase.QUEUED and now - heading.created_at < _GRACE
-                if not (is_new and self._has_looked):
+                if not (is_new and self.has_looked):
                     self.announce(heading.id)
-            self._has_looked = True
+            self._looked.set()
             await self._clock.sleep(_INTERVAL_S)

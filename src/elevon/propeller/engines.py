@@ -99,6 +99,10 @@ class Engine:
         """Whether `serve` has taken up what it found, and takes up what comes."""
         return self._arrivals.has_looked and not self._suspension.is_set()
 
+    async def ready(self) -> None:
+        """Return when `serve` has found what is unfinished."""
+        await self._arrivals.looked()
+
     def take_up(self, execution: ExecutionId) -> None:
         """Have `serve` drive an execution from now on; on the engine's loop."""
         self._arrivals.announce(execution)

@@ -12,6 +12,7 @@ from elevon.idl import literals
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.primitives.clocks import SystemClock
 from elevon.records.attempts import AttemptRecord
+from elevon.records.changes import Change
 from elevon.records.failures import Failure
 from elevon.records.identities import ExecutionId
 from elevon.records.nodes import Expansion, NodeRecord
@@ -112,7 +113,7 @@ class World:
             ended_at=None,
         )
 
-    async def put(self, execution: ExecutionId, *records: AttemptRecord | NodeRecord) -> None:
+    async def put(self, execution: ExecutionId, *records: Change) -> None:
         """Write rows of an execution that nobody drives."""
         lease = await self.store.acquire_lease(execution, "test", self.clock.now() + DAY, self.clock.now())
         assert lease is not None

@@ -4,18 +4,16 @@ import argparse
 import asyncio
 
 from elevon import app, errors
-from elevon.admin.executions import Admin
-from elevon.cli import documents, drives, exits, grammar, invocations, orders
+from elevon.cli import documents, drives, exits, grammar, invocations, orders, sites
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
-
-_POLL_S = 0.1
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     grammar.add_engine(parser)
     parser.add_argument("--reason", default="aborted from the command line", help="why, for the record")
@@ -25,15 +23,16 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Abort it."""
     invocation = invocations.of(options)
+    if invocation.remote:
+        invocation.check_engine_is_not_told()
     invocation.configure_logs()
     return asyncio.run(_run(options.id, options.reason, invocation))
 
 
 async def _run(text: str, reason: str, invocation: Invocation) -> int:
-    async with app.reading(invocation.home) as admin:
-        execution = (await admin.find(text)).id
-        await admin.abort(execution, by=orders.who(), reason=reason)
-        record = await _wait(admin, execution, invocation.home)
+    async with sites.opened(invocation) as site:
+        execution = await site.abort(text, orders.who(), reason)
+        record = await site.settled(execution)
     if not record.phase.is_terminal:
         record = await _drive(execution, invocation)
     if invocation.is_json:
@@ -43,16 +42,6 @@ async def _run(text: str, reason: str, invocation: Invocation) -> int:
     return exits.Exit.SUCCEEDED if record.phase.is_terminal else exits.Exit.SUSPENDED
 
 
-async def _wait(admin: Admin, execution: ExecutionId, home: app.Home) -> ExecutionRecord:
-    """Give its owner time to obey; returns when it has ended, or when nobody drives it."""
-    while True:
-        record = await admin.get(execution)
-        lease = await admin.owner(execution)
-        if record.phase.is_terminal or lease is None or not home.is_alive(lease.owner):
-            return record
-        await asyncio.sleep(_POLL_S)
-
-
 async def _drive(execution: ExecutionId, invocation: Invocation) -> ExecutionRecord:
     """Obey in the owner's place."""
     try:
@@ -60,5 +49,5 @@ async def _drive(execution: ExecutionId, invocation: Invocation) -> ExecutionRec
             (record,) = await drives.drive(embedded, [execution], invocation)
             return record
     except errors.ConflictError:  # an engine took it up in this moment: it obeys
-        async with app.reading(invocation.home) as admin:
-            return await _wait(admin, execution, invocation.home)
+        async with sites.opened(invocation) as site:
+            return await site.settled(execution)

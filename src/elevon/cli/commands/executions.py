@@ -1,10 +1,9 @@
-"""`elevon executions`: the executions of a home, newest first."""
+"""`elevon executions`: the executions of a home or of a server, newest first."""
 
 import argparse
 import asyncio
 
-from elevon import app
-from elevon.cli import documents, exits, grammar, invocations, spellings
+from elevon.cli import documents, exits, grammar, invocations, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
@@ -17,6 +16,7 @@ _HEADER = ("EXECUTION", "WORKFLOW", "PHASE", "CREATED", "DURATION")
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     parser.add_argument("--limit", metavar="N", type=grammar.count, default=0, help="only the newest N")
     parser.add_argument(
@@ -46,14 +46,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(phases: frozenset[ExecutionPhase], limit: int, invocation: Invocation) -> int:
-    async with app.reading(invocation.home) as admin:
-        records = await admin.list_executions(phases, limit)
+    async with sites.opened(invocation) as site:
+        records = await site.list_executions(phases, limit)
     if invocation.is_json:
         documents.write([documents.summary(record) for record in records])
     elif records:
         print("\n".join(spellings.table(_HEADER, [_row(record) for record in records])))
     else:
-        print("there are no executions" + (" in that phase" if phases else f" in {invocation.home.path}"))
+        place = f"at {invocation.remote}" if invocation.remote else f"in {invocation.home.path}"
+        print(f"there are no executions {'in that phase' if phases else place}")
     return exits.Exit.SUCCEEDED
 
 

@@ -3,23 +3,23 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
 
-from elevon import app, errors
-from elevon.admin.executions import Admin
-from elevon.cli import exits, grammar, invocations
+from elevon import errors
+from elevon.cli import exits, grammar, invocations, sites
 from elevon.cli.invocations import Invocation
-from elevon.records.identities import AttemptId, ExecutionId
+from elevon.cli.sights import Sight, Site
+from elevon.records.attempts import AttemptRecord
+from elevon.records.identities import AttemptId
 
-_FILES = ("stdout.log", "stderr.log")
+_STREAMS = ("stdout", "stderr")
 _POLL_S = 0.5
-_CHUNK_BYTES = 1 << 16
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     parser.add_argument("--follow", action="store_true", help="go on until the execution has ended")
     parser.add_argument("id", metavar="ID", help="an execution, or the beginning of its id")
     parser.add_argument(
@@ -33,14 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(text: str, node_id: str, invocation: Invocation, *, is_following: bool) -> int:
-    async with app.reading(invocation.home) as admin:
-        execution = (await admin.find(text)).id
-        printer = _Printer()
+    async with sites.opened(invocation) as site:
+        printer = _Printer(site)
         while True:
-            has_ended = (await admin.get(execution)).phase.is_terminal
-            for attempt in await _attempts(admin, execution, node_id):
-                printer.print_new(attempt, invocation.home.attempt_dir(attempt))
-            if has_ended or not is_following:
+            sight = await site.see(text, is_history_wanted=False)
+            execution = sight.view.record.id
+            for record in _attempts(sight, node_id):
+                await printer.print_new(AttemptId(execution, record.node_id, record.attempt), record)
+            if sight.view.record.phase.is_terminal or not is_following:
                 break
             await asyncio.sleep(_POLL_S)
     if not printer.is_anything_printed:
@@ -48,51 +48,56 @@ async def _run(text: str, node_id: str, invocation: Invocation, *, is_following:
     return exits.Exit.SUCCEEDED
 
 
-async def _attempts(admin: Admin, execution: ExecutionId, node_id: str) -> list[AttemptId]:
+def _attempts(sight: Sight, node_id: str) -> Sequence[AttemptRecord]:
     """The attempts to look at, in the order of their start."""
-    view = await admin.view(execution, is_history_wanted=False)
-    nodes = {node.id: node for node in view.walk()}
+    nodes = {node.id: node for node in sight.view.walk()}
     if node_id and node_id not in nodes:
         raise errors.UserError(
-            f"execution {execution.name} has no node {node_id!r}: it has {', '.join(nodes)}"
+            f"execution {sight.view.record.id.name} has no node {node_id!r}: it has {', '.join(nodes)}"
         )
     chosen = [
         node
         for name, node in nodes.items()
         if not node_id or name == node_id or name.startswith(f"{node_id}/")
     ]
-    found = sorted(
+    return sorted(
         (attempt for node in chosen for attempt in node.attempts),
         key=lambda attempt: attempt.started_at or attempt.queued_at,
     )
-    return [AttemptId(execution, attempt.node_id, attempt.attempt) for attempt in found]
 
 
 class _Printer:
-    """Prints each file from where it stopped the last time, under a heading that names the attempt."""
+    """Prints each stream from where it stopped the last time, under a heading that names the attempt.
 
-    def __init__(self) -> None:
-        self._offsets: dict[Path, int] = {}
+    Args:
+        site: Where the streams are read.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._offsets: dict[tuple[AttemptId, str], int] = {}
+        self._finished: set[AttemptId] = set()
         self._heading = ""
         self.is_anything_printed = False
 
-    def print_new(self, attempt: AttemptId, directory: Path) -> None:
-        for name in _FILES:
-            for chunk in self._new_chunks(directory / name):
-                heading = f"--- {attempt.node_id}, attempt {attempt.attempt}, {name.partition('.')[0]} ---"
+    async def print_new(self, attempt: AttemptId, record: AttemptRecord) -> None:
+        """Print what an attempt has written since the last time; one that had ended then writes nothing more."""
+        if attempt in self._finished:
+            return
+        for stream in _STREAMS:
+            while chunk := await self._next(attempt, stream):
+                heading = f"--- {attempt.node_id}, attempt {attempt.attempt}, {stream} ---"
                 if heading != self._heading:
                     self._heading = heading
                     print(heading, flush=True)
                 self.is_anything_printed = True
                 sys.stdout.write(chunk.decode(errors="replace"))
         sys.stdout.flush()
+        if record.phase.is_terminal:
+            self._finished.add(attempt)
 
-    def _new_chunks(self, path: Path) -> Iterator[bytes]:
-        try:
-            with path.open("rb") as file:
-                file.seek(self._offsets.get(path, 0))
-                while chunk := file.read(_CHUNK_BYTES):
-                    self._offsets[path] = file.tell()
-                    yield chunk
-        except FileNotFoundError:
-            return
+    async def _next(self, attempt: AttemptId, stream: str) -> bytes:
+        offset = self._offsets.get((attempt, stream), 0)
+        chunk = await self._site.read_log(attempt, stream, offset)
+        self._offsets[attempt, stream] = offset + len(chunk)
+        return chunk

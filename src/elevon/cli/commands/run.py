@@ -83,9 +83,19 @@ def run(options: argparse.Namespace) -> int:
     values = parameters.read(words.texts, document, interface.inputs)
     order = _Order(program, values, options.execution_id, options.detach)
     invocation = invocations.of(options)
-    invocation.configure_logs()
+    if invocation.remote:
+        invocation.check_engine_is_not_told()
+    else:
+        invocation.configure_logs()
     with answers.kept_free() if invocation.is_json else contextlib.nullcontext():
-        return asyncio.run(_run(order, invocation))
+        return asyncio.run(_run_remotely(order, invocation) if invocation.remote else _run(order, invocation))
+
+
+async def _run_remotely(order: _Order, invocation: Invocation) -> int:
+    from elevon.cli import remote_runs  # brings the messages of the control plane
+
+    new = order.new_execution(None, invocation.max_parallelism or 0)
+    return await remote_runs.run(new, invocation, is_detached=order.is_detached)
 
 
 async def _run(order: _Order, invocation: Invocation) -> int:

@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from elevon import app, errors
+from elevon import errors
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.cli import documents, exits, grammar, invocations, spellings
+from elevon.cli import documents, exits, grammar, invocations, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
@@ -19,6 +19,7 @@ _SHOWN_STATES = 3
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     parser.add_argument("--node", metavar="NODE", default="", help="only this node, with its whole history")
     parser.add_argument("id", metavar="ID", help="an execution, or the beginning of its id")
@@ -30,17 +31,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(text: str, node_id: str, invocation: Invocation) -> int:
-    async with app.reading(invocation.home) as admin:
-        view = await admin.view((await admin.find(text)).id)
+    async with sites.opened(invocation) as site:
+        sight = await site.see(text)
+    view, is_driven = sight.view, sight.is_driven
     node = _find(view, node_id) if node_id else None
-    is_driven = view.owner is not None and invocation.home.is_alive(view.owner.owner)
     if invocation.is_json:
         document = {**documents.details(view), "is_driven": is_driven and not view.record.phase.is_terminal}
         documents.write(document if node is None else documents.story(view, node))
     else:
         now = datetime.now(UTC)
         print("\n".join(_lines(view, now) if node is None else _story(view, node, now)))
-        if not is_driven and not view.record.phase.is_terminal:
+        if not (is_driven or view.record.phase.is_terminal or invocation.remote):
             print(f"nobody drives it; go on with: {invocation.command('resume', view.record.id.name)}")
     return exits.Exit.SUCCEEDED
 

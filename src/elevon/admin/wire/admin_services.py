@@ -1,0 +1,175 @@
+"""Flyte's admin service, as far as elevon has it: a method for each call, on its messages.
+
+A transport hands in a request that it has decoded and sends what comes back; what is raised is an error of the tree,
+which owns its status. Creation may be repeated under a name, because clients send again what they have no answer to.
+"""
+
+import elevon
+from elevon import errors
+from elevon.admin.executions import DOMAIN, PROJECT, Admin, NewExecution
+from elevon.admin.views import ExecutionView, NodeView
+from elevon.admin.wire import executions, nodes, requests
+from elevon.admin.wire.engines import Engines
+from elevon.idl.admin_messages import (
+    Execution,
+    ExecutionCreateRequest,
+    ExecutionCreateResponse,
+    ExecutionList,
+    ExecutionTerminateRequest,
+    ExecutionTerminateResponse,
+    GetVersionResponse,
+    LaunchPlan,
+    NodeExecutionList,
+    NodeExecutionListRequest,
+    ObjectGetRequest,
+    ResourceListRequest,
+    TaskExecutionList,
+    TaskExecutionListRequest,
+    WorkflowExecutionGetDataRequest,
+    WorkflowExecutionGetDataResponse,
+    WorkflowExecutionGetRequest,
+)
+from elevon.idl.messages import LiteralMap
+from elevon.primitives import ids, suggestions
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+
+
+class AdminService:
+    """Answers requests.
+
+    Args:
+        admin: What they come to.
+        engines: What drives executions.
+        max_parallelism: Of an execution whose request names none; 0 for no limit.
+    """
+
+    def __init__(self, admin: Admin, engines: Engines, max_parallelism: int = 0) -> None:
+        self._admin = admin
+        self._engines = engines
+        self._max_parallelism = max_parallelism
+
+    async def create_execution(self, request: ExecutionCreateRequest) -> ExecutionCreateResponse:
+        """Start a launch plan.
+
+        The same request under the same name gives the execution that it made before.
+
+        Raises:
+            UserError: The name, the inputs or something else does not fit; names all of it.
+            NotFoundError: There is no such launch plan.
+            ConflictError: The name is that of an execution that was asked for otherwise.
+            UnavailableError: Nobody can run it, or it could not be written.
+        """
+        requests.check_creation(request)
+        wanted = requests.launch_plan_id(request.spec.launch_plan, "spec.launch_plan")
+        record = await self._admin.launch_plans.get(wanted)
+        plan = await self._admin.launch_plans.load(record)
+        new = NewExecution(
+            closure=plan.closure,
+            parameters=plan.parameters,
+            given=dict(request.inputs.literals),
+            name=request.name or ids.new(),
+            code=plan.code,
+            source_path=plan.source_path,
+            max_parallelism=request.spec.max_parallelism or self._max_parallelism,
+            launch_plan_version=record.id.version,
+        )
+        await self._engines.ensure_served(new)
+        created = await self._create(new)
+        if not created.phase.is_terminal:
+            self._engines.take_up(created.id)
+        return ExecutionCreateResponse(id=executions.identifier(created.id))
+
+    async def get_execution(self, request: WorkflowExecutionGetRequest) -> Execution:
+        """One execution, as it is."""
+        return executions.message(await self._admin.get(requests.execution_id(request.id)))
+
+    async def get_execution_data(
+        self, request: WorkflowExecutionGetDataRequest
+    ) -> WorkflowExecutionGetDataResponse:
+        """The inputs and outputs of an execution."""
+        record = await self._admin.get(requests.execution_id(request.id))
+        made = WorkflowExecutionGetDataResponse(full_inputs=LiteralMap.FromString(record.inputs))
+        if record.outputs is not None:
+            made.full_outputs.CopyFrom(LiteralMap.FromString(record.outputs))
+        return made
+
+    async def list_executions(self, request: ResourceListRequest) -> ExecutionList:
+        """Executions, newest first, a page of them; the token is for the next one, and empty for none."""
+        page = requests.page_of(request)
+        try:
+            found = await self._admin.list_executions(page.phases, page.limit + 1, page.behind)
+        except errors.NotFoundError as error:
+            raise errors.UserError(
+                f"token {request.token!r}: the execution that it stands for was deleted, or never was: list anew"
+            ) from error
+        shown = found[: page.limit]
+        token = shown[-1].id.name if len(found) > page.limit else ""
+        messages = [executions.message(record, are_values_wanted=False) for record in shown]
+        return ExecutionList(executions=messages, token=token)
+
+    async def terminate_execution(
+        self, request: ExecutionTerminateRequest, by: str
+    ) -> ExecutionTerminateResponse:
+        """Ask for the end of an execution; whoever drives it obeys.
+
+        Args:
+            request: Which, and why.
+            by: Who asks.
+        """
+        execution = requests.execution_id(request.id)
+        await self._admin.abort(execution, by=by, reason=request.cause or "no reason was given")
+        await self._engines.heed()
+        return ExecutionTerminateResponse()
+
+    async def list_node_executions(self, request: NodeExecutionListRequest) -> NodeExecutionList:
+        """The nodes of an execution that have started: those at the top, or those under one node."""
+        start, end = requests.window_of(request)
+        view = await self._view(requests.execution_id(request.workflow_execution_id))
+        if request.unique_parent_id:
+            _node_of(view, request.unique_parent_id)
+        found = nodes.node_messages(view, request.unique_parent_id)
+        token = str(end) if end < len(found) else ""
+        return NodeExecutionList(node_executions=found[start:end], token=token)
+
+    async def list_task_executions(self, request: TaskExecutionListRequest) -> TaskExecutionList:
+        """The attempts of a node, in order."""
+        start, end = requests.window_of(request)
+        view = await self._view(requests.execution_id(request.node_execution_id.execution_id))
+        found = nodes.task_messages(view, _node_of(view, request.node_execution_id.node_id))
+        token = str(end) if end < len(found) else ""
+        return TaskExecutionList(task_executions=found[start:end], token=token)
+
+    async def get_launch_plan(self, request: ObjectGetRequest) -> LaunchPlan:
+        """One launch plan, the newest of its name if no version is given."""
+        return executions.launch_plan_message(
+            await self._admin.launch_plans.get(requests.launch_plan_id(request.id, "id"))
+        )
+
+    async def get_version(self) -> GetVersionResponse:
+        """Which elevon this is."""
+        made = GetVersionResponse()
+        made.control_plane_version.Version = elevon.__version__
+        return made
+
+    async def _create(self, new: NewExecution) -> ExecutionRecord:
+        try:
+            return await self._admin.create_execution(new)
+        except errors.ConflictError:
+            existing = await self._admin.get(ExecutionId(PROJECT, DOMAIN, new.name))
+            if not self._admin.is_of(existing, new):
+                raise
+            return existing
+
+    async def _view(self, execution: ExecutionId) -> ExecutionView:
+        return await self._admin.view(execution, is_history_wanted=False)
+
+
+def _node_of(view: ExecutionView, node_id: str) -> NodeView:
+    found = {node.id: node for node in view.walk()}
+    if node_id not in found:
+        name = view.record.id.name
+        raise errors.NotFoundError(
+            f"execution {name} has no node {node_id!r}: {suggestions.hint(node_id, found)}"
+        )
+    return found[node_id]

@@ -1,0 +1,187 @@
+"""What clients of elevon need and Flyte's admin service has no call for.
+
+That is: registering a workflow whole, compiled and with its code, where Flyte registers its parts one by one; all rows
+of an execution, custom states and history among them; what changes while one looks; and what tasks wrote.
+"""
+
+import asyncio
+from typing import Final, TypeVar
+
+import msgspec
+from google.protobuf.message import DecodeError
+
+from elevon import compiler, errors
+from elevon.admin.executions import Admin
+from elevon.admin.launch_plans import NewLaunchPlan
+from elevon.admin.snapshots import Snapshot
+from elevon.admin.wire import executions, requests
+from elevon.admin.wire.engines import Engines
+from elevon.admin.wire.news import News
+from elevon.idl.admin_messages import LaunchPlan
+from elevon.idl.messages import CompiledWorkflowClosure, ParameterMap
+from elevon.records.attempts import AttemptRecord
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.nodes import NodeRecord
+
+M = TypeVar("M", CompiledWorkflowClosure, ParameterMap)
+STREAMS: Final = ("stdout", "stderr")
+LOG_LIMIT: Final = 1 << 20
+LONGEST_WAIT_S: Final = 60.0
+_LOOK_S: Final = 0.5
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """A workflow with its code, as a client compiled it.
+
+    Attributes:
+        closure: `CompiledWorkflowClosure`, serialized.
+        default_inputs: `ParameterMap`, serialized: what it takes, with defaults.
+        code: Bundle of the code that its tasks need; empty for none.
+        source_path: Where the code was read from.
+        version: Of the launch plan; empty for the digest of all the rest.
+    """
+
+    closure: bytes
+    default_inputs: bytes = b""
+    code: bytes = b""
+    source_path: str = ""
+    version: str = ""
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """What has changed of an execution.
+
+    Attributes:
+        after: Number of the last row of history that is in it; to be handed in for the next update.
+        execution: Its record.
+        nodes: Records that changed.
+        attempts: Likewise.
+        is_driven: Whether a live engine drives it.
+    """
+
+    after: int
+    execution: ExecutionRecord
+    nodes: tuple[NodeRecord, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    is_driven: bool = False
+
+
+class Extensions:
+    """Answers what Flyte does not ask.
+
+    Args:
+        admin: What requests come to.
+        engines: What drives executions.
+        news: Tells of changes.
+    """
+
+    def __init__(self, admin: Admin, engines: Engines, news: News) -> None:
+        self._admin = admin
+        self._engines = engines
+        self._news = news
+
+    async def register(self, registration: Registration) -> LaunchPlan:
+        """Check a workflow and keep it with its code; it can be started by name from then on.
+
+        Raises:
+            UserError: It is no workflow that can run here; lists all that is wrong.
+            ConflictError: Something else is registered under that version.
+        """
+        closure = _message(registration.closure, CompiledWorkflowClosure, "closure")
+        parameters = _message(registration.default_inputs, ParameterMap, "default_inputs")
+        workflow = closure.primary.template.id
+        if not workflow.name:
+            raise errors.UserError("closure: it holds no workflow")
+        requests.check_namespace(workflow.project, workflow.domain)
+        known = await self._engines.task_types(task.template.type for task in closure.tasks)
+        new = NewLaunchPlan(
+            closure=await asyncio.to_thread(_compiled_again, closure, known),
+            parameters=parameters,
+            code=registration.code,
+            source_path=registration.source_path,
+            version=registration.version,
+        )
+        return executions.launch_plan_message(await self._admin.launch_plans.register(new))
+
+    async def snapshot(self, text: str, *, is_history_wanted: bool) -> Snapshot:
+        """All rows of the execution of that name, or of the only one whose name begins so.
+
+        Raises:
+            NotFoundError: There is none, or there are several; names what is near.
+        """
+        execution = (await self._admin.find(text)).id
+        found = await self._admin.snapshot(execution, is_history_wanted=is_history_wanted)
+        is_driven = found.owner is not None and self._engines.is_alive(found.owner.owner)
+        return msgspec.structs.replace(found, is_driven=is_driven)
+
+    async def update(self, execution: ExecutionId, after: int, patience_s: float) -> Update:
+        """What has changed since one update; waits for it, unless the execution has ended.
+
+        Args:
+            execution: Which.
+            after: Of the update before; 0 for all.
+            patience_s: How long to wait for a change.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(max(patience_s, 0.0), LONGEST_WAIT_S)
+        with self._news.of(execution) as event:
+            while True:
+                event.clear()
+                found = await self._look(execution, after)
+                left = 0.0 if self._news.is_closed else deadline - loop.time()
+                if found.after > after or found.execution.phase.is_terminal or left <= 0:
+                    return found
+                try:
+                    async with asyncio.timeout(min(left, _LOOK_S)):
+                        await event.wait()
+                except TimeoutError:
+                    continue
+
+    async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
+        """What an attempt has written, from a byte on, a piece of it; nothing if there is no more now.
+
+        Raises:
+            NotFoundError: There is no such execution, node or attempt.
+            UserError: There is no such stream.
+        """
+        if stream not in STREAMS:
+            raise errors.UserError(f"stream {stream!r} is none: an attempt has {' and '.join(STREAMS)}")
+        await self._admin.attempts.find(attempt.execution, attempt.node_id, attempt.attempt)
+        return await self._engines.read_log(attempt, stream, offset, LOG_LIMIT)
+
+    async def _look(self, execution: ExecutionId, after: int) -> Update:
+        history = await self._admin.history(execution, after)
+        lease = await self._admin.owner(execution)
+        is_driven = lease is not None and self._engines.is_alive(lease.owner)
+        if not history:
+            record = await self._admin.get(execution)
+            return Update(after=after, execution=record, is_driven=is_driven)
+        rows = await self._admin.rows(execution)
+        changed = {transition.node_id for _, transition in history}
+        return Update(
+            after=history[-1][0],
+            execution=rows.execution,
+            nodes=tuple(record for record in rows.nodes if record.node_id in changed),
+            attempts=tuple(record for record in rows.attempts if record.node_id in changed),
+            is_driven=is_driven,
+        )
+
+
+def _message(content: bytes, wanted: type[M], field: str) -> M:
+    try:
+        return wanted.FromString(content)
+    except DecodeError as error:
+        raise errors.UserError(f"{field}: it is no {wanted.DESCRIPTOR.name} as protobuf writes it") from error
+
+
+def _compiled_again(
+    closure: CompiledWorkflowClosure, known: frozenset[str] | None
+) -> CompiledWorkflowClosure:
+    """What the compiler of this side makes of it: nobody's word is taken for what runs here."""
+    templates = compiler.Templates(
+        workflow=closure.primary.template,
+        sub_workflows=tuple(workflow.template for workflow in closure.sub_workflows),
+        tasks=tuple(task.template for task in closure.tasks),
+    )
+    return compiler.compile(templates, known)

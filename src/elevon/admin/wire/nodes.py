@@ -1,0 +1,112 @@
+"""Nodes and attempts of an execution as flyteidl's messages.
+
+What the engine's bookkeeping calls STARTING and KILLING is QUEUED and RUNNING to the wire, which has no words for it.
+A node that has not started has no message, as in Flyte.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from google.protobuf import json_format
+
+from elevon.admin.views import ExecutionView, NodeView
+from elevon.admin.wire import executions
+from elevon.compiler.graphs import NodeKind
+from elevon.idl import identifiers
+from elevon.idl.admin_messages import (
+    NodeExecution,
+    NodeExecutionClosure,
+    TaskExecution,
+    TaskExecutionClosure,
+)
+from elevon.idl.messages import Identifier, LiteralMap, TaskLog
+from elevon.records.attempts import AttemptRecord
+from elevon.records.failures import Failure
+from elevon.records.identities import ExecutionId
+from elevon.records.phases import AttemptPhase
+
+_SPELLED = {AttemptPhase.STARTING: AttemptPhase.QUEUED, AttemptPhase.KILLING: AttemptPhase.RUNNING}
+
+
+def node_messages(view: ExecutionView, parent: str) -> list[NodeExecution]:
+    """The nodes that have started and run under one node, or at the top for an empty id, oldest first."""
+    started = [
+        node for node in view.walk() if node.record is not None and node.id.rpartition("/")[0] == parent
+    ]
+    started.sort(key=lambda node: node.record.started_at if node.record else view.record.created_at)
+    return [_node_message(view.record.id, node) for node in started]
+
+
+def task_messages(view: ExecutionView, node: NodeView) -> list[TaskExecution]:
+    """The attempts of a node, in order."""
+    task_id = _task_id_of(view, node)
+    return [_task_message(view.record.id, task_id, attempt) for attempt in node.attempts]
+
+
+def _node_message(execution: ExecutionId, node: NodeView) -> NodeExecution:
+    record = node.record
+    node_id = identifiers.node_execution(executions.identifier(execution), node.id)
+    if record is None:
+        return NodeExecution(id=node_id)
+    made = NodeExecution(id=node_id, closure=NodeExecutionClosure(phase=record.phase.value))
+    made.metadata.spec_node_id = record.spec_node_id
+    made.metadata.is_dynamic = record.expansion is not None
+    made.metadata.is_parent_node = node.kind is not NodeKind.TASK or record.expansion is not None
+    closure = made.closure
+    closure.created_at.CopyFrom(executions.timestamp(record.started_at))
+    _set_times(closure, record.started_at, record.ended_at)
+    _set_result(closure, record.failure, record.outputs)
+    return made
+
+
+def _task_message(execution: ExecutionId, task_id: Identifier, record: AttemptRecord) -> TaskExecution:
+    node_id = identifiers.node_execution(executions.identifier(execution), record.node_id)
+    made = TaskExecution(
+        id=identifiers.task_execution(task_id, node_id, record.attempt),
+        closure=TaskExecutionClosure(phase=_SPELLED.get(record.phase, record.phase).value),
+    )
+    closure = made.closure
+    closure.task_type = record.task_type
+    closure.reason = record.reason
+    closure.event_version = record.phase_version
+    closure.created_at.CopyFrom(executions.timestamp(record.queued_at))
+    _set_times(closure, record.started_at, record.ended_at)
+    _set_result(closure, record.failure, None)
+    closure.logs.extend(TaskLog(name=link.name, uri=link.uri) for link in record.log_links)
+    if record.custom_info:
+        json_format.Parse(record.custom_info, closure.custom_info)
+    return made
+
+
+def _set_times(
+    closure: NodeExecutionClosure | TaskExecutionClosure,
+    started_at: datetime | None,
+    ended_at: datetime | None,
+) -> None:
+    closure.updated_at.CopyFrom(closure.created_at)
+    for moment in (started_at, ended_at):
+        if moment is not None:
+            closure.updated_at.CopyFrom(executions.timestamp(moment))
+    if started_at is not None:
+        closure.started_at.CopyFrom(executions.timestamp(started_at))
+        if ended_at is not None:
+            closure.duration.CopyFrom(executions.span(ended_at - started_at))
+
+
+def _set_result(
+    closure: NodeExecutionClosure | TaskExecutionClosure, failure: Failure | None, outputs: bytes | None
+) -> None:
+    if failure is not None:
+        closure.error.CopyFrom(executions.error(failure))
+    elif outputs is not None:
+        closure.output_data.CopyFrom(LiteralMap.FromString(outputs))
+
+
+def _task_id_of(view: ExecutionView, node: NodeView) -> Identifier:
+    """The identity of the task that a node runs; of one that a task made while it ran, the name is all there is."""
+    templates: Sequence[Identifier] = [task.template.id for task in view.closure.tasks]
+    for found in templates:
+        if found.name == node.name:
+            return found
+    execution = view.record.id
+    return identifiers.task(node.name, "", project=execution.project, domain=execution.domain)

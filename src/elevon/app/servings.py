@@ -1,0 +1,95 @@
+"""The engine as a service: an embedded engine, the control plane beside it, and HTTP in front of both."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+
+import msgspec
+
+from elevon.admin.executions import NewExecution
+from elevon.admin.wire.admin_services import AdminService
+from elevon.admin.wire.extensions import Extensions
+from elevon.admin.wire.news import News
+from elevon.app.compositions import Embedded, embedded
+from elevon.app.homes import Home
+from elevon.app.settings import Settings
+from elevon.records.identities import AttemptId, ExecutionId
+from elevon.serve import applications, servers
+from elevon.serve.own_routes import Probes
+from elevon.serve.servers import Listener
+
+
+class Service(msgspec.Struct, frozen=True):
+    """An engine that is served.
+
+    Attributes:
+        embedded: The engine, which `embedded.engine.serve` is still to be called for.
+        listener: Where it is reached.
+        news: Who waits for answers; to be closed when the service is to end.
+    """
+
+    embedded: Embedded
+    listener: Listener
+    news: News
+
+
+@contextlib.asynccontextmanager
+async def service(home: Home, settings: Settings, listener: Listener) -> AsyncGenerator[Service]:
+    """Bring up an engine, and answer requests as long as the context lasts."""
+    async with embedded(home, settings) as made:
+        news = News()
+        made.engine.observe(news.notice)
+        engines = _Engines(made, home)
+        application = applications.application(
+            AdminService(made.admin, engines, settings.max_parallelism),
+            Extensions(made.admin, engines, news),
+            Probes(lambda: made.engine.is_ready, lambda: _metrics(made)),
+            made.figures,
+            listener.names,
+        )
+        async with servers.served(application, listener):
+            yield Service(made, listener, news)
+            news.close()
+
+
+class _Engines:
+    """`admin.wire.engines.Engines` of one engine and its home."""
+
+    def __init__(self, made: Embedded, home: Home) -> None:
+        self._made = made
+        self._home = home
+
+    async def task_types(self, wanted: Iterable[str]) -> frozenset[str] | None:
+        return await self._made.task_types(wanted)
+
+    async def ensure_served(self, new: NewExecution) -> None:
+        await self._made.ensure_served(new)
+
+    def take_up(self, execution: ExecutionId) -> None:
+        self._made.engine.take_up(execution)
+
+    async def heed(self) -> None:
+        await self._made.engine.heed()
+
+    def is_alive(self, engine_id: str) -> bool:
+        return self._home.is_alive(engine_id)
+
+    async def read_log(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:
+        path = self._home.log_path(attempt, stream)
+        return await asyncio.to_thread(_read, path, offset, limit)
+
+
+def _read(path: Path, offset: int, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read(limit)
+    except FileNotFoundError:
+        return b""
+
+
+def _metrics(made: Embedded) -> tuple[bytes, str]:
+    from elevon.app import expositions  # takes 0.1 s to import, and nobody may ever ask
+
+    return expositions.text(made.figures)

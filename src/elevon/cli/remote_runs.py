@@ -1,0 +1,96 @@
+"""`elevon run --remote`: a workflow of a file here, run by a server.
+
+The file is imported and compiled here; what the server gets is the compiled workflow, the code that its tasks need, and
+inputs. It needs nothing of this machine but what inputs name: a file is given as its path. A signal ends the watching
+and not the execution.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+from elevon.admin import inputs
+from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
+from elevon.admin.wire.extensions import Registration
+from elevon.cli import documents, drives, exits, remote_sites, reports, signals
+from elevon.cli.invocations import Invocation
+from elevon.idl.admin_messages import ExecutionCreateRequest
+from elevon.primitives import ids
+from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.serve.clients import Client
+
+
+async def run(new: NewExecution, invocation: Invocation, *, is_detached: bool) -> int:
+    """Start an execution and watch it to its end, or only start it; returns the exit code."""
+    with remote_sites.connected(invocation.remote) as site:
+        name = await _start(site.client, new)
+        if is_detached:
+            return _conclude_detached((await site.see(name, is_history_wanted=False)).view.record, invocation)
+        print(f"execution {name}", file=sys.stderr, flush=True)
+        record = await _watch(site, name, invocation)
+    if record.phase.is_terminal:
+        return drives.conclude(record, invocation)
+    if invocation.is_json:
+        documents.write(documents.result(record))
+    reports.write(sys.stderr, f"the server goes on with it; look by: {invocation.command('show', name)}\n")
+    return exits.Exit.SUSPENDED
+
+
+async def _start(client: Client, new: NewExecution) -> str:
+    """Register and start; returns the name."""
+    workflow = new.closure.primary.template.id.name
+    completed = inputs.complete(workflow, new.parameters, new.given, new.unreadable)
+    registration = Registration(
+        closure=new.closure.SerializeToString(deterministic=True),
+        default_inputs=new.parameters.SerializeToString(deterministic=True),
+        code=new.code,
+        source_path=new.source_path,
+    )
+    plan = await client.register(registration)
+    request = ExecutionCreateRequest(
+        project=PROJECT, domain=DOMAIN, name=new.name or ids.new(), inputs=completed
+    )
+    request.spec.launch_plan.CopyFrom(plan.id)
+    request.spec.max_parallelism = new.max_parallelism
+    return (await client.create(request)).id.name
+
+
+def _conclude_detached(record: ExecutionRecord, invocation: Invocation) -> int:
+    if invocation.is_json:
+        documents.write(documents.result(record))
+    else:
+        print(record.id.name)
+    print(f"it runs at {invocation.remote}", file=sys.stderr)
+    return exits.Exit.SUCCEEDED
+
+
+async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocation) -> ExecutionRecord:
+    """Tell what happens until the execution has ended, or a signal comes."""
+    view = (await site.see(name, is_history_wanted=False)).view
+    with drives.report_of([view], invocation) as report:
+        interrupted = asyncio.Event()
+        with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
+            following = asyncio.ensure_future(_follow(site.client, view.record, report.changed))
+            watching = asyncio.ensure_future(interrupted.wait())
+            await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
+            watching.cancel()
+            if following.done():
+                return following.result()
+            following.cancel()
+    return view.record
+
+
+async def _follow(
+    client: Client, record: ExecutionRecord, tell: Callable[[ExecutionId, Sequence[Change]], None]
+) -> ExecutionRecord:
+    after = 0
+    while True:
+        update = await client.update(record.id.name, after, remote_sites.WAIT_S)
+        changes = (*update.attempts, *update.nodes)
+        if update.execution.phase.is_terminal:
+            tell(record.id, (*changes, update.execution))
+            return update.execution
+        tell(record.id, (update.execution, *changes))
+        after = update.after

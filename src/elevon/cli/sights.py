@@ -1,0 +1,49 @@
+"""What commands see of executions, wherever these are: in a home, or at a server."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from elevon.admin.views import ExecutionView
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.phases import ExecutionPhase
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """What there is to see of an execution.
+
+    Attributes:
+        view: Itself.
+        is_driven: Whether a live engine has it.
+    """
+
+    view: ExecutionView
+    is_driven: bool
+
+
+class Site(Protocol):
+    """Executions, as commands reach them."""
+
+    async def list_executions(
+        self, phases: frozenset[ExecutionPhase], limit: int
+    ) -> Sequence[ExecutionRecord]:
+        """Newest first; only those in one of the phases, if any are given; at most `limit`, if not 0."""
+        ...
+
+    async def see(self, text: str, *, is_history_wanted: bool = True) -> Sight:
+        """The execution of that name, or the only one whose name begins so; `NotFoundError` names what is near."""
+        ...
+
+    async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
+        """Ask for the end of an execution, likewise named."""
+        ...
+
+    async def settled(self, execution: ExecutionId) -> ExecutionRecord:
+        """Its record, once it has ended or nobody drives it."""
+        ...
+
+    async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
+        """What an attempt has written to `stdout` or `stderr`, from a byte on, a piece of it; nothing for the end."""
+        ...

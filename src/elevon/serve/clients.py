@@ -1,0 +1,181 @@
+"""The client of a server's API, for commands that work on a server as they do on a home.
+
+It is the standard library's HTTP client in a thread, because a command makes a handful of requests, one after the
+other, and what would make them at once takes longer to import than they take. Every request can be sent again: a start
+has a name that the client chose, everything else says how things are to be. So a server that is begun anew in the
+middle of a wait is waited for.
+"""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import time
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from google.protobuf.message import Message
+
+from elevon import errors
+from elevon.admin.executions import DOMAIN, PROJECT
+from elevon.admin.snapshots import Snapshot
+from elevon.admin.wire.extensions import Registration, Update
+from elevon.idl.admin_messages import (
+    ExecutionCreateRequest,
+    ExecutionCreateResponse,
+    ExecutionList,
+    ExecutionTerminateRequest,
+    LaunchPlan,
+)
+
+_BINARY: Final = "application/octet-stream"
+_JSON: Final = "application/json"
+_TIMEOUT_S: Final = 30.0
+_PATIENCE_S: Final = 30.0
+_PAUSE_S: Final = 0.3
+_PAGE_COUNT: Final = 1000
+M = TypeVar("M", bound=Message)
+
+
+class Client:
+    """Asks one server; a request at a time.
+
+    Args:
+        url: Where it is.
+        principal: Who asks, for the record.
+
+    Raises:
+        UserError: That is no URL of a server.
+    """
+
+    def __init__(self, url: str, principal: str) -> None:
+        found = urllib.parse.urlsplit(url)
+        if found.scheme not in ("http", "https") or not found.hostname or found.query or found.fragment:
+            raise errors.UserError(f"{url!r} is no URL of a server: write it as http://127.0.0.1:7380")
+        try:
+            port = found.port
+        except ValueError as error:
+            raise errors.UserError(f"{url!r} is no URL of a server: {error}") from error
+        kind = http.client.HTTPSConnection if found.scheme == "https" else http.client.HTTPConnection
+        self.url = url.rstrip("/")
+        self._prefix = found.path.rstrip("/")
+        self._connection = kind(found.hostname, port, timeout=_TIMEOUT_S)
+        self._principal = principal.encode("ascii", "replace").decode()
+        self._has_answered = False
+        self._lock = asyncio.Lock()
+
+    def close(self) -> None:
+        """Let the connection go; a request that waits for its answer ends."""
+        opened: socket.socket | None = self._connection.sock
+        if opened is not None:
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    async def register(self, registration: Registration) -> LaunchPlan:
+        """Keep a workflow with its code at the server."""
+        content = msgspec.json.encode(registration)
+        return LaunchPlan.FromString(await self._post("/elevon/v1/launch_plans", content, _JSON))
+
+    async def create(self, request: ExecutionCreateRequest) -> ExecutionCreateResponse:
+        """Start an execution."""
+        content = request.SerializeToString()
+        return ExecutionCreateResponse.FromString(await self._post("/api/v1/executions", content, _BINARY))
+
+    async def list_page(self, filters: str, limit: int, token: str) -> ExecutionList:
+        """A page of executions, newest first; of all that there are at once for a limit of 0."""
+        query = {"limit": min(limit or _PAGE_COUNT, _PAGE_COUNT), "filters": filters, "token": token}
+        path = _path("api", "v1", "executions", PROJECT, DOMAIN, **query)
+        return ExecutionList.FromString(await self._ask("GET", path))
+
+    async def snapshot(self, text: str, *, is_history_wanted: bool) -> Snapshot:
+        """All rows of the execution of that name, or of the only one whose name begins so."""
+        history = "true" if is_history_wanted else "false"
+        content = await self._ask("GET", _path("elevon", "v1", "executions", text, history=history))
+        return _struct(content, Snapshot)
+
+    async def update(self, name: str, after: int, patience_s: float) -> Update:
+        """What has changed of an execution since an update; the server waits for it."""
+        path = _path("elevon", "v1", "executions", name, "updates", after=after, wait=patience_s)
+        return _struct(await self._ask("GET", path), Update)
+
+    async def terminate(self, name: str, cause: str) -> None:
+        """Ask for the end of an execution."""
+        content = ExecutionTerminateRequest(cause=cause).SerializeToString()
+        await self._ask("DELETE", _path("api", "v1", "executions", PROJECT, DOMAIN, name), content, _BINARY)
+
+    async def read_log(self, name: str, node_id: str, attempt: int, stream: str, offset: int) -> bytes:
+        """What an attempt has written, from a byte on, a piece of it."""
+        query = {"node": node_id, "attempt": attempt, "stream": stream, "offset": offset}
+        return await self._ask("GET", _path("elevon", "v1", "executions", name, "logs", **query))
+
+    async def _post(self, path: str, content: bytes, media_type: str) -> bytes:
+        return await self._ask("POST", path, content, media_type)
+
+    async def _ask(self, method: str, path: str, content: bytes = b"", media_type: str = "") -> bytes:
+        """Send a request, and again if nobody answers who answered before.
+
+        Raises:
+            ElevonError: What the server says.
+            UnavailableError: Nobody answers.
+        """
+        headers = {"Accept": _BINARY, "Elevon-By": self._principal}
+        if media_type:
+            headers["Content-Type"] = media_type
+        deadline = time.monotonic() + _PATIENCE_S
+        async with self._lock:
+            while True:
+                try:
+                    status, answer = await asyncio.to_thread(self._send, method, path, content, headers)
+                    break
+                except (OSError, http.client.HTTPException) as error:
+                    self._connection.close()
+                    if not self._has_answered or time.monotonic() > deadline:
+                        raise self._unreached(error) from error
+                await asyncio.sleep(_PAUSE_S)
+        self._has_answered = True
+        if status >= http.client.BAD_REQUEST:
+            raise self._refusal(status, answer)
+        return answer
+
+    def _send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        self._connection.request(method, f"{self._prefix}{path}", content or None, dict(headers))
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def _unreached(self, error: Exception) -> errors.UnavailableError:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return errors.UnavailableError(
+            f"no server answers at {self.url} ({reason or type(error).__name__}): start one with `elevon serve`, or "
+            "name another by --remote or ELEVON_REMOTE"
+        )
+
+    def _refusal(self, status: int, answer: bytes) -> errors.ElevonError:
+        try:
+            said: dict[str, str] = json.loads(answer)
+            return errors.from_code(said["code"], said["message"])
+        except (ValueError, KeyError, TypeError):
+            return errors.UnavailableError(
+                f"what answers at {self.url} is no server of elevon: it answered {status} without a reason"
+            )
+
+
+def _path(*steps: str, **query: Any) -> str:
+    path = "/".join(urllib.parse.quote(step, safe="") for step in steps)
+    given = {name: value for name, value in query.items() if value not in ("", None)}
+    return f"/{path}?{urllib.parse.urlencode(given)}" if given else f"/{path}"
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def _struct(content: bytes, wanted: type[S]) -> S:
+    try:
+        return msgspec.json.decode(content, type=wanted)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise errors.CorruptStateError(
+            f"the server's answer can't be understood ({error}): is it another release of elevon?"
+        ) from error

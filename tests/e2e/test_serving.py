@@ -1,0 +1,290 @@
+"""`elevon serve`, and the commands that ask a server what they would ask a home."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elevon.cli.signals import SUSPENDING
+from tests.e2e.conftest import WAIT_S, Shell
+
+FLYTE = "/api/v1/executions/default/development"
+
+
+class Server:
+    """One `elevon serve` at a time over the home of a shell, and the shell as its client elsewhere."""
+
+    def __init__(self, shell: Shell, tmp_path: Path) -> None:
+        self.shell = shell
+        self.client = Shell(tmp_path)
+        del self.client.environment["ELEVON_HOME"]
+        self.port = 0
+        self.url = ""
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start it, at the port that it had before, and return when it is ready."""
+        process = self.shell.start("serve", "--port", str(self.port), "--output", "json", *words)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        self.url = json.loads(line)["url"]
+        self.port = int(self.url.rpartition(":")[2])
+        self.client.environment["ELEVON_REMOTE"] = self.url
+        return process
+
+    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Status and document."""
+        content = None if body is None else json.dumps(body)
+        if content:
+            headers["Content-Type"] = "application/json"
+        status, answer = self.read(path, method, content, headers)
+        return status, json.loads(answer)
+
+    def read(
+        self, path: str, method: str = "GET", content: str | None = None, headers: Mapping[str, str] = {}
+    ) -> tuple[int, str]:
+        """Status and text."""
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+        ) as connection:
+            connection.request(method, path, content, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def start_again(self, execution: str, name: str) -> int:
+        """Start what an execution runs once more, with its inputs; returns the status."""
+        _, found = self.ask(f"{FLYTE}/{execution}")
+        _, data = self.ask(f"/api/v1/data/executions/default/development/{execution}")
+        spec = {"launchPlan": found["spec"]["launchPlan"]}
+        body = {"name": name, "spec": spec, "inputs": data["fullInputs"]}
+        status, _ = self.ask("/api/v1/executions", "POST", body)
+        return status
+
+    def wait(self, name: str) -> str:
+        """The last phase of an execution, once it has come."""
+        after = 0
+        while True:
+            _, update = self.ask(f"/elevon/v1/executions/{name}/updates?after={after}&wait=20")
+            if update["execution"].get("ended_at"):
+                return update["execution"]["phase"]
+            after = update["after"]
+
+
+@pytest.fixture
+def server(shell: Shell, tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "client").mkdir()
+    made = Server(shell, tmp_path / "client")
+    yield made
+    made.client.close()
+
+
+def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str]:
+    """Send a signal; returns the exit code and what was said."""
+    process.send_signal(number)
+    _, said = process.communicate(timeout=WAIT_S)
+    return process.returncode, said
+
+
+def test_a_run_at_a_server_prints_what_a_run_in_a_home_prints(server: Server) -> None:
+    server.start()
+    client = server.client
+    words = ["--execution-id", "one", client.program.name, "ratio", "--x", "3"]
+    remote = client.run("run", *words)
+    local = client.run("run", "--home", str(client.home), *words)
+    assert (remote.returncode, remote.stdout) == (0, local.stdout) == (0, "outputs:\n  o0: 3.0\n")
+    assert remote.stderr.splitlines()[0] == local.stderr.splitlines()[0] == "execution one"
+    assert remote.stderr.splitlines()[-1].startswith("one SUCCEEDED in ")
+    assert not (server.shell.directory / client.program.name).exists(), "the code came with the request"
+    assert server.client.trace == ["double 3", "divide 6 2"] * 2
+
+
+def test_executions_show_and_logs_are_the_same_at_a_server_and_in_its_home(server: Server) -> None:
+    server.start()
+    client = server.client
+    client.run("run", "--execution-id", "good", client.program.name, "ratio", "--x", "3")
+    failed = client.run("run", "--execution-id", "bad", client.program.name, "ratio", "--x", "3", "--y", "0")
+    assert (failed.returncode, "ZeroDivisionError: division by zero" in failed.stderr) == (1, True)
+    assert "elevon recover" not in failed.stderr
+    for words in (
+        ["executions", "--output", "json"],
+        ["executions", "--phase", "failed", "--limit", "1"],
+        ["show", "good"],
+        ["show", "ba", "--output", "json"],
+        ["logs", "good"],
+        ["logs", "good", "n9"],
+        ["abort", "good"],
+    ):
+        processes = [client.start(*words), server.shell.start(*words)]
+        remote, local = [(*one.communicate(timeout=WAIT_S), one.returncode) for one in processes]
+        assert remote == local
+
+
+def test_what_is_detached_runs_until_it_is_aborted(server: Server) -> None:
+    server.start()
+    client = server.client
+    words = ["run", "--detach", "--execution-id", "lazy", client.program.name, "rest", "--seconds", "600"]
+    started = client.run(*words)
+    assert (started.returncode, started.stdout) == (0, "lazy\n")
+    assert client.run(*words).stdout == "lazy\n", "sent again it is the same"
+    other = client.run(*words[:-1], "500")
+    assert (other.returncode, "'lazy' is taken" in other.stderr) == (2, True)
+    aborted = client.run("abort", "lazy", "--reason", "enough", "--output", "json")
+    assert (aborted.returncode, json.loads(aborted.stdout)["phase"]) == (0, "ABORTED")
+    assert "aborted by" in client.run("show", "lazy").stdout
+
+
+def test_a_signal_ends_the_watching_and_not_the_execution(server: Server) -> None:
+    server.start()
+    process = server.client.start_resting("lazy")
+    code, said = end(process, signal.SIGINT)
+    assert (code, said.splitlines()[-1]) == (130, "the server goes on with it; look by: elevon show lazy")
+    assert server.client.json("executions", "--phase", "running")[0]["execution"] == "lazy"
+
+
+def test_a_server_says_what_is_wrong_before_anything_runs(server: Server) -> None:
+    server.start()
+    client = server.client
+    for words, sentence in (
+        (["ratio"], "input 'x' (int) is missing"),
+        (["ratio", "--x", "1", "--execution-id", "Not A Name"], "is no name: use"),
+        (["ratio", "--x", "1", "--workers", "2"], "--workers is what an engine is told"),
+        (["ratio", "--x", "1", "--home", "h", "--remote", server.url], "--home and --remote are both given"),
+        (["ratio", "--x", "1", "--remote", "nowhere"], "'nowhere' is no URL of a server"),
+    ):
+        done = client.run("run", client.program.name, *words)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert sentence in done.stderr
+    assert client.json("executions") == []
+
+
+def test_a_command_for_homes_does_not_pass_over_a_server(server: Server) -> None:
+    server.client.environment["ELEVON_REMOTE"] = "http://127.0.0.1:1"
+    done = server.client.run("prune", "--older-than", "1d")
+    assert (done.returncode, "this command works on a home alone" in done.stderr) == (2, True)
+
+
+def test_nobody_there_is_one_sentence(shell: Shell) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        done = shell.run("executions", "--remote", url)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"no server answers at {url}" in done.stderr
+
+
+def test_the_api_is_flytes(server: Server) -> None:
+    server.start()
+    client = server.client
+    client.run("run", "--execution-id", "one", client.program.name, "ratio", "--x", "3")
+    assert server.ask("/healthz") == (200, {"status": "alive"})
+    assert server.ask("/readyz") == (200, {"status": "ready"})
+    _, listed = server.ask(f"{FLYTE}?limit=10")
+    assert [one["closure"]["phase"] for one in listed["executions"]] == ["SUCCEEDED"]
+    _, nodes = server.ask("/api/v1/node_executions/default/development/one")
+    assert [one["id"]["nodeId"] for one in nodes["nodeExecutions"]] == ["n0", "n1"]
+    status, refused = server.ask(f"{FLYTE}/one", "DELETE")
+    assert (status, refused["code"]) == (400, "USER:BadRequest")
+    status, refused = server.ask("/healthz", Host="elevon.example")
+    assert (status, "is not this server's" in refused["message"]) == (421, True)
+    assert "elevon_commit_rows_total" in server.read("/metrics")[1]
+
+
+def test_a_server_that_is_ended_leaves_everything_resumable(server: Server) -> None:
+    process = server.start()
+    server.client.start_resting("lazy")
+    code, said = end(process)
+    assert (code, said) == (
+        130,
+        f"{SUSPENDING}\nsuspended; go on with: elevon serve\n",
+    )
+    assert not server.shell.json("show", "lazy")["is_driven"]
+
+
+def test_a_server_without_work_ends_as_done(server: Server) -> None:
+    code, _ = end(server.start(), signal.SIGINT)
+    assert code == 0
+
+
+def test_a_second_signal_ends_a_server_at_once(server: Server) -> None:
+    server.shell.environment["PYTHONUNBUFFERED"] = "1"
+    process = server.start()
+    server.client.start_resting("lazy")
+    process.send_signal(signal.SIGTERM)
+    code, _ = end(process)
+    assert code == 130
+
+
+RELAY = """
+
+@task
+def hold(x: int, gate: str) -> int:
+    while not Path(gate).exists():
+        time.sleep(0.02)
+    return x
+
+
+@workflow
+def relay(x: int, gate: str) -> int:
+    return double(x=hold(x=double(x=x), gate=gate))
+"""
+
+
+def test_a_killed_server_is_followed_by_one_that_finishes_everything(server: Server) -> None:
+    process = server.start("--workers", "2")
+    client = server.client
+    client.program.write_text(client.program.read_text() + RELAY)
+    gate = client.directory / "gate"
+    words = ["--execution-id", "x0", client.program.name, "relay", "--x", "1", "--gate", str(gate)]
+    watching = client.start("run", *words)
+    assert watching.stderr is not None
+    assert watching.stderr.readline() == "execution x0\n"
+    names = [f"x{number}" for number in range(1, 20)]
+    for name in names:
+        assert server.start_again("x0", name) == 200
+    client.program.unlink()
+    process.kill()
+    process.communicate()
+    server.start("--workers", "2")
+    gate.touch()
+    out, said = watching.communicate(timeout=WAIT_S)
+    assert (watching.returncode, out) == (0, "outputs:\n  o0: 4\n"), said
+    assert {server.wait(name) for name in names} == {"SUCCEEDED"}
+    assert len(client.json("executions")) == 20
+
+
+def test_a_hundred_workflows_started_at_once_all_end_well(server: Server) -> None:
+    server.start("--workers", "2")
+    client = server.client
+    client.run("run", "--execution-id", "x0", client.program.name, "ratio", "--x", "1")
+    names = [f"x{number}" for number in range(1, 101)]
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(lambda name: server.start_again("x0", name), names)) == {200}
+        assert set(pool.map(server.wait, names)) == {"SUCCEEDED"}
+    _, page = server.ask(f"{FLYTE}?limit=1000&filters=eq(phase,SUCCEEDED)")
+    assert len(page["executions"]) == 101
+
+
+def test_a_port_that_is_taken_is_one_sentence(shell: Shell) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = shell.run("serve", "--port", str(port))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"elevon: the port {port} of 127.0.0.1 is in use: choose another by --port, or 0 for any that is free\n",
+    )
+
+
+def test_a_host_that_is_not_there_is_one_sentence(shell: Shell) -> None:
+    done = shell.run("serve", "--host", "192.0.2.1", "--port", "0")
+    assert (done.returncode, "this machine has no such address" in done.stderr) == (2, True)
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,92 @@
+"""A control plane on flyteidl's messages over a store in memory, beside an engine that only takes notes."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from elevon import errors
+from elevon.admin.executions import NewExecution
+from elevon.admin.wire.admin_services import AdminService
+from elevon.admin.wire.extensions import Extensions, Registration
+from elevon.admin.wire.news import News
+from elevon.idl import identifiers, literals
+from elevon.idl.admin_messages import ExecutionCreateRequest, LaunchPlan
+from elevon.records.identities import AttemptId, ExecutionId
+from tests.unit.admin import specimens
+
+
+class NotingEngines:
+    """Remembers what it is asked for.
+
+    Attributes:
+        taken_up: Executions that it was told to drive.
+        heed_count: How often it was told to look.
+        alive: Engines that live.
+        known: Task types that it serves; None for all.
+        is_unable: Whether no executor can be had.
+        logs: What attempts wrote, by stream.
+    """
+
+    def __init__(self) -> None:
+        self.taken_up: list[ExecutionId] = []
+        self.heed_count = 0
+        self.alive: set[str] = set()
+        self.known: frozenset[str] | None = None
+        self.is_unable = False
+        self.logs: dict[tuple[AttemptId, str], bytes] = {}
+
+    async def task_types(self, wanted: Iterable[str]) -> frozenset[str] | None:
+        return self.known
+
+    async def ensure_served(self, new: NewExecution) -> None:
+        if self.is_unable:
+            raise errors.UnavailableError("executor 'python' could not be initialized")
+
+    def take_up(self, execution: ExecutionId) -> None:
+        self.taken_up.append(execution)
+
+    async def heed(self) -> None:
+        self.heed_count += 1
+
+    def is_alive(self, engine_id: str) -> bool:
+        return engine_id in self.alive
+
+    async def read_log(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:
+        return self.logs.get((attempt, stream), b"")[offset : offset + limit]
+
+
+class WireWorld(specimens.World):
+    """The control plane as a transport has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engines = NotingEngines()
+        self.news = News()
+        self.service = AdminService(self.admin, self.engines, max_parallelism=7)
+        self.extensions = Extensions(self.admin, self.engines, self.news)
+
+    async def register(self, flow: object = specimens.both, **changes: object) -> LaunchPlan:
+        """A launch plan of a workflow."""
+        return await self.extensions.register(msgspec.structs.replace(registration(flow), **changes))
+
+
+def registration(flow: object = specimens.both) -> Registration:
+    """What a client sends of a workflow."""
+    new = specimens.prepare(flow)
+    return Registration(
+        closure=new.closure.SerializeToString(deterministic=True),
+        default_inputs=new.parameters.SerializeToString(deterministic=True),
+        code=b"code",
+        source_path="/a/b.py",
+    )
+
+
+def creation(plan: LaunchPlan, name: str = "a1", **given: int) -> ExecutionCreateRequest:
+    """A request to start a launch plan; x is 1 unless given."""
+    inputs = literals.literal_map({key: literals.integer(value) for key, value in {"x": 1, **given}.items()})
+    request = ExecutionCreateRequest(project="default", domain="development", name=name, inputs=inputs)
+    request.spec.launch_plan.CopyFrom(plan.id)
+    return request
+
+
+IDENTIFIER = identifiers.execution("a1", project="default", domain="development")
