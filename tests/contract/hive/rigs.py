@@ -175,7 +175,7 @@ class HiveServer2Rig(Rig):
         )
 
     def submission_count(self, query: Query) -> int:
-        return sum(statement.text == query.text for statement in self._server.statements())
+        return sum(statement.text.startswith(query.text) for statement in self._server.statements())
 
 
 @asynccontextmanager

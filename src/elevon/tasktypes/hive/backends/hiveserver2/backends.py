@@ -1,12 +1,12 @@
 """The backend `hiveserver2`: each query an asynchronous operation in a session of its own.
 
-The server knows no tokens, and gives a running operation away to nobody who lacks its handle. So the session is opened
-first, to be known durably before the query is sent, and made to outlive its connection. When the answer to the query
-was lost with the engine, closing that session ends whatever runs there: nothing is ever begun beside it.
+The server knows no tokens, and gives a running operation away to nobody who lacks its handle. So a query is sent by a
+courier, which outlives the engine until the handle is noted. And the session is opened first, to be known durably
+before that, and made to outlive its connection: should a courier die as well, closing the session ends whatever runs
+there, and nothing is ever begun beside it.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,8 +17,10 @@ from elevon.plugin import SetupContext
 from elevon.plugin.contexts import Json
 from elevon.plugin.transports import TransportError
 from elevon.tasktypes.hive.backends.hiveserver2 import complaints, statements
+from elevon.tasktypes.hive.backends.hiveserver2.books import Book, Note, Stage
 from elevon.tasktypes.hive.backends.hiveserver2.clients import Connections
 from elevon.tasktypes.hive.backends.hiveserver2.connections import Connection, OperationState
+from elevon.tasktypes.hive.backends.hiveserver2.couriers import Courier, Order
 from elevon.tasktypes.hive.backends.hiveserver2.handles import (
     Handle,
     PreparedSession,
@@ -38,8 +40,6 @@ _PHASES: Final = {
     "CLOSED_STATE": QueryPhase.CANCELLED,
     "ERROR_STATE": QueryPhase.FAILED,
 }
-_POLL_S: Final = 0.05
-_REFUSED: Final = 400
 
 # Of a cancel that comes before the first job of a query, Spark 4.3 says that it is cancelled, and runs that job all the
 # same, to its end.
@@ -59,6 +59,7 @@ class HiveServer2Backend(HiveBackend):
     def __init__(self, setup: SetupContext[HiveConfig]) -> None:
         self._settings = setup.config.hiveserver2
         self._call_s = setup.config.call_s
+        self._directory = setup.state_dir / "hiveserver2"
         self._secrets = setup.secrets
         self._clock = setup.clock
         self._password = ""
@@ -72,12 +73,14 @@ class HiveServer2Backend(HiveBackend):
             )
         if settings.auth == "LDAP":
             self._password = await self._secrets.get(settings.secret_group, settings.secret_key)
+        self._book = await asyncio.to_thread(Book, self._directory)
+        self._courier = Courier(self._book, settings, self._password, self._call_s)
         # Statuses have threads of their own: a server that takes long to begin a query keeps no news from anybody.
         self._looks = Connections(self._connect, settings.connections, "hiveserver2-looks")
         self._calls = Connections(self._connect, settings.connections, "hiveserver2-calls")
 
     async def close(self) -> None:
-        await asyncio.gather(self._looks.close(), self._calls.close())
+        await asyncio.gather(self._courier.close(), self._looks.close(), self._calls.close())
 
     def check(self, query: Query) -> None:
         statements.script_of(query.text)
@@ -89,28 +92,35 @@ class HiveServer2Backend(HiveBackend):
     async def prepare(self, query: Query, token: str) -> Json:
         """Open the session. What a crash leaves of it is idle, and closed by the server's own time-out."""
         session = await self._calls.call(_detached_session)
-        return msgspec.to_builtins(PreparedSession(session.to_text(), statements.is_repeatable(query.text)))
+        return msgspec.to_builtins(
+            PreparedSession(session.to_text(), self._book.id, statements.is_repeatable(query.text))
+        )
 
     async def submit(self, query: Query, token: str, prepared: Json) -> Json:
-        session = Handle.from_text(prepared_of(prepared).session)
-        script = statements.script_of(query.text)
+        session = prepared_of(prepared).session
+        script = statements.script_of(query.text, f"{query.name} {token}")
         try:
-            operation = await self._begun(session, script)
+            begun = await self._courier.send(Order(token, session, script))
         except TransportError as error:
             if not error.is_missing:
                 raise
             # `find` closed it, or the server was restarted: nothing runs there.
-            session = await self._calls.call(_detached_session)
-            operation = await self._begun(session, script)
-        begun = QueryHandle(session.to_text(), operation.to_text(), self._clock.now())
+            session = (await self._calls.call(_detached_session)).to_text()
+            begun = await self._courier.send(Order(token, session, script))
         return msgspec.to_builtins(begun)
 
     async def find(self, token: str, prepared: Json) -> Json:
-        """None, once the session is closed, of a query that does no harm if it had ended before that."""
         known = prepared_of(prepared)
-        await self._close_session(known.session)
-        if not known.is_repeatable:
-            raise errors.MayHaveHappenedError("submit", token)
+        note = await self._note(token, known)
+        if note.stage is Stage.UNDER_WAY:
+            raise TransportError("the query is being sent")
+        if note.stage is Stage.BEGUN:
+            return msgspec.to_builtins(note.query)
+        if note.stage is Stage.UNKNOWN:
+            await self._close_sessions(known.session, note.session)
+            if not known.is_repeatable:
+                raise errors.MayHaveHappenedError("submit", token)
+            await asyncio.to_thread(self._book.forget, token)
         return None
 
     async def statuses(self, handles: Sequence[Json]) -> Sequence[QueryStatus | None]:
@@ -132,27 +142,32 @@ class HiveServer2Backend(HiveBackend):
         await self._calls.call(lambda connection: connection.cancel(operation))
 
     async def abandon(self, token: str, prepared: Json) -> None:
+        """Close the session: the query ends if it is there, and can't begin if it is not."""
         if prepared is not None:
-            await self._close_session(prepared_of(prepared).session)
+            known = prepared_of(prepared)
+            await self._close_sessions(known.session, (await self._note(token, known)).session)
 
     async def release(self, token: str, prepared: Json, handle: Json) -> None:
-        sessions = {prepared_of(prepared).session} if prepared is not None else set[str]()
-        if handle is not None:
-            sessions.add(query_of(handle).session)
-        for session in sorted(sessions):
-            await self._close_session(session)
+        await self._close_sessions(
+            prepared_of(prepared).session if prepared is not None else "",
+            query_of(handle).session if handle is not None else "",
+        )
+        await asyncio.to_thread(self._book.forget, token)
 
     def _connect(self) -> Connection:
         return Connection(self._settings, self._password, self._call_s)
 
-    async def _close_session(self, session: str) -> None:
-        handle = Handle.from_text(session)
-        await self._calls.call(lambda connection: connection.close_session(handle))
+    async def _note(self, token: str, known: PreparedSession) -> Note:
+        """What is known of a submission; of one from another machine nothing is."""
+        if known.book != self._book.id:
+            return Note(Stage.UNKNOWN)
+        note = await asyncio.to_thread(self._book.read, token)
+        return note._replace(stage=Stage.UNDER_WAY) if self._courier.has(token) else note
 
-    async def _begun(self, session: Handle, script: statements.Script) -> Handle:
-        return await self._calls.call(
-            lambda connection: _begin(connection, session, script, self._call_s), is_repeatable=False
-        )
+    async def _close_sessions(self, *sessions: str) -> None:
+        for session in dict.fromkeys(filter(None, sessions)):
+            handle = Handle.from_text(session)
+            await self._calls.call(lambda connection, handle=handle: connection.close_session(handle))
 
     async def _status(self, query: QueryHandle) -> QueryStatus:
         operation = Handle.from_text(query.operation)
@@ -176,23 +191,6 @@ def _detached_session(connection: Connection) -> Handle:
     session = connection.open_session()
     connection.detach()
     return session
-
-
-def _begin(connection: Connection, session: Handle, script: statements.Script, patience_s: float) -> Handle:
-    """Change the session as the script says, then begin its query."""
-    deadline = time.monotonic() + patience_s
-    for setting in script.settings:
-        operation = connection.execute(session, setting)
-        while _PHASES.get((state := connection.state(operation)).name) in (
-            QueryPhase.QUEUED,
-            QueryPhase.RUNNING,
-        ):
-            if time.monotonic() > deadline:
-                raise TransportError(f"{setting!r} took more than {patience_s:g} s")
-            time.sleep(_POLL_S)
-        if _PHASES.get(state.name) is not QueryPhase.SUCCEEDED:
-            raise TransportError(f"{setting!r}: {complaints.shortened(state.message)}", status=_REFUSED)
-    return connection.execute(session, script.query)
 
 
 def _status_of(state: OperationState, link: str) -> QueryStatus:

@@ -33,22 +33,18 @@ class Connections:
         self._idle: list[Connection] = []
         self._is_closed = False
 
-    async def call(self, use: Callable[[Connection], T], *, is_repeatable: bool = True) -> T:
+    async def call(self, use: Callable[[Connection], T]) -> T:
         """Use a connection in a thread.
 
         Args:
-            use: Makes one call or several.
-            is_repeatable: Whether it may be done again if the connection turns out to be broken; otherwise a new
-                connection is made for it.
+            use: Makes calls that may be repeated, which happens if a kept connection turns out to be broken.
 
         Raises:
             TransportError: What `use` raises, or what is in the way of a connection.
         """
         if self._is_closed:
             raise errors.BugError("the connections to the HiveServer2 are closed")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: self._used(use, is_repeatable=is_repeatable)
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: self._used(use))
 
     async def close(self) -> None:
         """Leave the server; calls that are under way have their time."""
@@ -59,8 +55,8 @@ class Connections:
         for connection in idle:
             connection.close()
 
-    def _used(self, use: Callable[[Connection], T], *, is_repeatable: bool) -> T:
-        connection = self._kept() if is_repeatable else None
+    def _used(self, use: Callable[[Connection], T]) -> T:
+        connection = self._kept()
         if connection is not None:
             try:
                 return self._with(connection, use)

@@ -46,10 +46,12 @@ class PreparedSession(msgspec.Struct, frozen=True):
 
     Attributes:
         session: Its handle, as text.
+        book: Where what becomes of the query is noted.
         is_repeatable: Whether the query that is meant for it may run twice and leave the same as once.
     """
 
     session: str
+    book: str
     is_repeatable: bool
 
 

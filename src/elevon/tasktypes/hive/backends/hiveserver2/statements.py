@@ -43,8 +43,12 @@ class Script(NamedTuple):
     query: str
 
 
-def script_of(text: str) -> Script:
+def script_of(text: str, mark: str = "") -> Script:
     """Take a text apart.
+
+    Args:
+        text: One statement, and perhaps some before it.
+        mark: Written in a comment behind the query, for people who look at the server.
 
     Raises:
         UserError: It holds more than one statement that does more than change the session.
@@ -58,7 +62,10 @@ def script_of(text: str) -> Script:
                 "one statement a query, after any number of SET, USE, ADD and CREATE TEMPORARY: make a query of each"
             )
     blank = re.sub(r"[^\n]", " ", text[: last.start])
-    return Script(tuple(statement.bare for statement in before), f"{blank}{text[last.start : last.end]}")
+    query = f"{blank}{text[last.start : last.end]}"
+    if mark and not _OF_THE_SESSION.match(last.bare):  # a SET takes all that follows for the value
+        query = f"{query}\n-- {mark}"
+    return Script(tuple(statement.bare for statement in before), query)
 
 
 def is_repeatable(text: str) -> bool:
