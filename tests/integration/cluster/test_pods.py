@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -67,6 +68,36 @@ async def test_containers_run_side_by_side_and_the_pod_ends_with_the_last(cluste
     spec["volumes"] = [{"name": "box", "emptyDir": {}}]
     spec["containers"].append({"name": "side", "command": ["touch", "/shared/x"], "volumeMounts": mounts})
     assert (await cluster.run(spec))["status"]["phase"] == "Succeeded"
+
+
+def beside(script: str, main: str) -> dict[str, Any]:
+    """A pod with an init container that goes on, and a volume for it and the main container."""
+    mounts = [{"name": "box", "mountPath": "/shared"}]
+    server = {
+        "name": "server",
+        "command": ["sh", "-c", script],
+        "volumeMounts": mounts,
+        "restartPolicy": "Always",
+    }
+    spec = spec_of(main, volumeMounts=mounts)
+    return {**spec, "volumes": [{"name": "box", "emptyDir": {}}], "initContainers": [server]}
+
+
+async def test_an_init_container_that_goes_on_is_ended_with_the_last_of_the_others(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    script = f"echo $$$$ >{tmp_path}/server; echo up >/shared/x; {WAIT}"
+    pod = await cluster.run(beside(script, "until test -s /shared/x; do sleep 0.02; done"))
+    assert pod["status"]["phase"] == "Succeeded"
+    assert terminated(pod, "server")["exitCode"] == 128 + signal.SIGTERM
+    assert gone(int(await written(tmp_path / "server")))
+
+
+async def test_one_that_ends_is_started_again(cluster: Cluster) -> None:
+    main = "until test $(wc -l </shared/x) -ge 2; do sleep 0.02; done"
+    pod = await cluster.run(beside("echo up >>/shared/x; exit 3", f"touch /shared/x; {main}"))
+    assert pod["status"]["phase"] == "Succeeded"
+    assert pod["status"]["initContainerStatuses"][0]["restartCount"] == 1
 
 
 async def test_an_exit_code_is_told_with_what_was_left_to_say(cluster: Cluster) -> None:

@@ -100,6 +100,7 @@ def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() 
         (pod(container(), container()), "two of its containers have the same name"),
         (pod(container(), volumes=[{"name": "s", "secret": {}}]), "volume 's' is secret, .* emptyDir alone"),
         (pod(container(volumeMounts=[{"name": "x", "mountPath": "/x"}])), "mounts the volume 'x', .* add it"),
+        (pod(container(restartPolicy="Always")), "has the restartPolicy Always, and init containers alone"),
         (pod(container(lifecycle={"preStop": {}})), "lifecycle of container main can't be had"),
         (
             pod(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}])),

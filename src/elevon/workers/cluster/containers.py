@@ -1,4 +1,4 @@
-"""One container of a pod: a process group, and what Kubernetes would say of it.
+"""A container of a pod: a process group, and what Kubernetes would say of it.
 
 It owns the container's part of a pod's status (core/v1, ContainerStatus). When and why a container is ended is the
 keeper's matter.
@@ -46,7 +46,7 @@ class ContainerSurroundings(msgspec.Struct, frozen=True):
 
 
 class ContainerRun:
-    """One run of one container.
+    """One container of a pod.
 
     Args:
         plan: What is run.
@@ -62,6 +62,17 @@ class ContainerRun:
         self._has_nothing_to_run = False
         self._end: dict[str, Any] | None = None
         self._has_ended = asyncio.Event()
+        self._restart_count = 0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is started again whenever it ends."""
+        return self._plan.goes_on
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether somebody has started it."""
+        return self._started_at is not None or self._has_nothing_to_run
 
     @property
     def waits_for_image(self) -> bool:
@@ -83,6 +94,13 @@ class ContainerRun:
             except errors.ElevonError as error:
                 self._finish(_CANNOT_RUN, "ContainerCannotRun", str(error))
         self._around.on_change()
+
+    def start_again(self) -> None:
+        """Start it anew after its end."""
+        self._process, self._end, self._is_out_of_memory = None, None, False
+        self._has_ended.clear()
+        self._restart_count += 1
+        self.start()
 
     async def ended(self) -> None:
         """Return when it has ended."""
@@ -132,7 +150,7 @@ class ContainerRun:
             "image": self._plan.image,
             "ready": is_running,
             "started": is_running,
-            "restartCount": 0,
+            "restartCount": self._restart_count,
             "state": state,
         }
 

@@ -24,6 +24,9 @@ from elevon.workers.cluster.instants import spelled
 from elevon.workers.settings import WorkerSettings
 
 _LOOK_S: Final = 0.1
+# As Kubernetes paces what it starts again.
+_FIRST_PAUSE_S: Final = 10.0
+_LONGEST_PAUSE_S: Final = 300.0
 _LOGS: Final = "logs"
 
 
@@ -54,6 +57,7 @@ class PodRun:
         around = ContainerSurroundings(household, clock, self._streams, self._logs, self._tell)
         self._inits = [ContainerRun(plan, around) for plan in self._plan.inits]
         self._containers = [ContainerRun(plan, around) for plan in self._plan.containers]
+        self._companions: list[asyncio.Task[None]] = []
 
     async def carry_out(self) -> None:
         """Run it; what has become of it is in the status then."""
@@ -62,23 +66,27 @@ class PodRun:
         await self._tell_surely()  # from now on nobody else begins it
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
-            await self._run()
+            await self._run(group)
+            await self._end_companions()
             watch.cancel()
         for stream in self._streams:
             os.close(stream)
         with contextlib.suppress(OSError):
             captures.cut(self._logs, self._output_limit_bytes)
-        runs = [*self._inits, *self._containers]
+        runs = [run for run in (*self._inits, *self._containers) if not run.goes_on]
         self._phase = (
             "Succeeded" if all(run.has_succeeded for run in runs) and not self._reason[0] else "Failed"
         )
         await self._tell_surely()
 
-    async def _run(self) -> None:
+    async def _run(self, group: asyncio.TaskGroup) -> None:
         for run in self._inits:
             if self._is_ending:
                 return
             run.start()
+            if run.goes_on:
+                self._companions.append(group.create_task(self._keep_up(run)))
+                continue
             await run.ended()
             if not run.has_succeeded:
                 return
@@ -89,6 +97,27 @@ class PodRun:
             run.start()
         for run in self._containers:
             await run.ended()
+
+    async def _keep_up(self, run: ContainerRun) -> None:
+        """Start a container again whenever it ends: at once, and then ever later."""
+        pause_s = 0.0
+        while True:
+            await run.ended()
+            await self._clock.sleep(pause_s)
+            if self._is_ending:
+                return
+            run.start_again()
+            pause_s = min(max(_FIRST_PAUSE_S, 2 * pause_s), _LONGEST_PAUSE_S)
+
+    async def _end_companions(self) -> None:
+        """End what goes on after the containers that it is for, and return when it has ended."""
+        left = [run for run in self._inits if run.goes_on and run.has_begun]
+        if left and not self._is_ending:
+            self._begin_end(self._plan.grace_s)
+        for run in left:
+            await run.ended()
+        for companion in self._companions:
+            companion.cancel()
 
     @property
     def _is_ending(self) -> bool:

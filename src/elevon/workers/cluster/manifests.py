@@ -24,7 +24,8 @@ POD: Final = ResourceKind("v1", "Pod")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _REFERENCE: Final = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _FIELDS: Final = ("name", "namespace", "uid")
-_NOT_OF_CONTAINERS: Final = ("envFrom", "lifecycle", "restartPolicy", "volumeDevices", "stdin", "tty")
+_GOING_ON: Final = "Always"
+_NOT_OF_CONTAINERS: Final = ("envFrom", "lifecycle", "volumeDevices", "stdin", "tty")
 _CONTAINERS: Final = ("initContainers", "containers")
 _NOT_OF_PODS: Final = ("ephemeralContainers", "resourceClaims")
 
@@ -45,6 +46,8 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
         message_path: Where it may leave what it has to say at its end.
         shows_output: Whether the end of its output stands in for a message that a failed container did not leave.
         memory_bytes: Limit on resident memory; 0 for none.
+        goes_on: Whether it is an init container that the others do not wait for, that is started again whenever it
+            ends, and that ends with the last of them.
         problem: Why it can't be started here; empty if nothing is known to be in the way.
         streams: Which of its captured streams show why it failed: the first that holds anything.
         noise: What lines of them begin with that say nothing about its end, as a pattern; empty for none.
@@ -58,6 +61,7 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     message_path: Path
     shows_output: bool
     memory_bytes: int
+    goes_on: bool = False
     problem: str = ""
     streams: tuple[str, ...] = (captures.STDERR,)
     noise: str = ""
@@ -112,6 +116,7 @@ class _Container(_Spelled, frozen=True, kw_only=True):
     working_dir: str = ""
     volume_mounts: list[_Mount] = []
     resources: _Resources = _Resources()
+    restart_policy: str = ""
     termination_message_path: str = "/dev/termination-log"
     termination_message_policy: str = "File"
 
@@ -191,6 +196,12 @@ def _problems(pod: Manifest) -> Iterator[str]:
     raws: list[dict[str, Any]] = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
     for container, raw in zip(containers, raws, strict=True):
         yield from _refused(raw, _NOT_OF_CONTAINERS, f"container {container.name}")
+        allowed = ("", _GOING_ON) if container in spec.init_containers else ("",)
+        if container.restart_policy not in allowed:
+            yield (
+                f"container {container.name} has the restartPolicy {container.restart_policy}, and init containers "
+                f"alone have one, which is {_GOING_ON}: leave it out"
+            )
         yield from _problems_of_container(container, {volume["name"] for volume in spec.volumes})
     if len({one.name for one in containers}) < len(containers):
         yield "two of its containers have the same name: give each a name of its own"
@@ -263,6 +274,7 @@ class _Reader:
             environment=environment,
             cwd=cwd,
             message_path=message_path,
+            goes_on=spec.restart_policy == _GOING_ON,
             shows_output=spec.termination_message_policy == "FallbackToLogsOnError",
             memory_bytes=0 if limit is None else int(quantities.parse(str(limit))),
         )
