@@ -19,7 +19,7 @@ import psutil
 
 from bench import contenders, measurements, results
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache", "isolation", "futures")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache", "isolation", "futures", "map")
 _PLACE = contenders.ROOT / "bench" / "results"
 
 
@@ -83,6 +83,8 @@ def _measure(bench: measurements.Bench, wanted: frozenset[str]) -> Iterator[resu
         yield from measurements.isolated(bench)
     if "futures" in wanted:
         yield from measurements.unfolded(bench)
+    if "map" in wanted:
+        yield from measurements.mapped(bench)
 
 
 def _machine(directory: Path) -> dict[str, Any]:

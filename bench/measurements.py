@@ -259,6 +259,24 @@ def unfolded(bench: Bench) -> Iterator[Row]:
     yield Row("futures of 1,000 tasks, to W1", "x", {SUBJECT: ratios}, Bar(1.3, is_ratio=False))
 
 
+def mapped(bench: Bench) -> Iterator[Row]:
+    """A map over a list beside W1, which has a node for each element: by element, and in one engine."""
+    home = bench.directory / "mapped"
+    with contenders.elevon(bench.pythons.elevon, bench.directory, home) as engine:
+        for count, rounds in ((1_000, bench.rounds), (10_000, min(3, bench.rounds))):
+            fan, mapped_over = Workload("fan", count), Workload("map", count)
+            found = in_turn(
+                rounds, {one.shape: lambda one=one: engine.measure(one) for one in (fan, mapped_over)}
+            )
+            turns = list(zip(found["map"], found["fan"], strict=True))
+            cost = [one["seconds"] * 1e6 / count for one in found["map"]]
+            ratios = [one["seconds"] / other["seconds"] for one, other in turns]
+            cpu_ratios = [one["cpu_seconds"] / other["cpu_seconds"] for one, other in turns]
+            yield Row(f"map over {count:,}, by element", "us", {SUBJECT: cost})
+            yield Row(f"map over {count:,}, to W1", "x", {SUBJECT: ratios}, Bar(1.3, is_ratio=False))
+            yield Row(f"map over {count:,}, engine's CPU to W1", "x", {SUBJECT: cpu_ratios})
+
+
 class _Growth(NamedTuple):
     """What a fan of one size cost, by node."""
 

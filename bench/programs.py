@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _HEAD = """\
-from {sdk} import dynamic, task, workflow
+from {sdk} import dynamic, map_task, task, workflow
 
 
 @task
@@ -18,6 +18,11 @@ def source() -> int:
 @task
 def increment(x: int) -> int:
     return x + 1
+
+
+@task
+def spread(x: int, count: int) -> list[int]:
+    return [x] * count
 
 
 @task
@@ -38,6 +43,7 @@ def main() -> int:
 _BODIES = {
     "fan": "    return total(xs=[increment(x=x) for _ in range({count})])\n",
     "unfold": "    return unfold(x=x, count={count})\n",
+    "map": "    return total(xs=map_task(increment)(x=spread(x=x, count={count})))\n",
     "chain": "    for _ in range({count} - 1):\n        x = increment(x=x)\n    return x\n",
 }
 
@@ -60,8 +66,8 @@ class Workload(NamedTuple):
     """What one measurement runs.
 
     Attributes:
-        shape: `fan` (a source, that many tasks side by side, a sum), `unfold` (the same, but made by a dynamic task) or
-            `chain` (that many tasks in a row).
+        shape: `fan` (a source, that many tasks side by side, a sum), `unfold` (the same, but made by a dynamic task),
+            `map` (the same, mapped over a list) or `chain` (that many tasks in a row).
         count: How many tasks, see `shape`.
         copies: How many workflows of it are submitted at once.
     """
@@ -73,7 +79,7 @@ class Workload(NamedTuple):
     @property
     def node_count(self) -> int:
         """Tasks of one workflow."""
-        return self.count + {"fan": 2, "unfold": 3, "chain": 0}[self.shape]
+        return self.count + {"fan": 2, "unfold": 3, "map": 3, "chain": 0}[self.shape]
 
     @property
     def value(self) -> int:

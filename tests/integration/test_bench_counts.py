@@ -34,6 +34,7 @@ from elevon.workers.processes import Household
 
 FAN = Workload("fan", 200)
 CHAIN = Workload("chain", 100)
+MAP = Workload("map", 200)
 
 
 class Instant(Executor[None, None]):
@@ -50,8 +51,12 @@ class Instant(Executor[None, None]):
         self, ctx: TaskContext[None], template: TaskTemplate, spec: None, inputs: LiteralMap
     ) -> TaskStatus[None]:
         self.calls["start"] += 1
+        items = literals.collection([literals.integer(1)] * MAP.count)
         return TaskStatus.succeeded(
-            {name: literals.integer(1) for name in template.interface.outputs.variables}
+            {
+                name: items if variable.type.HasField("collection_type") else literals.integer(1)
+                for name, variable in template.interface.outputs.variables.items()
+            }
         )
 
     async def check_task_status(self, ctx: TaskContext[None]) -> TaskStatus[None]:
@@ -124,6 +129,19 @@ async def test_a_node_costs_one_call_and_six_rows(workload: Workload, sources: P
     }
 
 
+async def test_an_element_costs_what_a_node_does_and_an_array_two_rows_and_their_history(
+    sources: Path, tmp_path: Path
+) -> None:
+    store, calls = await run(MAP, sources, tmp_path)
+    assert calls == {"start": MAP.node_count}
+    assert store.rows == {
+        "NodeRecord": 2 * MAP.node_count + 2,
+        "AttemptRecord": 2 * MAP.node_count,
+        "Transition": 2 * MAP.node_count + 4,
+        "ExecutionRecord": 2,
+    }
+
+
 async def test_a_chain_commits_once_a_node(sources: Path, tmp_path: Path) -> None:
     store, _ = await run(CHAIN, sources, tmp_path)
     assert store.commit_count == CHAIN.node_count + 1
@@ -132,3 +150,8 @@ async def test_a_chain_commits_once_a_node(sources: Path, tmp_path: Path) -> Non
 async def test_a_fan_commits_once_a_layer(sources: Path, tmp_path: Path) -> None:
     store, _ = await run(FAN, sources, tmp_path)
     assert store.commit_count == 4
+
+
+async def test_a_map_commits_once_a_layer_and_for_its_list(sources: Path, tmp_path: Path) -> None:
+    store, _ = await run(MAP, sources, tmp_path)
+    assert store.commit_count == 5
