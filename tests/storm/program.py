@@ -1,10 +1,11 @@
 """The workflows of the storm: `storm` has all kinds of nodes and task types, and a retry; `doomed` fails."""
 
+import functools
 import time
 from datetime import timedelta
 from typing import Any
 
-from elevon import NonRecoverable, Task, current_context, dynamic, if_, task, workflow
+from elevon import NonRecoverable, Task, current_context, dynamic, if_, map_task, task, workflow
 from elevon.tasktypes.container.task import ContainerTask
 from elevon.tasktypes.echo.task import Echo
 from elevon.tasktypes.sleep.task import Sleep
@@ -85,7 +86,7 @@ def inner(ledger: str, x: int) -> int:
 
 
 @workflow
-def storm(ledger: str) -> tuple[int, int, int, int]:
+def storm(ledger: str) -> tuple[int, int, int, int, int]:
     nap()
     shell(ledger=ledger)
     squares = [work(ledger=ledger, x=x, seconds=0.03 * x) for x in range(5)]
@@ -96,7 +97,9 @@ def storm(ledger: str) -> tuple[int, int, int, int]:
     )
     pressed = squeeze(x=squares[2])
     both = total(ledger=ledger, values=[chosen, deep])
-    return total(ledger=ledger, values=squares), both, pressed, unfold(ledger=ledger, count=3)
+    mapped = map_task(functools.partial(work, ledger, seconds=0.02), concurrency=2)(x=list(range(7)))
+    unfolded = unfold(ledger=ledger, count=3)
+    return total(ledger=ledger, values=squares), both, pressed, unfolded, total(ledger=ledger, values=mapped)
 
 
 @workflow

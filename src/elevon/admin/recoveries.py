@@ -9,10 +9,11 @@ A node is taken over when all of this holds; otherwise it runs again:
   neither does the body of a Python function: recovery is what one does after mending it;
 - every node that it waits for is taken over too, and so are the inputs of the workflow that holds it;
 - a subworkflow or a branch: all of this holds for every node under it that ran. Nodes that a task made while it ran
-  don't count: they are taken over with it, or run again with it.
+  don't count: they are taken over with it, or run again with it. Nor do the elements that an array did without.
 
 Under a subworkflow or a branch that had not succeeded, the nodes that had are taken over by the same rules: it opens
-again with the same inputs, a branch decides again as it did.
+again with the same inputs, a branch decides again as it did. So are the elements of an array, because its lists are the
+same.
 """
 
 from collections import Counter
@@ -57,20 +58,33 @@ class _Search:
                 continue
             if not _is_alike(before.nodes[name], node):
                 continue
-            under = self._under(before.nodes[name], node, node_id)
-            is_whole = record.expansion is not None or len(under) == self._run_under[node_id]
-            if record.phase.has_outputs and record.outputs is not None and is_whole:
+            under = self._under(before.nodes[name], node, record)
+            is_loose = record.expansion is not None or node.array is not None
+            is_whole = is_loose or len(under) == self._run_under[node_id]
+            if _has_outputs(record) and is_whole:
                 taken.add(name)
-                yield msgspec.structs.replace(record, phase=NodePhase.RECOVERED, attempt=0, expansion=None)
+                yield _taken_over(record)
                 yield from under
             else:
                 yield from under
 
-    def _under(self, before: GraphNode, after: GraphNode, node_id: str) -> list[NodeRecord]:
+    def _under(self, before: GraphNode, after: GraphNode, record: NodeRecord) -> list[NodeRecord]:
+        node_id = record.node_id
+        if after.array is not None:
+            elements = (self._records.get(f"{node_id}/{index}") for index in range(record.element_count))
+            return [_taken_over(each) for each in elements if each is not None and _has_outputs(each)]
         inner_before, inner_after = before.subgraph or before.arms, after.subgraph or after.arms
         if inner_before is None or inner_after is None:
             return []
         return list(self.level(inner_before, inner_after, node_id))
+
+
+def _has_outputs(record: NodeRecord) -> bool:
+    return record.phase.has_outputs and record.outputs is not None
+
+
+def _taken_over(record: NodeRecord) -> NodeRecord:
+    return msgspec.structs.replace(record, phase=NodePhase.RECOVERED, attempt=0, expansion=None)
 
 
 def _in_order(graph: Graph) -> Iterator[str]:
@@ -91,6 +105,10 @@ def _is_alike(before: GraphNode, after: GraphNode) -> bool:
         return False
     if before.task is not None and after.task is not None:
         return _is_same_task(before.task, after.task)
+    if before.array is not None and after.array is not None:
+        return before.array.mapped == after.array.mapped and _is_alike(
+            before.array.element, after.array.element
+        )
     if before.branch is not None and after.branch is not None:
         return _conditions(before) == _conditions(after)
     return (

@@ -31,7 +31,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
         outputs: Types of its outputs, by name; empty where only a run decides.
         record: Its current record; None if it has not started.
         attempts: In order.
-        children: Nodes that run under it.
+        children: Nodes that run under it; of an array the elements that have begun.
     """
 
     id: str
@@ -129,15 +129,31 @@ class _Join:
         return NodeView(
             id=node_id,
             kind=node.kind,
-            name=node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id,
+            name=_name_of(node),
             task_type=node.task.type if node.task else "",
             outputs=types_of(interface.outputs) if interface else {},
             record=record,
             attempts=tuple(self._attempts.get(node_id, ())),
-            children=self.level(node.subgraph or node.arms or self._expansion_of(record), node_id),
+            children=self._elements(node.array.element, record)
+            if node.array
+            else self.level(node.inner or self._expansion_of(record), node_id),
         )
+
+    def _elements(self, element: GraphNode, record: NodeRecord | None) -> tuple[NodeView, ...]:
+        """Those that have begun; the others are no more than their number."""
+        if record is None:
+            return ()
+        ids = (f"{record.node_id}/{index}" for index in range(record.element_count))
+        return tuple(self._node(element, node_id) for node_id in ids if node_id in self._records)
 
     def _expansion_of(self, record: NodeRecord | None) -> Graph | None:
         if record is None or record.expansion is None:
             return None
         return self._expansions.get(record.expansion.closure_digest)
+
+
+def _name_of(node: GraphNode) -> str:
+    """What it runs, for people."""
+    if node.array is not None:
+        return f"map of {_name_of(node.array.element)}"
+    return node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from elevon import OnFailure, Task, if_, workflow
+from elevon import OnFailure, Task, if_, map_task, workflow
 
 job: Task[..., Any] = Task("job", task_type="scripted", outputs={"o0": int})
 other: Task[..., Any] = Task("other", task_type="other", outputs={"o0": int})
@@ -80,3 +80,28 @@ def patient() -> int:
 @workflow
 def chosen() -> int:
     return if_(job() == 1, lambda: fed(x=7)).else_(other)
+
+
+@workflow
+def mapped(xs: list[int]) -> list[int]:
+    return map_task(fed, concurrency=1)(x=xs)
+
+
+@workflow
+def mapped_at_once(xs: list[int]) -> list[int]:
+    return map_task(fed)(x=xs)
+
+
+@workflow
+def mapped_in_part(xs: list[int]) -> list[int | None]:
+    return map_task(fed, min_successes=1)(x=xs)
+
+
+@workflow
+def mapped_twice(xs: list[int]) -> list[int]:
+    return mapped_at_once(xs=map_task(fed)(x=xs))
+
+
+@workflow
+def mapped_with_retries(xs: list[int]) -> list[int]:
+    return map_task(fed, concurrency=1).with_overrides(retries=1)(x=xs)

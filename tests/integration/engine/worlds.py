@@ -14,7 +14,7 @@ from elevon import app
 from elevon.admin.executions import NewExecution
 from elevon.cli import programs
 from elevon.idl import literals
-from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
 from elevon.plugin import Executor, ExecutorProperties, TaskContext, TaskStatus
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.attempts import AttemptRecord
@@ -22,6 +22,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.sdk import serialization
 
+NOTHING: Mapping[str, Literal] = {}
 SOON = timedelta(milliseconds=10)
 IMPATIENT = Backoff(first=timedelta(milliseconds=10), longest=timedelta(milliseconds=20), limit=3)
 
@@ -151,11 +152,16 @@ class World:
             return await embedded.admin.get(execution)
 
     async def crash(
-        self, workflow: Any, executor: Executor[Any, Any], moment: Awaitable[None], **settings: Any
+        self,
+        workflow: Any,
+        executor: Executor[Any, Any],
+        moment: Awaitable[None],
+        given: Mapping[str, Literal] = NOTHING,
+        **settings: Any,
     ) -> None:
         """Run until a moment, at which the engine loses all calls that are under way."""
         async with self.engine(executor, **settings) as embedded:
-            execution = await self.create(embedded, workflow)
+            execution = await self.create(embedded, workflow, given=given)
             async with driving(embedded, execution):
                 await moment
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from elevon import task, workflow
+from elevon import map_task, task, workflow
 from elevon.admin.executions import Admin, NewExecution
 from elevon.compiler import Templates, compile  # noqa: A004 - the room's one verb
 from elevon.idl import literals
@@ -51,6 +51,11 @@ def both(x: int, y: int = 3) -> Pair:
 def nested(x: int) -> int:
     inner = both(x=x, y=x)
     return add(x=inner.first, y=inner.second)
+
+
+@workflow
+def mapped(x: int) -> list[int]:
+    return map_task(double)(x=[x, 2, 3])
 
 
 def prepare(flow: Any) -> NewExecution:

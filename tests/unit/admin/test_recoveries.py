@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from elevon import errors
+from elevon.admin.executions import NewExecution
 from elevon.idl.messages import CompiledWorkflowClosure, TaskTemplate
+from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase, NodePhase
 from tests.unit.admin import specimens
 from tests.unit.admin.specimens import World
@@ -141,3 +143,37 @@ async def test_a_task_whose_futures_failed_runs_again_with_all_of_them(world: Wo
     record = await world.admin.recover(failed, specimens.prepare(specimens.both))
     view = await world.admin.view(record.id)
     assert {node.id for node in view.walk() if node.record} == {"n1"}
+
+
+async def with_elements(world: World, **outputs: int | None) -> ExecutionId:
+    """A failed execution of a map over three elements."""
+    failed = await world.create(specimens.mapped)
+    await world.drive(failed, ExecutionPhase.FAILED, **outputs)
+    view = await world.admin.view(failed)
+    node = view.nodes[0].record
+    assert node is not None
+    await world.put(failed, msgspec.structs.replace(node, element_count=3))
+    return failed
+
+
+async def recovered(world: World, failed: ExecutionId, new: NewExecution) -> set[str]:
+    view = await world.admin.view((await world.admin.recover(failed, new)).id)
+    stored = await world.store.load_execution(view.record.id)
+    return {record.node_id for record in stored.nodes}
+
+
+async def test_elements_of_an_array_that_failed_are_taken_over_one_by_one(world: World) -> None:
+    failed = await with_elements(world, n0=None, n0__0=2, n0__1=None, n0__2=6)
+    assert await recovered(world, failed, specimens.prepare(specimens.mapped)) == {"n0/0", "n0/2"}
+
+
+async def test_an_array_that_did_without_some_elements_is_taken_over(world: World) -> None:
+    failed = await with_elements(world, n0=2, n0__0=2, n0__1=None, n0__2=6)
+    assert await recovered(world, failed, specimens.prepare(specimens.mapped)) == {"n0", "n0/0", "n0/2"}
+
+
+async def test_elements_of_another_task_run_again(world: World) -> None:
+    failed = await with_elements(world, n0=None, n0__0=2)
+    new = specimens.prepare(specimens.mapped)
+    new.closure.tasks[0].template.container.args.append("--fast")
+    assert await recovered(world, failed, new) == set()

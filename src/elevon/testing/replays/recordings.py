@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from elevon import errors
-from elevon.compiler.graphs import Graph, GraphNode
+from elevon.compiler.graphs import Array, Graph, GraphNode
 from elevon.idl.messages import LiteralMap
 from elevon.plugin.states import STATE_LIMIT_BYTES
-from elevon.propeller.machine import bindings
+from elevon.propeller.machine import arrays, bindings
 from elevon.records.attempts import AttemptRecord, OnceRecord
 from elevon.records.identities import AttemptId
 from elevon.records.snapshots import StoredExecution
@@ -162,20 +162,28 @@ class _Walk:
         """The node, and its inputs if they can still be put together."""
         inputs: LiteralMap | None = self._inputs
         at = data_at = ""
+        array: Array | None = None
         *above, last = node_id.split("/")
         for step in above:
-            node = graph.nodes[step]
+            node = graph.nodes[step] if array is None else array.element
+            array = node.array
             at = f"{at}/{step}" if at else step
             if node.subgraph is not None:
                 inputs = self._resolved(node, data_at, inputs)
                 graph, data_at = node.subgraph, at
+            elif array is not None:
+                inputs = self._resolved(node, data_at, inputs)
             elif node.arms is not None:
                 graph = node.arms
             elif (expansion := self._rows[at].expansion) is not None:
                 graph, data_at = self._expansions[expansion.closure_digest], at
                 inputs = LiteralMap()
-        node = graph.nodes[last]
-        resolved = self._resolved(node, data_at, inputs)
+        if array is not None:
+            node = array.element
+            resolved = None if inputs is None else arrays.element_inputs(array, inputs, int(last))
+        else:
+            node = graph.nodes[last]
+            resolved = self._resolved(node, data_at, inputs)
         return node, None if resolved is None else resolved.SerializeToString(deterministic=True)
 
     def _resolved(self, node: GraphNode, data_at: str, inputs: LiteralMap | None) -> LiteralMap | None:
