@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import answers
+from elevon.compiler.graphs import NodeKind
 from elevon.idl.messages import CompiledWorkflowClosure, LiteralMap
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
@@ -129,6 +130,7 @@ def _node(view: NodeView) -> Document:
         "duration_s": seconds(record.started_at, record.ended_at) if record else None,
         "outputs": values(record.outputs) if record else None,
         "error": failure(record.failure) if record else None,
+        "element_count": record.element_count if record and view.kind is NodeKind.ARRAY else None,
         "attempts": [_attempt(attempt) for attempt in view.attempts],
         "nodes": [_node(child) for child in view.children],
     }

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.cli import reports, spellings
+from elevon.cli import elements, reports, spellings
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
@@ -70,6 +70,7 @@ class Drawing:
 
     def __init__(self, view: ExecutionView) -> None:
         self.record = view.record
+        self._tallies = elements.Tallies(view.walk())
         self.rows: dict[str, _Row] = {}
         for node in view.nodes:
             self._add(node, 0)
@@ -78,13 +79,16 @@ class Drawing:
         spec_id = node.id.rpartition("/")[2]
         label = spec_id if node.name in ("", spec_id) else f"{spec_id} {node.name}"
         self.rows[node.id] = _Row(depth, label, node.record)
-        for child in node.children:
+        is_long = node.record is not None and elements.is_long(node.record)
+        for child in elements.named(node.children) if is_long else node.children:
             self._add(child, depth + 1)
 
     def change(self, change: Change) -> None:
         match change:
             case ExecutionRecord():
                 self.record = change
+            case NodeRecord() if around := self._tallies.around(change.node_id):
+                self._change_element(change, *around)
             case NodeRecord():
                 row = self.rows.setdefault(
                     change.node_id, _Row(change.node_id.count("/"), change.node_id, None)
@@ -92,12 +96,24 @@ class Drawing:
                 row.node = change
                 if change.phase.is_terminal:
                     row.note = spellings.first_line(change.failure.message) if change.failure else ""
+                if tally := self._tallies.of_array(change):
+                    row.note = f"{row.note}; {tally}" if change.failure else str(tally)
             case AttemptRecord() if change.node_id in self.rows:
                 row = self.rows[change.node_id]
                 if row.node is None or not row.node.phase.is_terminal:
                     row.note = reports.note_of(change)
             case _:
                 return
+
+    def _change_element(self, change: NodeRecord, array_id: str, tally: elements.Tally) -> None:
+        """Of a long array the first elements that fail have a row; the others are counted in the array's."""
+        if change.parent != array_id:
+            return
+        tally.take(change)
+        self.rows[array_id].note = str(tally)
+        if change.phase is NodePhase.FAILED and tally.may_name:
+            note = spellings.first_line(change.failure.message) if change.failure else ""
+            self.rows[change.node_id] = _Row(change.node_id.count("/"), change.node_id, change, note)
 
     def lines(self, limit: int, now: datetime) -> Iterator[Text]:
         record = self.record

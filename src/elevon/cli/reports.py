@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from elevon.admin.views import ExecutionView
-from elevon.cli import spellings
+from elevon.cli import elements, spellings
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
@@ -51,6 +51,7 @@ class PlainReport:
 
     def __init__(self, views: Sequence[ExecutionView], stream: TextIO) -> None:
         self._names = {view.record.id: names_of(view) for view in views}
+        self._tallies = {view.record.id: elements.Tallies(view.walk()) for view in views}
         self._is_several = len(views) > 1
         self._stream = stream
         self._told: dict[tuple[ExecutionId, str], str] = {}
@@ -77,9 +78,15 @@ class PlainReport:
     def _lines(self, execution: ExecutionId, change: Change) -> Iterator[str]:
         match change:
             case NodeRecord():
-                yield from self._of_node(execution, change)
+                around = self._tallies[execution].around(change.node_id)
+                if around is None:
+                    yield from self._of_node(execution, change)
+                else:
+                    yield from self._of_element(execution, change, *around)
             case AttemptRecord() if note := note_of(change):
-                if self._is_news(execution, f"{change.node_id}#{change.attempt}", note):
+                around = self._tallies[execution].around(change.node_id)
+                is_told = around is None or around[1].may_name
+                if is_told and self._is_news(execution, f"{change.node_id}#{change.attempt}", note):
                     yield f"{self._name(execution, change.node_id)} {note}"
             case ExecutionRecord():
                 if self._is_news(execution, "", change.phase):
@@ -92,11 +99,25 @@ class PlainReport:
         if not self._is_news(execution, record.node_id, record.phase):
             return
         name = self._name(execution, record.node_id)
+        tally = self._tallies[execution].of_array(record)
         if record.phase.is_terminal:
             span = spellings.between(record.started_at, record.ended_at)
-            yield f"{name} {record.phase}{f' in {span}' if span else ''}{_because(record)}"
+            told = f"; {tally}" if tally is not None else ""
+            yield f"{name} {record.phase}{f' in {span}' if span else ''}{_because(record)}{told}"
         elif record.phase is NodePhase.RUNNING:
             yield f"{name} {record.phase}"
+
+    def _of_element(
+        self, execution: ExecutionId, record: NodeRecord, array_id: str, tally: elements.Tally
+    ) -> Iterator[str]:
+        """Of a long array: the first elements that fail, and how far it is."""
+        if record.parent != array_id:
+            return
+        is_tenth = tally.take(record)
+        if record.phase is NodePhase.FAILED and tally.may_name:
+            yield from self._of_node(execution, record)
+        if is_tenth and tally.over_count < tally.count:
+            yield f"{self._name(execution, array_id)} {tally}"
 
     def _name(self, execution: ExecutionId, node_id: str) -> str:
         name = self._names.get(execution, {}).get(node_id, "")

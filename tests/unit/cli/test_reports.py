@@ -155,3 +155,56 @@ async def test_the_tree_shows_how_the_execution_stands(world: World) -> None:
     record = (await world.admin.view(await world.create(name="other"))).record
     ended = msgspec.structs.replace(record, phase=ExecutionPhase.SUCCEEDED)
     assert "SUCCEEDED" in (await drawn(world, specimens.both, 20, ended)).splitlines()[0]
+
+
+def element(world: World, index: int, phase: NodePhase, why: str = "") -> NodeRecord:
+    failure = Failure("USER:ValueError", why) if why else None
+    return node(world, phase, f"n0/{index}", parent="n0", failure=failure)
+
+
+def array(world: World, count: int, phase: NodePhase = NodePhase.RUNNING) -> NodeRecord:
+    return node(world, phase, element_count=count)
+
+
+async def test_a_long_array_is_told_by_tenths_and_its_first_failures(world: World) -> None:
+    ended: list[Change] = [
+        element(
+            world, index, NodePhase.FAILED if index < 8 else NodePhase.SUCCEEDED, "no" if index < 8 else ""
+        )
+        for index in range(1_000)
+    ]
+    lines = await lines_of(world, array(world, 1_000), *ended, array(world, 1_000, NodePhase.SUCCEEDED))
+    assert lines[1:6] == [f"n0/{index} FAILED in 0.00 s: no" for index in range(5)]
+    assert lines[6] == f"n0 {DOUBLE} 1,000 elements: 8 failed, 92 succeeded, 900 not started"
+    assert lines[-1] == f"n0 {DOUBLE} SUCCEEDED in 0.00 s; 1,000 elements: 8 failed, 992 succeeded"
+    assert len(lines) == 1 + 5 + 9 + 1
+
+
+async def test_a_short_array_is_told_as_any_nodes_are(world: World) -> None:
+    lines = await lines_of(world, array(world, 2), element(world, 1, NodePhase.SUCCEEDED))
+    assert lines[1] == "n0/1 SUCCEEDED in 0.00 s"
+
+
+async def test_what_runs_under_an_element_of_a_long_array_is_not_told(world: World) -> None:
+    deep = node(world, NodePhase.RUNNING, "n0/3/dn0", parent="n0/3")
+    assert len(await lines_of(world, array(world, 1_000), deep)) == 1
+
+
+async def test_notes_of_a_long_array_are_no_more_than_its_failures(world: World) -> None:
+    waiting = [
+        msgspec.structs.replace(attempt(world, AttemptPhase.QUEUED, reason="no slot"), node_id=f"n0/{index}")
+        for index in range(20)
+    ]
+    assert len(await lines_of(world, array(world, 1_000), *waiting)) == 1 + 5
+
+
+async def test_the_tree_sums_a_long_array_up(world: World) -> None:
+    changes = [
+        array(world, 1_000),
+        element(world, 0, NodePhase.SUCCEEDED),
+        element(world, 1, NodePhase.RUNNING),
+        *(element(world, index, NodePhase.FAILED, "ValueError: no") for index in range(2, 12)),
+    ]
+    text = await drawn(world, specimens.both, 40, *changes)
+    assert "1,000 elements: 10 failed, 1 running, 1 succeeded, 988 not started" in text.replace("\n", " ")
+    assert text.count("✗ n0/") == 5

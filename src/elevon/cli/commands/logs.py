@@ -9,6 +9,7 @@ from elevon import errors
 from elevon.cli import exits, grammar, invocations, sites
 from elevon.cli.invocations import Invocation
 from elevon.cli.sights import Sight, Site
+from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.identities import AttemptId
 
@@ -53,7 +54,7 @@ def _attempts(sight: Sight, node_id: str) -> Sequence[AttemptRecord]:
     nodes = {node.id: node for node in sight.view.walk()}
     if node_id and node_id not in nodes:
         raise errors.UserError(
-            f"execution {sight.view.record.id.name} has no node {node_id!r}: it has {', '.join(nodes)}"
+            f"execution {sight.view.record.id.name} has no node {node_id!r}: {suggestions.hint(node_id, nodes)}"
         )
     chosen = [
         node

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from elevon import errors
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.cli import documents, exits, grammar, invocations, sites, spellings
+from elevon.cli import documents, elements, exits, grammar, invocations, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
+from elevon.records.nodes import NodeRecord
+from elevon.records.phases import NodePhase
 from elevon.records.transitions import Transition
 
 _SHOWN_STATES = 3
@@ -125,11 +127,29 @@ def _node(
         yield f"{margin}{label}{kind}  {record.phase}{span}"
         if record.failure and (record.expansion or not view.attempts):
             yield from (f"{margin}    {line}" for line in spellings.failure(record.failure))
+        if elements.is_long(record):
+            yield from (f"{margin}    {line}" for line in _elements(view, record, now))
+            return
     for attempt in view.attempts:
         lines = _attempt(attempt, rows.get((view.id, attempt.attempt), []), now)
         yield from (f"{margin}    {line}" for line in lines)
     for child in view.children:
         yield from _node(child, f"{margin}  ", rows, now)
+
+
+def _elements(view: NodeView, record: NodeRecord, now: datetime) -> Iterator[str]:
+    """A long array: sums, and the first elements that failed."""
+    counts = elements.counts_of(view.children)
+    yield elements.summed(counts, record.element_count)
+    named = elements.named(view.children)
+    for each in named:
+        if each.record is not None and each.record.failure is not None:
+            span = spellings.taken(each.record.started_at, each.record.ended_at, now)
+            reason = spellings.first_line(each.record.failure.message)
+            yield f"{each.id}  {each.record.phase}{span}: {reason}"
+    left = counts.get(NodePhase.FAILED, 0) - len(named)
+    if left:
+        yield f"{left:,} more failed: --output json names them"
 
 
 def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> Iterator[str]:
