@@ -26,6 +26,7 @@ from elevon.tasktypes.hive.backends.embedded.statements import (
     InsertTable,
     Nothing,
     Select,
+    SetLocation,
     Statement,
     TableName,
     Truncate,
@@ -76,6 +77,7 @@ class Run:
             CreateView: self._create_view,
             DropTable: self._drop_table,
             DropPartitions: self._drop_partitions,
+            SetLocation: self._set_location,
             Truncate: self._truncate,
             Database: self._change_database,
             Nothing: lambda _nothing: None,
@@ -97,9 +99,8 @@ class Run:
         with self._warehouse.changing(table.database, table.name):
             found = self._found(table)
             if found.view or found.location:
-                raise errors.UserError(
-                    f"query: nothing can be inserted into {table}: it is a view, or its files are elsewhere"
-                )
+                self._replace_elsewhere(table, found, wanted)
+                return
             added = self._written(table, found, wanted)
             kept = [] if wanted.is_overwrite else list(found.files)
             if wanted.is_overwrite and found.partition_columns:
@@ -111,8 +112,27 @@ class Run:
             self._warehouse.write(table.database, table.name, changed)
         self._say(f"{table}: {len(added)} files written")
 
+    def _replace_elsewhere(self, table: TableName, content: Table, wanted: InsertTable) -> None:
+        """All rows of a table whose files are at a location of its own."""
+        is_plain = content.kind == "PARQUET" and not content.partition_columns
+        if content.view or not (wanted.is_overwrite and is_plain):
+            raise errors.UserError(
+                f"query: nothing can be inserted into {table}: it is a view, or its files are elsewhere and are not "
+                "replaced as a whole by parquet: INSERT OVERWRITE, without partitions"
+            )
+        staged = self._warehouse.staging()
+        self._copy(self._fitted(table, content, wanted), staged, ())
+        replace_folder(staged, Path(content.location))
+        self._say(f"{table}: written to {content.location}")
+
     def _written(self, table: TableName, content: Table, wanted: InsertTable) -> tuple[str, ...]:
         """The rows of an insert as files of the table, which no document names yet."""
+        staged = self._warehouse.staging()
+        self._copy(self._fitted(table, content, wanted), staged, content.partition_columns)
+        return self._warehouse.take_in(table.database, table.name, staged)
+
+    def _fitted(self, table: TableName, content: Table, wanted: InsertTable) -> str:
+        """The rows of an insert with the columns of the table, by their order, in its types."""
         unknown = [
             name for name in wanted.partition if name not in {one.name for one in content.partition_columns}
         ]
@@ -135,10 +155,7 @@ class Run:
                 source = spellings.name(column.name) if column.name in names else "NULL"
             parts.append(f"CAST({source} AS {column.type}) AS {spellings.name(column.name)}")
         aliases = ", ".join(map(spellings.name, names))
-        cast = f"SELECT {', '.join(parts)} FROM ({sql}) AS made ({aliases})"  # noqa: S608 - all names are quoted
-        staged = self._warehouse.staging()
-        self._copy(cast, staged, content.partition_columns)
-        return self._warehouse.take_in(table.database, table.name, staged)
+        return f"SELECT {', '.join(parts)} FROM ({sql}) AS made ({aliases})"  # noqa: S608 - all names are quoted
 
     def _copy(self, sql: str, folder: Path, partition_columns: Sequence[Column]) -> None:
         name = uuid.uuid4().hex
@@ -179,6 +196,8 @@ class Run:
                     f"query: the table {table} is there already: drop it, or say IF NOT EXISTS"
                 )
             content = self._shape(wanted)
+            if wanted.is_temporary:
+                self._warehouse.make_temporary(table.database, table.name)
             if wanted.rows is not None:
                 if content.location:
                     raise errors.UserError(
@@ -192,7 +211,8 @@ class Run:
     def _shape(self, wanted: CreateTable) -> Table:
         if wanted.like is not None:
             like = self._found(wanted.like.within(self._database))
-            return Table(columns=like.columns, partition_columns=like.partition_columns)
+            location = str(spellings.local(wanted.location)) if wanted.location else ""
+            return Table(columns=like.columns, partition_columns=like.partition_columns, location=location)
         columns = [Column(one.name, one.type) for one in wanted.columns]
         partition_names = [one.name for one in wanted.partition_columns]
         if wanted.rows is not None:
@@ -236,6 +256,13 @@ class Run:
 
     def _drop_table(self, wanted: DropTable) -> None:
         self._drop(wanted.table, is_fine_if_missing=wanted.is_fine_if_missing)
+
+    def _set_location(self, wanted: SetLocation) -> None:
+        table = wanted.table.within(self._database)
+        with self._warehouse.changing(table.database, table.name):
+            location = str(spellings.local(wanted.uri))
+            moved = msgspec.structs.replace(self._found(table), files=(), location=location)
+            self._warehouse.write(table.database, table.name, moved)
 
     def _truncate(self, wanted: Truncate) -> None:
         self._keep_files(wanted.table, lambda _name, _content: False)

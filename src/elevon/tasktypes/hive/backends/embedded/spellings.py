@@ -24,7 +24,7 @@ def scan(content: Table, data: Path) -> str:
     partitioned = (
         f", hive_partitioning=true, hive_types={{{types}}}" if types else ", hive_partitioning=false"
     )
-    if content.location:
+    if content.location and any(path.is_file() for path in Path(content.location).rglob("*")):
         if content.kind == "TEXTFILE":
             names = ", ".join(f"{text(one.name)}: {text(one.type)}" for one in content.columns)
             source = (
@@ -35,7 +35,7 @@ def scan(content: Table, data: Path) -> str:
             source = (
                 f"read_parquet({text(f'{content.location}/**/*.parquet')}, union_by_name=true{partitioned})"
             )
-    elif content.files:
+    elif content.files and not content.location:
         paths = ", ".join(text(str(data / name)) for name in content.files)
         source = f"read_parquet([{paths}], union_by_name=true{partitioned})"
     else:

@@ -110,6 +110,7 @@ class CreateTable:
         format: Of its files.
         rows: What it begins with, if it does.
         like: A table that it is shaped as, if it is.
+        is_temporary: Whether it goes with the query.
     """
 
     table: TableName
@@ -120,6 +121,7 @@ class CreateTable:
     format: Format
     rows: Expression | None
     like: TableName | None
+    is_temporary: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,14 @@ class DropPartitions:
     table: TableName
     partitions: Sequence[Mapping[str, str | None]]
     is_fine_if_missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetLocation:
+    """Another place for the files of a table."""
+
+    table: TableName
+    uri: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,7 @@ Statement: TypeAlias = (
     | CreateView
     | DropTable
     | DropPartitions
+    | SetLocation
     | Truncate
     | Database
     | Nothing
@@ -320,6 +331,7 @@ def _create(made: exp.Create) -> Statement:
         format=_format(given, _TEXT if location else _PARQUET),
         rows=rows,
         like=None if like is None else _table(like),
+        is_temporary=any(isinstance(one, exp.TemporaryProperty) for one in given),
     )
 
 
@@ -364,6 +376,8 @@ def _alter(made: exp.Alter) -> Statement:
     if len(actions) == 1 and isinstance(actions[0], exp.DropPartition):
         partitions = [_partition(one) for one in actions[0].expressions]
         return DropPartitions(_table(made.this), partitions, bool(actions[0].args.get("exists")))
+    if len(actions) == 1 and isinstance(actions[0], exp.AlterSet) and actions[0].args.get("location"):
+        return SetLocation(_table(made.this), actions[0].args["location"].name)
     raise _unsupported(made)
 
 
@@ -377,5 +391,5 @@ def _unsupported(made: Expression) -> errors.UserError:
     shown = " ".join(made.sql(dialect="hive").split())[:60]
     return errors.UserError(
         f"query: the embedded backend has no such statement: {shown!r}; it knows SELECT, INSERT, CREATE and DROP of "
-        "tables, views and databases, TRUNCATE, ALTER TABLE DROP PARTITION, USE and SET"
+        "tables, views and databases, TRUNCATE, ALTER TABLE with DROP PARTITION or SET LOCATION, USE and SET"
     )

@@ -79,6 +79,7 @@ class Warehouse:
         self._root = root
         self._token = token
         self._touched: set[Path] = set()
+        self._temporaries: dict[tuple[str, str], Table] = {}
 
     @contextlib.contextmanager
     def reading(self) -> Generator[None]:
@@ -97,7 +98,9 @@ class Warehouse:
             yield
 
     def find(self, database: str, table: str) -> Table | None:
-        """The table as it is now; None if there is none."""
+        """The table as it is now; None if there is none. One of this query's own hides another of that name."""
+        if (database, table) in self._temporaries:
+            return self._temporaries[database, table]
         try:
             content = (self._folder(database, table) / _DOCUMENT).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -109,12 +112,21 @@ class Warehouse:
 
     def write(self, database: str, table: str, content: Table) -> None:
         """Have the table be this from now on."""
+        if (database, table) in self._temporaries:
+            self._temporaries[database, table] = content
+            return
         folder = self._folder(database, table)
         files.write(folder / _DOCUMENT, msgspec.json.encode(content))
         self._touched.add(folder)
 
+    def make_temporary(self, database: str, table: str) -> None:
+        """Have what is written under that name be this query's own, and go with it."""
+        self._temporaries[database, table] = Table()
+
     def drop(self, database: str, table: str) -> None:
         """Have the table be no more; files elsewhere stay."""
+        if self._temporaries.pop((database, table), None) is not None:
+            return
         folder = self._folder(database, table)
         (folder / _DOCUMENT).unlink(missing_ok=True)
         files.flush_folder(folder)
@@ -122,6 +134,8 @@ class Warehouse:
 
     def data_folder(self, database: str, table: str) -> Path:
         """Where the files of a table are that is not elsewhere."""
+        if (database, table) in self._temporaries:
+            return self._root / _STAGING / self._token / f"{_safe(database)}.{_safe(table)}"
         return self._folder(database, table) / _DATA
 
     def staging(self) -> Path:

@@ -1,0 +1,210 @@
+"""Hive's language over tables of parquet: what the embedded backend's process does with each statement."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
+import pytest
+
+from elevon import errors
+from elevon.tasktypes.hive.backends.embedded import statements
+from elevon.tasktypes.hive.backends.embedded.runs import Run
+from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
+
+Queries: TypeAlias = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def query(tmp_path: Path) -> Queries:
+    """Runs one query in a session of its own; what it said."""
+    counts = iter(range(100))
+
+    def run(text: str) -> list[str]:
+        warehouse = Warehouse(tmp_path / "warehouse", f"q{next(counts)}")
+        said: list[str] = []
+        with duckdb.connect(":memory:") as connection, warehouse.reading():
+            session = Run(connection, warehouse, said.append)
+            for statement in statements.parse(text):
+                session.carry_out(statement)
+        warehouse.release()
+        return said
+
+    return run
+
+
+def rows(query: Queries, text: str) -> list[str]:
+    """The rows of a SELECT, without the names."""
+    return query(text)[1:]
+
+
+def files(tmp_path: Path) -> set[str]:
+    """The files of all tables, by their folders."""
+    root = tmp_path / "warehouse"
+    return {str(path.parent.relative_to(root)) for path in root.rglob("*.parquet")}
+
+
+def test_a_table_keeps_what_is_put_into_it(query: Queries) -> None:
+    query("CREATE TABLE t (a INT, b STRING)")
+    query("INSERT INTO t VALUES (1, 'x'), (2, NULL)")
+    query("INSERT INTO TABLE t SELECT a + 2, b FROM t")
+    assert rows(query, "SELECT * FROM t ORDER BY a") == ["1\tx", "2\tNone", "3\tx", "4\tNone"]
+    query("INSERT OVERWRITE TABLE t SELECT a, b FROM t WHERE a = 4")
+    assert rows(query, "SELECT a FROM t") == ["4"]
+    query("TRUNCATE TABLE t")
+    assert rows(query, "SELECT * FROM t") == []
+
+
+def test_columns_are_put_in_by_their_order_and_in_the_types_of_the_table(query: Queries) -> None:
+    query(
+        "CREATE TABLE t (a STRING, b DOUBLE); INSERT INTO t SELECT 1 AS b, '2' AS a; INSERT INTO t (b) SELECT 3"
+    )
+    assert rows(query, "SELECT * FROM t ORDER BY b") == ["1\t2.0", "None\t3.0"]
+    with pytest.raises(errors.UserError, match=r"takes 2 columns \(a, b\), and the rows have 3"):
+        query("INSERT INTO t SELECT 1, 2, 3")
+
+
+def test_partitions_are_replaced_one_by_one(query: Queries, tmp_path: Path) -> None:
+    query("CREATE TABLE t (a INT) PARTITIONED BY (d STRING) STORED AS PARQUET")
+    query("INSERT OVERWRITE TABLE t PARTITION (d = 'x/y') SELECT 1")
+    query("INSERT OVERWRITE TABLE t PARTITION (d) SELECT 2 AS a, 'z' AS d UNION ALL SELECT 3, NULL")
+    assert rows(query, "SELECT a, d FROM t ORDER BY a") == ["1\tx/y", "2\tz", "3\tNone"]
+    query("INSERT OVERWRITE TABLE t PARTITION (d = 'x/y') SELECT 7 WHERE false")
+    assert rows(query, "SELECT a FROM t ORDER BY a") == ["2", "3"]
+    query("ALTER TABLE t DROP PARTITION (d = 'z')")
+    assert rows(query, "SELECT a, d FROM t") == ["3\tNone"]
+    assert files(tmp_path) == {"default/t/data/d=__HIVE_DEFAULT_PARTITION__"}
+    with pytest.raises(errors.UserError, match="no such partition"):
+        query("ALTER TABLE t DROP PARTITION (d = 'z')")
+
+
+def test_a_table_is_made_of_rows(query: Queries) -> None:
+    query("CREATE TABLE t PARTITIONED BY (d) AS SELECT 1 AS a, 'x' AS d")
+    query("CREATE TABLE IF NOT EXISTS t AS SELECT 9 AS a")
+    query("CREATE TABLE u LIKE t")
+    assert rows(query, "SELECT t.a, t.d, u.a FROM t LEFT JOIN u ON t.a = u.a") == ["1\tx\tNone"]
+    with pytest.raises(errors.UserError, match=r"default\.t is there already"):
+        query("CREATE TABLE t (a INT)")
+
+
+def test_views_read_what_their_tables_hold_now(query: Queries) -> None:
+    query(
+        "CREATE DATABASE d; USE d; CREATE TABLE t AS SELECT 1 AS a; CREATE VIEW v AS SELECT a * 10 AS a FROM t"
+    )
+    query("INSERT INTO d.t VALUES (2)")
+    assert rows(query, "SELECT a FROM d.v ORDER BY a") == ["10", "20"]
+    with pytest.raises(errors.UserError, match="has the tables t, v: say CASCADE"):
+        query("DROP DATABASE d")
+    query("DROP DATABASE d CASCADE")
+    with pytest.raises(errors.UserError, match=r"there is no table d\.v"):
+        query("SELECT * FROM d.v")
+
+
+def test_a_directory_is_replaced_as_a_whole(query: Queries, tmp_path: Path) -> None:
+    target = tmp_path / "out it's"
+    into = f"INSERT OVERWRITE DIRECTORY '{target.as_uri()}' STORED AS PARQUET"
+    for number in (1, 2):
+        query(f"WITH c AS (SELECT {number} AS n) {into} SELECT n FROM c")
+    assert duckdb.execute("SELECT * FROM read_parquet($1)", [f"{target}/*.parquet"]).fetchall() == [(2,)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out it's", "warehouse"]
+    with pytest.raises(errors.UserError, match="is no directory of this machine"):
+        query("INSERT OVERWRITE DIRECTORY 's3://bucket/x' STORED AS PARQUET SELECT 1")
+
+
+def test_files_of_others_can_be_read(query: Queries, tmp_path: Path) -> None:
+    folder = tmp_path / "text"
+    folder.mkdir()
+    (folder / "one.tsv").write_text("number\tword\n1\ta b\n2\t\\N\n")
+    query(
+        f"CREATE EXTERNAL TABLE t (n INT, w STRING) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' STORED AS TEXTFILE "
+        f"LOCATION '{folder}' TBLPROPERTIES ('skip.header.line.count'='1')"
+    )
+    assert rows(query, "SELECT n, w FROM t ORDER BY n") == ["1\ta b", "2\tNone"]
+    query("DROP TABLE t")
+    assert (folder / "one.tsv").exists()
+
+
+def test_flytekit_s_way_to_a_data_set_works(query: Queries, tmp_path: Path) -> None:
+    """A temporary table, and a table of its shape whose place is the data set's."""
+    target = tmp_path / "data set"
+    query(
+        "CREATE TEMPORARY TABLE k_tmp AS SELECT 1 AS a, 'x' AS b; "
+        "CREATE EXTERNAL TABLE k LIKE k_tmp STORED AS PARQUET; "
+        f"ALTER TABLE k SET LOCATION '{target.as_uri()}'; "
+        "INSERT OVERWRITE TABLE k SELECT a, b FROM k_tmp; "
+        "DROP TABLE k"
+    )
+    assert duckdb.execute("SELECT * FROM read_parquet($1)", [f"{target}/*.parquet"]).fetchall() == [(1, "x")]
+    with pytest.raises(errors.UserError, match=r"there is no table default\.k_tmp"):
+        query("SELECT * FROM k_tmp")
+
+
+def test_what_fails_changes_nothing_and_leaves_nothing(query: Queries, tmp_path: Path) -> None:
+    query("CREATE TABLE t AS SELECT 1 AS a")
+    before = files(tmp_path)
+    with pytest.raises(duckdb.Error):
+        query("INSERT OVERWRITE TABLE t SELECT CAST(error('no') AS INT)")
+    assert rows(query, "SELECT a FROM t") == ["1"]
+    query("INSERT INTO t SELECT 2")  # a query that changes a table removes what nobody knows
+    query("DROP TABLE t")
+    assert before == {"default/t/data"}
+    assert not any((tmp_path / "warehouse/default").iterdir())
+
+
+def test_readers_keep_the_files_that_they_may_read(tmp_path: Path, query: Queries) -> None:
+    query("CREATE TABLE t AS SELECT 1 AS a")
+    with Warehouse(tmp_path / "warehouse", "reader").reading():
+        query("INSERT OVERWRITE TABLE t SELECT 2")
+        assert len(list((tmp_path / "warehouse").rglob("*.parquet"))) == 2
+    query("INSERT OVERWRITE TABLE t SELECT 3")
+    assert len(list((tmp_path / "warehouse").rglob("*.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        ("pmod(-7, 3)", "2"),
+        ("substring_index('a.b.c', '.', 2)", "a.b"),
+        ("substring_index('a.b.c', '.', -2)", "b.c"),
+        ("find_in_set('b', 'a,b')", "2"),
+        ("rlike('foo', 'o+')", "True"),
+        ("weekofyear('2020-01-01')", "1"),
+        ("quarter('2020-05-01')", "2"),
+        ("hour('2020-01-01 10:00:00')", "10"),
+        ("last_day('2020-02-03')", "2020-02-29"),
+        ("date_format('2020-02-03', 'yyyy-MM')", "2020-02"),
+        ("datediff('2020-01-05', '2020-01-01')", "4"),
+        ("nvl(NULL, 'x')", "x"),
+        ("7 / 2", "3.5"),
+        ("array(1, 2)[0]", "1"),
+        ("size(split('a,b', ','))", "2"),
+        ("get_json_object('{\"a\": 1}', '$.a')", "1"),
+        ("concat_ws('-', 'a', 'b')", "a-b"),
+        ("percentile(n, 0.5)", "1.5"),
+        ("reflect('java.lang.Thread', 'sleep', 1L)", "None"),
+        ("base64(binary('a'))", "YQ=="),
+        ("assert_true(1 < 2)", "None"),
+    ],
+)
+def test_a_function_means_what_it_means_in_hive(query: Queries, call: str, value: str) -> None:
+    assert rows(query, f"SELECT {call} AS x FROM (SELECT 1 AS n UNION ALL SELECT 2 AS n) t LIMIT 1") == [
+        value
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("SELECT a,\n  b FROM t GROUP BYY a", "line 2, column 18, near 'BYY'"),
+        ("SELECT 'abc FROM t", "line 1, column 8: a quote or comment that is opened there has no end"),
+        ("SELECT a -- it's\n, 'x", "line 2, column 3"),
+        ("SELECT 1;\nSELECT (b FROM u", "line 2, column 11, near 'FROM'"),
+        ("MSCK REPAIR TABLE t", "no such statement: 'MSCK REPAIR TABLE t'"),
+        ("CREATE TABLE x (a INT) STORED AS ORC", "files of the format ORC"),
+        ("  ; ", "the query is empty"),
+    ],
+)
+def test_a_text_that_can_t_be_is_refused_with_its_place(text: str, problem: str) -> None:
+    with pytest.raises(errors.UserError) as caught:
+        statements.parse(text)
+    assert problem in str(caught.value)

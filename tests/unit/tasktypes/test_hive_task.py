@@ -1,0 +1,192 @@
+"""The author's side of hive: what its templates and its futures say, and what it refuses."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elevon import Directory, UserError, workflow
+from elevon.idl import customs
+from elevon.idl.hive_jobs import QuboleHiveJob
+from elevon.idl.messages import DynamicJobSpec, TaskTemplate
+from elevon.sdk import contexts, serialization
+from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select
+
+load = HiveTask(
+    "load",
+    HiveQuery("INSERT INTO t SELECT '{{ .inputs.day }}'", timeout=timedelta(minutes=2), retries=3),
+    cluster_label="etl",
+    tags=["a", "b"],
+    inputs={"day": str},
+)
+rows_of = HiveTask("rows_of", "SELECT 1 AS a;", outputs={"o0": Directory})
+
+
+@hive_task(cluster_label="etl", tags=["made"])
+def summary(least: int) -> Directory:
+    before = HiveQuery("CREATE TABLE t AS SELECT 1", retries=1)
+    return select(f"SELECT * FROM t WHERE a > {least}", after=[before, "SELECT 2"])
+
+
+@hive_task
+def two(n: int) -> tuple[Directory, int]:
+    return select("WITH c AS (SELECT 1) SELECT * FROM c"), n
+
+
+@hive_task(retries=2)
+def several(count: int) -> list[str]:
+    return [f"SELECT {number}" for number in range(count)]
+
+
+@hive_task
+def wrong() -> list[str]:
+    return [7]  # pyright: ignore[reportReturnType] - what the test is about
+
+
+@hive_task
+def astray() -> int:
+    return select("SELECT 1")  # pyright: ignore[reportReturnType] - what the test is about
+
+
+def template_of(task: Any) -> TaskTemplate:
+    (template,) = serialization.serialize(task, project="p", domain="d", version="1").tasks
+    return template
+
+
+def job_of(template: TaskTemplate) -> QuboleHiveJob:
+    return customs.unpack(template.custom, QuboleHiveJob)
+
+
+def futures_of(task: Any, **inputs: Any) -> Any:
+    with contexts.local("test") as context, contexts.entered(context):
+        return task.execute(**inputs)
+
+
+def test_a_query_is_flyte_s_message() -> None:
+    template = template_of(load)
+    job = job_of(template)
+    assert (template.type, job.cluster_label, list(job.tags)) == ("hive", "etl", ["a", "b"])
+    assert (job.query.query, job.query.timeout_sec, job.query.retryCount) == (
+        "INSERT INTO t SELECT '{{ .inputs.day }}'",
+        120,
+        3,
+    )
+
+
+def test_the_rows_of_a_select_are_written_to_the_data_set() -> None:
+    assert job_of(template_of(rows_of)).query.query == (
+        "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET\nSELECT 1 AS a"
+    )
+
+
+def test_a_function_of_queries_is_a_python_task_of_another_type() -> None:
+    template = template_of(several)
+    assert (template.type, list(template.interface.outputs.variables)) == ("batch_hive", [])
+    assert template.container.args[-1] == "several"
+    assert template.metadata.retries.retries == 2
+
+
+def test_each_query_becomes_a_node_after_those_that_it_names() -> None:
+    spec = futures_of(summary, least=3)
+    assert isinstance(spec, DynamicJobSpec)
+    jobs = {template.id.name: job_of(template) for template in spec.tasks}
+    named = {node.id: jobs[node.task_node.reference_id.name] for node in spec.nodes}
+    assert [job.query.query.splitlines()[-1] for job in named.values()] == [
+        "CREATE TABLE t AS SELECT 1",
+        "SELECT 2",
+        "SELECT * FROM t WHERE a > 3",
+    ]
+    assert [list(node.upstream_node_ids) for node in spec.nodes] == [[], [], ["dn0", "dn1"]]
+    assert {(job.cluster_label, *job.tags) for job in jobs.values()} == {("etl", "made")}
+    (output,) = spec.outputs
+    assert (output.var, output.binding.promise.node_id, output.binding.promise.var) == ("o0", "dn2", "o0")
+
+
+def test_queries_without_outputs_run_side_by_side() -> None:
+    spec = futures_of(several, count=3)
+    assert [list(node.upstream_node_ids) for node in spec.nodes] == [[], [], []]
+    assert list(spec.outputs) == []
+
+
+def test_no_queries_mean_outputs_at_once() -> None:
+    assert futures_of(several, count=0) is None
+
+
+def test_a_data_set_stands_beside_a_value(tmp_path: Path) -> None:
+    del tmp_path
+    spec = futures_of(two, n=7)
+    assert {one.var: one.binding.WhichOneof("value") for one in spec.outputs} == {
+        "o0": "promise",
+        "o1": "scalar",
+    }
+    assert "SELECT * FROM (\nWITH c AS (SELECT 1) SELECT * FROM c\n)" in job_of(spec.tasks[0]).query.query
+
+
+def test_a_workflow_takes_the_data_set_as_a_directory() -> None:
+    @workflow
+    def flow() -> Directory:
+        return summary(least=1)
+
+    made = serialization.serialize(flow, project="p", domain="d", version="1")
+    assert made.workflow.interface.outputs.variables["o0"].type.blob.dimensionality == 1
+
+
+def test_what_is_no_query_is_named() -> None:
+    with pytest.raises(UserError, match="returned 7, which is no query"):
+        futures_of(wrong)
+    with pytest.raises(UserError, match="output 'o0' is a query: annotate it Directory"):
+        futures_of(astray)
+
+
+def test_queries_can_t_run_without_an_engine() -> None:
+    with pytest.raises(UserError, match="goes on as tasks of other types"):
+        several(count=1)
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        (["x" * 21], "has 21 characters, at most 20 are allowed"),
+        (list("abcdefg"), "tags: 7 are too many, at most 6 are allowed"),
+        (["a,b"], "holds a comma"),
+        ([" "], "one of them is empty"),
+        ("abc", "give a list of texts"),
+    ],
+)
+def test_tags_are_held_to_their_limits_at_the_definition(tags: Any, problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        HiveTask("tagged", "SELECT 1", tags=tags)
+    assert problem in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        hive_task(tags=tags)(several.function)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"text": " ; "}, "is empty: write a query"),
+        ({"text": "SELECT 1", "retries": -1}, "retries=-1 of a query is negative"),
+        ({"text": "SELECT 1", "timeout": timedelta(0)}, "is too short"),
+        ({"text": "SELECT 1", "after": [""]}, "is empty"),
+    ],
+)
+def test_a_query_that_can_t_be_is_refused_where_it_is_made(options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        HiveQuery(**options)
+    assert problem in str(caught.value)
+
+
+def test_a_task_of_one_query_has_no_others_before_it() -> None:
+    with pytest.raises(UserError, match="call a task for each"):
+        HiveTask("late", HiveQuery("SELECT 1", after=["SELECT 2"]))
+
+
+def test_inputs_come_with_a_call() -> None:
+    @workflow
+    def flow() -> None:
+        load(day="2020-01-01")
+
+    node = serialization.serialize(flow, project="p", domain="d", version="1").workflow.nodes[0]
+    assert node.inputs[0].binding.scalar.primitive.string_value == "2020-01-01"
