@@ -111,7 +111,7 @@ def test_it_may_go_on_as_futures(ctx: FakeTaskContext) -> None:
         (
             "driver container failed with ExitCode: 101, Reason: Error, Message: Error: Failed to load class org.Main.",
             "USER:ClassNotFound",
-            "mend main_class, or add its jar",
+            "there is no class org.Main in the application: mend main_class, or add its jar",
         ),
         (
             "driver container failed with ExitCode: 1, Reason: Error, Message: KeyError: 'x'",

@@ -26,7 +26,7 @@ _EXIT_OF_HEAP: Final = "ExitCode: 52,"
 """How Spark ends a JVM of which a thread ran out of memory."""
 _KILLED: Final = re.compile(r"OOMKilled|ExitCode: 137\b")
 _NO_CLASS: Final = re.compile(
-    r"Failed to load class (?P<name>[\w.$]+)|ClassNotFoundException: (?P<other>[\w.$]+)"
+    r"(?:Failed to load class|ClassNotFoundException:) (?P<name>[\w$]+(?:\.[\w$]+)*)"
 )
 _IN_EXECUTORS: Final = "Job aborted due to stage failure"
 _FAULT_OF_NODE: Final = re.compile(r"Reason: (?P<reason>NodeLost|Evicted|NodeShutdown|Preempting|Shutdown)")
@@ -88,11 +88,8 @@ def _failed(ctx: TaskContext[Any], text: str, message: str) -> Failure:
         return _without_memory(said, "" if left is None else left.traceback)
     missing = _NO_CLASS.search(said)
     if missing is not None:
-        name = missing["name"] or missing["other"]
-        return _of_user(
-            "ClassNotFound",
-            f"{text}; there is no class {name} in the application: mend main_class, or add its jar",
-        )
+        advice = f"there is no class {missing['name']} in the application: mend main_class, or add its jar"
+        return _of_user("ClassNotFound", f"{text}; {advice}")
     return left or _of_user("DriverFailed", text)
 
 
