@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from elevon import errors
 from elevon.admin.executions import Admin
 from elevon.app.homes import Home
+from elevon.propeller import layouts
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.standings import ExecutionStanding
@@ -24,7 +25,7 @@ class HomeControlPlane:
 
     def __init__(self, admin: Admin, home: Home) -> None:
         self._admin = admin
-        self._home = home
+        self._files_uri = home.data_dir.absolute().as_uri()
 
     async def get_many(self, executions: Sequence[ExecutionId]) -> Sequence[ExecutionStanding | None]:
         """See `ports.ControlPlane`."""
@@ -42,5 +43,5 @@ class HomeControlPlane:
             workflow=record.workflow,
             phase=record.phase,
             message=record.failure.message if record.failure else "",
-            link=self._home.execution_dir(record.id).absolute().as_uri(),
+            link=f"{self._files_uri}/{layouts.folder_of(record.id)}",
         )

@@ -13,7 +13,12 @@ def execution_dir(data_dir: Path, execution: ExecutionId) -> Path:
         data_dir: Data directory of the home.
         execution: Whose files.
     """
-    return data_dir / f"{execution.project}-{execution.domain}-{execution.name}"
+    return data_dir / folder_of(execution)
+
+
+def folder_of(execution: ExecutionId) -> str:
+    """The name of that directory, which is as plain as the execution's own."""
+    return f"{execution.project}-{execution.domain}-{execution.name}"
 
 
 def attempt_paths(execution_dir: Path, node_id: str, attempt: int) -> AttemptPaths:
