@@ -19,8 +19,10 @@ from elevon.idl.messages import Literal, LiteralMap, LiteralType, SimpleType, St
 __all__ = [
     "Waitable",
     "has_ended",
+    "is_waitable",
     "literal_type",
     "may_hold",
+    "of_json",
     "of_plain",
     "to_literal",
     "to_plain",
@@ -34,6 +36,7 @@ TYPE_NAME: Final = "flyteidl.plugins.waitable_pb2.Waitable"
 """How flytekit names the class in the metadata of a literal type."""
 _TYPE_KEY: Final = "pb_type"
 _ID_KEYS: Final = ("wfExecId", "wf_exec_id")
+_PART_COUNT: Final = 3
 _KEYS: Final = frozenset({*_ID_KEYS, "phase", "workflowId", "workflow_id"})
 _ENDED: Final = frozenset(
     {
@@ -52,16 +55,22 @@ def literal_type() -> LiteralType:
     return made
 
 
+def is_waitable(kind: LiteralType) -> bool:
+    """Whether it is that type."""
+    known = kind.metadata.fields
+    return (
+        kind.simple == SimpleType.STRUCT and _TYPE_KEY in known and known[_TYPE_KEY].string_value == TYPE_NAME
+    )
+
+
 def may_hold(kind: LiteralType) -> bool:
     """Whether values of a type may hold waitables; a struct whose fields are not known may hold anything."""
     match kind.WhichOneof("type"):
         case "simple":
             if kind.simple != SimpleType.STRUCT:
                 return False
-            if _TYPE_KEY in kind.metadata.fields:
-                return kind.metadata.fields[_TYPE_KEY].string_value == TYPE_NAME
-            fields = kind.structure.dataclass_type
-            return not fields or any(may_hold(field) for field in fields.values())
+            is_message = _TYPE_KEY in kind.metadata.fields
+            return is_waitable(kind) if is_message else _may_have(kind.structure.dataclass_type)
         case "collection_type":
             return may_hold(kind.collection_type)
         case "map_value_type":
@@ -70,6 +79,10 @@ def may_hold(kind: LiteralType) -> bool:
             return any(may_hold(variant) for variant in kind.union_type.variants)
         case _:
             return False
+
+
+def _may_have(fields: Mapping[str, LiteralType]) -> bool:
+    return not fields or any(may_hold(field) for field in fields.values())
 
 
 def has_ended(waitable: Waitable) -> bool:
@@ -87,6 +100,26 @@ def to_literal(waitable: Waitable) -> Literal:
 def to_plain(waitable: Waitable) -> dict[str, Any]:
     """The message as JSON data."""
     return json_format.MessageToDict(waitable)
+
+
+def of_json(value: Any) -> Waitable:
+    """What a person writes for one: `NAME`, `PROJECT:DOMAIN:NAME`, or the message as JSON data.
+
+    Raises:
+        UserError: It is neither.
+    """
+    if isinstance(value, str):
+        parts = value.strip().split(":")
+        if len(parts) not in (1, _PART_COUNT) or not all(parts):
+            raise UserError(f"{value!r} is no id of an execution: write NAME, or PROJECT:DOMAIN:NAME")
+        made = Waitable()
+        made.wf_exec_id.name = parts[-1]
+        made.wf_exec_id.project, made.wf_exec_id.domain = parts[:-1] or ("", "")
+        return made
+    found = of_plain(value)
+    if found is None:
+        raise UserError(f"expected Waitable (the id of an execution), got {value!r:.80}")
+    return found
 
 
 def of_plain(plain: Any) -> Waitable | None:

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from elevon.errors import UserError
-from elevon.idl import literal_types, literals, waitables
+from elevon.idl import json_values, literal_types, literals, waitables
 from elevon.idl.messages import Literal, LiteralMap, SimpleType, WorkflowExecution
 from elevon.idl.waitables import Waitable
 
 
-def waitable(name: str, phase: int = WorkflowExecution.UNDEFINED) -> Waitable:
+def waitable(name: str, phase: str = "UNDEFINED") -> Waitable:
     made = Waitable(phase=phase)
     made.wf_exec_id.project, made.wf_exec_id.domain, made.wf_exec_id.name = "p", "d", name
     return made
@@ -34,7 +34,7 @@ def found_in(**inputs: Literal) -> list[tuple[str, str]]:
 
 
 def ended(_place: str, one: Waitable) -> Waitable:
-    return waitable(one.wf_exec_id.name, WorkflowExecution.SUCCEEDED)
+    return waitable(one.wf_exec_id.name, "SUCCEEDED")
 
 
 def test_they_are_found_wherever_they_stand():
@@ -144,3 +144,15 @@ def test_types_that_may_hold_one_are_told_from_those_that_never_do():
     ):
         assert not waitables.may_hold(kind)
     assert literal_types.describe(one) == "Waitable"
+
+
+def test_by_its_literal_type_alone_a_person_writes_an_id_or_the_message():
+    kind = literal_types.collection_of(waitables.literal_type())
+    made = json_values.from_json(["a", "p:d:b", {"wfExecId": {"name": "c"}, "phase": "FAILED"}], kind)
+    assert json_values.to_json(made) == [
+        {"wfExecId": {"name": "a"}},
+        {"wfExecId": {"project": "p", "domain": "d", "name": "b"}},
+        {"wfExecId": {"name": "c"}, "phase": "FAILED"},
+    ]
+    with pytest.raises(UserError, match=r"item 0: expected Waitable \(the id of an execution\), got 7"):
+        json_values.from_json([7], kind)

@@ -22,7 +22,6 @@ from elevon.sdk.types.transformers import (
 )
 
 _SPELLED: Final = "Waitable (the id of an execution)"
-_PART_COUNT: Final = 3
 _PHASES: Final = {
     WorkflowExecution.UNDEFINED: None,
     WorkflowExecution.SUCCEEDING: ExecutionPhase.RUNNING,
@@ -91,11 +90,8 @@ class Waitable:
         Raises:
             UserError: It is of another form.
         """
-        parts = text.strip().split(":")
-        if len(parts) not in (1, _PART_COUNT) or not all(parts):
-            raise UserError(f"{text!r} is no id of an execution: write NAME, or PROJECT:DOMAIN:NAME")
-        project, domain = parts[:-1] or ("", "")
-        return cls(parts[-1], project, domain)
+        id_ = waitables.of_json(text).wf_exec_id
+        return cls(id_.name, id_.project, id_.domain)
 
     @property
     def has_ended(self) -> bool:
@@ -117,12 +113,7 @@ def of_json(value: Any) -> Waitable:
     Raises:
         UserError: It is neither.
     """
-    if isinstance(value, str):
-        return Waitable.parse(value)
-    message = waitables.of_plain(value)
-    if message is None:
-        raise mismatch(value, _SPELLED)
-    return _of_message(message)
+    return _of_message(waitables.of_json(value))
 
 
 def _of_message(message: waitables.Waitable) -> Waitable:
