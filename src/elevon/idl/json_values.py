@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from elevon.errors import UserError
-from elevon.idl import literal_types, literals, waitables
+from elevon.idl import literal_types, literals
 from elevon.idl.messages import BlobType, Literal, LiteralType, SimpleType
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -108,8 +108,11 @@ def _mismatch(value: Any, literal_type: LiteralType) -> UserError:
 
 
 def _simple_from_json(value: Any, literal_type: LiteralType) -> Literal:
-    if waitables.is_waitable(literal_type):
-        return waitables.to_literal(waitables.of_json(value))
+    if literal_types.names_message(literal_type):
+        from elevon.idl import waitables
+
+        if waitables.is_waitable(literal_type):
+            return waitables.to_literal(waitables.of_json(value))
     allowed = literal_types.literal_values(literal_type)
     make = _SIMPLE_FROM_JSON.get(literal_type.simple)
     try:

@@ -11,6 +11,7 @@ from elevon.idl.messages import BlobType, EnumType, LiteralType, SimpleType, Uni
 
 MSGPACK_FORMAT = "msgpack"
 PICKLE_FORMAT = "PythonPickle"
+MESSAGE_KEY = "pb_type"
 _MSGPACK_ANNOTATION: dict[str, Any] = {"cache-key-metadata": {"serialization-format": MSGPACK_FORMAT}}
 _SIMPLE_NAMES = {
     SimpleType.NONE: "None",
@@ -122,8 +123,8 @@ def _describe_simple(literal_type: LiteralType) -> str:
         return f"Literal[{', '.join(repr(value) for value in allowed)}]"
     if literal_type.simple == SimpleType.STRUCT and "title" in literal_type.metadata.fields:
         return literal_type.metadata.fields["title"].string_value
-    if literal_type.simple == SimpleType.STRUCT and "pb_type" in literal_type.metadata.fields:
-        return literal_type.metadata.fields["pb_type"].string_value.rpartition(".")[2]
+    if names_message(literal_type):
+        return literal_type.metadata.fields[MESSAGE_KEY].string_value.rpartition(".")[2]
     return _SIMPLE_NAMES.get(literal_type.simple, "an unknown type")
 
 
@@ -138,6 +139,11 @@ def _describe_blob(literal_type: LiteralType) -> str:
         return f"pickle of {name}" if name else "pickle"
     name = "Directory" if kind.dimensionality == BlobType.BlobDimensionality.MULTIPART else "File"
     return f"{name}[{kind.format!r}]" if kind.format else name
+
+
+def names_message(literal_type: LiteralType) -> bool:
+    """Whether it is the type of a protobuf message, whose class its metadata name as flytekit does."""
+    return literal_type.simple == SimpleType.STRUCT and MESSAGE_KEY in literal_type.metadata.fields
 
 
 def literal_values(literal_type: LiteralType) -> list[Any]:

@@ -13,7 +13,7 @@ from flyteidl.plugins.waitable_pb2 import Waitable
 from google.protobuf import json_format
 
 from elevon.errors import UserError
-from elevon.idl import customs, literals
+from elevon.idl import customs, literal_types, literals
 from elevon.idl.messages import Literal, LiteralMap, LiteralType, SimpleType, Struct, WorkflowExecution
 
 __all__ = [
@@ -34,7 +34,6 @@ Visit: TypeAlias = Callable[[str, Waitable], Waitable | None]
 
 TYPE_NAME: Final = "flyteidl.plugins.waitable_pb2.Waitable"
 """How flytekit names the class in the metadata of a literal type."""
-_TYPE_KEY: Final = "pb_type"
 _ID_KEYS: Final = ("wfExecId", "wf_exec_id")
 _PART_COUNT: Final = 3
 _KEYS: Final = frozenset({*_ID_KEYS, "phase", "workflowId", "workflow_id"})
@@ -51,16 +50,14 @@ _ENDED: Final = frozenset(
 def literal_type() -> LiteralType:
     """The type of a waitable: a struct, with the name of the message as flytekit puts it there."""
     made = LiteralType(simple=SimpleType.STRUCT)
-    made.metadata.update({_TYPE_KEY: TYPE_NAME})
+    made.metadata.update({literal_types.MESSAGE_KEY: TYPE_NAME})
     return made
 
 
 def is_waitable(kind: LiteralType) -> bool:
     """Whether it is that type."""
-    known = kind.metadata.fields
-    return (
-        kind.simple == SimpleType.STRUCT and _TYPE_KEY in known and known[_TYPE_KEY].string_value == TYPE_NAME
-    )
+    is_message = literal_types.names_message(kind)
+    return is_message and kind.metadata.fields[literal_types.MESSAGE_KEY].string_value == TYPE_NAME
 
 
 def may_hold(kind: LiteralType) -> bool:
@@ -69,8 +66,9 @@ def may_hold(kind: LiteralType) -> bool:
         case "simple":
             if kind.simple != SimpleType.STRUCT:
                 return False
-            is_message = _TYPE_KEY in kind.metadata.fields
-            return is_waitable(kind) if is_message else _may_have(kind.structure.dataclass_type)
+            if literal_types.names_message(kind):
+                return is_waitable(kind)
+            return _may_have(kind.structure.dataclass_type)
         case "collection_type":
             return may_hold(kind.collection_type)
         case "map_value_type":

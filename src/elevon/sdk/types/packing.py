@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from elevon.errors import UserError
-from elevon.sdk.types import atoms, models, waitables
+from elevon.sdk.types import atoms, models
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.transformers import FileSink, FileSource, Packer, Unpacker, bare, mismatch, type_name
+from elevon.sdk.types.waitables import Waitable
 
 _SEQUENCES: dict[Any, type[Any]] = {
     list: list,
@@ -95,8 +96,10 @@ def _container(origin: Any, args: tuple[Any, ...]) -> atoms.Plain:
 def _class(cls: type[Any]) -> atoms.Plain:
     if issubclass(cls, enum.Enum):
         return _enum(cls)
-    if issubclass(cls, waitables.Waitable):
-        return waitables.PLAIN
+    if issubclass(cls, Waitable):
+        from elevon.sdk.types import waitable_forms
+
+        return waitable_forms.PLAIN
     if dataclasses.is_dataclass(cls):
         return _dataclass(cls)
     if models.is_model(cls):

@@ -14,10 +14,11 @@ from typing import Any
 
 from elevon.errors import UserError
 from elevon.idl.messages import LiteralType
-from elevon.sdk.types import choices, containers, models, pickles, structs, waitables
+from elevon.sdk.types import choices, containers, models, pickles, structs
 from elevon.sdk.types.files import Directory, File, reference
 from elevon.sdk.types.scalars import SCALARS
 from elevon.sdk.types.transformers import Transformer, bare, type_name
+from elevon.sdk.types.waitables import Waitable
 
 _CACHE_SIZE = 4096
 
@@ -94,8 +95,10 @@ def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> Transformer
 def _class(cls: type[Any]) -> Transformer:
     if issubclass(cls, enum.Enum):
         return choices.enum_of(cls)
-    if issubclass(cls, waitables.Waitable):
-        return waitables.TRANSFORMER
+    if issubclass(cls, Waitable):
+        from elevon.sdk.types import waitable_forms
+
+        return waitable_forms.TRANSFORMER
     if models.is_model(cls):
         return structs.model_of(cls, _literal_type_of)
     if dataclasses.is_dataclass(cls):
