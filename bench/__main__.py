@@ -17,9 +17,9 @@ from typing import Any
 
 import psutil
 
-from bench import contenders, measurements, results
+from bench import contenders, measurements, results, servings
 
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache", "isolation", "futures", "map")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6", "W9", "cache", "isolation", "futures", "map", "serve")
 _PLACE = contenders.ROOT / "bench" / "results"
 
 
@@ -85,6 +85,8 @@ def _measure(bench: measurements.Bench, wanted: frozenset[str]) -> Iterator[resu
         yield from measurements.unfolded(bench)
     if "map" in wanted:
         yield from measurements.mapped(bench)
+    if "serve" in wanted:
+        yield from servings.served(bench)
 
 
 def _machine(directory: Path) -> dict[str, Any]:
