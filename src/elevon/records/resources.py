@@ -13,6 +13,9 @@ Manifest: TypeAlias = Mapping[str, Any]
 DATA_DIR_ANNOTATION: Final = "elevon.dev/data-dir"
 """The attempt's directory on the engine's machine: a cluster on the same machine leaves the output there."""
 
+MAIN_CONTAINER_ANNOTATION: Final = "kubectl.kubernetes.io/default-container"
+"""Kubernetes' own way to say whose output is that of a pod; without it the containers have one between them."""
+
 
 class ResourceKind(msgspec.Struct, frozen=True):
     """A kind of resources.

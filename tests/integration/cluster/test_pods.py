@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from elevon.primitives import files, locks
-from elevon.records.resources import DATA_DIR_ANNOTATION, ResourceKey, merged
+from elevon.records.resources import DATA_DIR_ANNOTATION, MAIN_CONTAINER_ANNOTATION, ResourceKey, merged
 from elevon.workers.cluster import shelves
 from tests.integration.cluster.worlds import PATIENCE, POD, Cluster, spec_of, terminated
 
@@ -153,6 +153,19 @@ async def test_the_output_is_where_the_attempts_is(cluster: Cluster, tmp_path: P
     await cluster.ended()
     assert (tmp_path / "a" / "stdout.log").read_text() == "out\n"
     assert (tmp_path / "a" / "stderr.log").read_text() == "err\n"
+
+
+async def test_the_output_of_others_is_beside_that_of_the_main_container(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    spec = spec_of("echo main")
+    spec["containers"].append({"name": "side", "command": ["sh", "-c", "echo side; echo why >&2"]})
+    annotations = {DATA_DIR_ANNOTATION: str(tmp_path / "a"), MAIN_CONTAINER_ANNOTATION: "main"}
+    await cluster.create(spec, **annotations)
+    await cluster.ended()
+    assert (tmp_path / "a" / "stdout.log").read_text() == "main\n"
+    assert (tmp_path / "a" / "containers" / "side" / "stdout.log").read_text() == "side\n"
+    assert (tmp_path / "a" / "containers" / "side" / "stderr.log").read_text() == "why\n"
 
 
 async def test_a_deleted_pod_may_end_by_itself(cluster: Cluster, tmp_path: Path) -> None:

@@ -124,7 +124,11 @@ async def test_the_other_containers_keep_their_own_with_placeholders_replaced(
 async def test_the_pod_says_whose_it_is_and_is_never_restarted(stage: Stage) -> None:
     pod = await stage.pod_of(template_of(greet))
     assert pod["metadata"]["labels"] == {"team": "red"}
-    assert pod["metadata"]["annotations"] == {"cost": "7", "primary_container_name": "main"}
+    assert pod["metadata"]["annotations"] == {
+        "cost": "7",
+        "primary_container_name": "main",
+        "kubectl.kubernetes.io/default-container": "main",
+    }
     assert pod["spec"]["restartPolicy"] == "Never"
     assert pod["spec"]["volumes"] == [{"name": "box", "emptyDir": {}}]
 

@@ -13,7 +13,7 @@ from elevon import errors
 from elevon.idl import literals, pods
 from elevon.idl.messages import Container, DataLoadingConfig, LiteralMap, TaskTemplate
 from elevon.plugin import placeholders
-from elevon.records.resources import Manifest
+from elevon.records.resources import MAIN_CONTAINER_ANNOTATION, Manifest
 from elevon.tasktypes.sidecar import podspecs
 from elevon.tasktypes.sidecar.podspecs import PodSpec
 from elevon.tasktypes.sidecar.sidecar_pb2 import SidecarJob
@@ -75,10 +75,8 @@ def manifest_of(
                 container[field] = list(placeholders.replaced(container[field], place, inputs))
         is_primary = container["name"] == asked.primary
         _set_variables(container, {**for_all, **for_primary} if is_primary else for_all)
-    metadata = {
-        "labels": asked.labels,
-        "annotations": {**asked.annotations, PRIMARY_ANNOTATION: asked.primary},
-    }
+    own = {PRIMARY_ANNOTATION: asked.primary, MAIN_CONTAINER_ANNOTATION: asked.primary}
+    metadata = {"labels": asked.labels, "annotations": {**asked.annotations, **own}}
     return {"metadata": metadata, "spec": {**spec, "restartPolicy": "Never"}}
 
 

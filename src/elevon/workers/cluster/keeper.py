@@ -13,14 +13,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from elevon import errors
 from elevon.primitives import locks
 from elevon.primitives.clocks import SystemClock
-from elevon.records.resources import DATA_DIR_ANNOTATION, Manifest, is_being_deleted
+from elevon.records.resources import (
+    DATA_DIR_ANNOTATION,
+    MAIN_CONTAINER_ANNOTATION,
+    Manifest,
+    is_being_deleted,
+)
 from elevon.workers import captures, processes
 from elevon.workers.cluster import kinds, shelves
 from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
 from elevon.workers.cluster.instants import spelled
+from elevon.workers.cluster.manifests import ContainerPlan
 from elevon.workers.settings import WorkerSettings
 
 _LOOK_S: Final = 0.1
@@ -28,6 +36,7 @@ _LOOK_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 10.0
 _LONGEST_PAUSE_S: Final = 300.0
 _LOGS: Final = "logs"
+_CONTAINERS: Final = "containers"
 
 
 class PodRun:
@@ -53,11 +62,22 @@ class PodRun:
         self._phase = "Pending"
         self._reason: tuple[str, str] = ("", "")
         self._ends_at_s: float | None = None
-        self._streams = captures.create(self._logs)
-        around = ContainerSurroundings(household, clock, self._streams, self._logs, self._tell)
-        self._inits = [ContainerRun(plan, around) for plan in self._plan.inits]
-        self._containers = [ContainerRun(plan, around) for plan in self._plan.containers]
+        around = ContainerSurroundings(household, clock, captures.create(self._logs), self._logs, self._tell)
+        self._arounds = [around]
+        main = pod["metadata"].get("annotations", {}).get(MAIN_CONTAINER_ANNOTATION, "")
+        self._inits = [ContainerRun(plan, self._around_of(plan, main)) for plan in self._plan.inits]
+        self._containers = [ContainerRun(plan, self._around_of(plan, main)) for plan in self._plan.containers]
         self._companions: list[asyncio.Task[None]] = []
+
+    def _around_of(self, plan: ContainerPlan, main: str) -> ContainerSurroundings:
+        """What a container shares: the output with the others, unless one of them is the main one."""
+        shared = self._arounds[0]
+        if main in ("", plan.name):
+            return shared
+        logs = self._logs / _CONTAINERS / plan.name
+        logs.mkdir(parents=True, exist_ok=True)
+        self._arounds.append(msgspec.structs.replace(shared, streams=captures.create(logs), logs=logs))
+        return self._arounds[-1]
 
     async def carry_out(self) -> None:
         """Run it; what has become of it is in the status then."""
@@ -69,10 +89,10 @@ class PodRun:
             await self._run(group)
             await self._end_companions()
             watch.cancel()
-        for stream in self._streams:
+        for stream in (stream for around in self._arounds for stream in around.streams):
             os.close(stream)
         with contextlib.suppress(OSError):
-            captures.cut(self._logs, self._output_limit_bytes)
+            self._cut_logs()
         runs = [run for run in (*self._inits, *self._containers) if not run.goes_on]
         self._phase = (
             "Succeeded" if all(run.has_succeeded for run in runs) and not self._reason[0] else "Failed"
@@ -141,7 +161,7 @@ class PodRun:
         for run in runs:
             run.hold_to_memory()
         self._tell()  # again, if it could not be told before
-        captures.cut(self._logs, self._output_limit_bytes)
+        self._cut_logs()
         if self._ends_at_s is not None:
             if self._clock.monotonic() >= self._ends_at_s:
                 for run in runs:
@@ -155,6 +175,10 @@ class PodRun:
         elif deadline_s is not None and self._clock.now() - self._started_at > timedelta(seconds=deadline_s):
             self._reason = ("DeadlineExceeded", f"the pod was active for more than {deadline_s:g} s")
             self._begin_end(self._plan.grace_s)
+
+    def _cut_logs(self) -> None:
+        for around in self._arounds:
+            captures.cut(around.logs, self._output_limit_bytes)
 
     def _begin_end(self, grace_s: float) -> None:
         """Ask all that runs to end, and end it after the time of grace."""
