@@ -8,7 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "paper"
 
 
-def test_the_contract_can_say_what_hive_waitable_and_spark_need():
+def test_the_contract_can_say_what_hive_and_spark_need():
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
     found = subprocess.run([*command, "--project", str(FOLDER)], capture_output=True, text=True, check=False)
     report = json.loads(found.stdout)

@@ -44,8 +44,14 @@ class Rig:
             control_plane=control_plane,
         )
         self.executor = WaitableExecutor()
-        self.launcher = ScriptedLauncher()
-        self.context = FakeTaskContext(self.executor, directory, launcher=self.launcher, setup=self.setup)
+        self.follow(JobStatus(is_started=True))
+
+    def follow(self, *answers: JobStatus) -> None:
+        """An attempt of whose job the launcher answers this."""
+        self.launcher = ScriptedLauncher(answers)
+        self.context = FakeTaskContext(
+            self.executor, self.directory, launcher=self.launcher, setup=self.setup
+        )
 
     async def start(self, *runs: Waitable):
         await self.executor.initialize(self.setup)
@@ -336,12 +342,12 @@ async def test_more_than_a_state_holds_are_refused(rigs: Rigs):
 @simulated
 async def test_a_job_that_waits_for_a_slot_takes_no_phase_back(rigs: Rigs):
     rig = rigs({})
-    rig.launcher._answers = [  # noqa: SLF001 - the script of this test
+    rig.follow(
         JobStatus(),
         JobStatus(is_started=True),
         JobStatus(is_restarted=True),
         JobStatus(result=JobResult(outputs=b"")),
-    ]
+    )
     await rig.start()
     phases = [(await rig.check()).phase for _ in range(4)]
     assert phases == [
