@@ -16,6 +16,7 @@ from elevon.testing import FakeCluster
 from elevon.workers.cluster.clusters import LocalCluster
 
 POD = ResourceKind("v1", "Pod")
+APPLICATION = ResourceKind("sparkoperator.k8s.io/v1beta2", "SparkApplication")
 PATIENCE = timedelta(seconds=20)
 LABELS = {"app": "story"}
 
@@ -29,7 +30,7 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     local = LocalCluster(tmp_path / "cluster", SystemClock(), 4)
     yield local
-    keys = [key_of(pod) for pod in await local.list(POD, {})]
+    keys = [key_of(one) for kind in (POD, APPLICATION) for one in await local.list(kind, {})]
     for key in keys:
         await local.delete(key, grace=timedelta(0))
         with contextlib.suppress(errors.NotFoundError):
@@ -55,18 +56,46 @@ def pod(name: str = "one", *, finalizers: tuple[str, ...] = (), **metadata: Any)
     }
 
 
+def application(name: str = "one") -> Manifest:
+    return {
+        "apiVersion": APPLICATION.api_version,
+        "kind": APPLICATION.kind,
+        "metadata": {"name": name, "namespace": "team", "labels": LABELS},
+        "spec": {
+            "type": "Scala",
+            "mainClass": "org.example.Main",
+            "sparkConf": {"spark.ui.enabled": "false"},
+        },
+    }
+
+
+@pytest.fixture
+def _spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Spark whose applications do nothing, well."""
+    for name in ("spark-submit", "java"):
+        program = tmp_path / "spark" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    for variable in ("SPARK_HOME", "JAVA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "spark"))
+
+
 def key(name: str = "one") -> ResourceKey:
     return ResourceKey(POD, "team", name)
 
 
 async def seen(
-    cluster: ports.ClusterApi, is_it: Callable[[Manifest], bool], labels: dict[str, str] = LABELS
+    cluster: ports.ClusterApi,
+    is_it: Callable[[Manifest], bool],
+    labels: dict[str, str] = LABELS,
+    kind: ResourceKind = POD,
 ) -> Manifest:
     """Watch until a resource is as wanted."""
     after = ""
     async with asyncio.timeout(PATIENCE.total_seconds()):
         while True:
-            changes = await cluster.watch(POD, labels, after, PATIENCE)
+            changes = await cluster.watch(kind, labels, after, PATIENCE)
             after = changes.cursor
             for resource in changes.present:
                 if is_it(resource):
@@ -115,6 +144,27 @@ async def test_a_pod_goes_its_way_to_its_end(cluster: ports.ClusterApi) -> None:
     (container,) = ended["status"]["containerStatuses"]
     terminated = container["state"]["terminated"]
     assert (terminated["exitCode"], terminated["reason"], terminated["message"]) == (0, "Completed", "done")
+
+
+@pytest.mark.usefixtures("_spark")
+async def test_a_spark_application_goes_its_way_to_its_end(cluster: ports.ClusterApi) -> None:
+    await cluster.create(application())
+    ended = await seen(
+        cluster,
+        lambda one: one["status"].get("applicationState", {}).get("state") == "COMPLETED",
+        kind=APPLICATION,
+    )
+    assert ended["status"]["driverInfo"]["podName"] == "one-driver"
+    assert "terminationTime" in ended["status"]
+
+
+@pytest.mark.usefixtures("_spark")
+async def test_resources_of_another_kind_may_have_the_same_name(cluster: ports.ClusterApi) -> None:
+    made = [await cluster.create(pod()), await cluster.create(application())]
+    for kind, one in zip((POD, APPLICATION), made, strict=True):
+        assert [uid_of(found) for found in await cluster.list(kind, LABELS)] == [uid_of(one)]
+        changes = await cluster.watch(kind, LABELS, "", PATIENCE)
+        assert [uid_of(found) for found in changes.present] == [uid_of(one)]
 
 
 async def test_a_patch_merges_removes_and_leaves_the_rest(cluster: ports.ClusterApi) -> None:

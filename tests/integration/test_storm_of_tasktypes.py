@@ -1,14 +1,20 @@
 """A slice of the storm of task types: `make storm` does fifty rounds of each."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.storm.tasktypes import __main__ as storm
 
+OF_JAVA = ("spark",)
+"""Subjects whose tasks start a JVM."""
+
 
 @pytest.fixture(scope="module", params=storm.SUBJECTS)
 def stormed(request: pytest.FixtureRequest) -> Iterator[tuple[storm.Subject, Mapping[str, str]]]:
+    if request.param in OF_JAVA and shutil.which("java") is None:
+        pytest.skip("there is no Java on this machine")
     subject = storm.subject_of(request.param)
     with subject.service() as environment:
         yield subject, environment

@@ -15,6 +15,7 @@ from elevon.plugin.pods import status_of_pod, termination_message
 from elevon.primitives.clocks import SystemClock
 from elevon.records.resources import key_of
 from elevon.workers.cluster.clusters import LocalCluster
+from elevon.workers.cluster.kinds import KINDS
 
 POD = ResourceKind("v1", "Pod")
 PATIENCE = timedelta(seconds=20)
@@ -76,12 +77,14 @@ class Cluster:
         metadata = {"namespace": "team", "name": name, "annotations": annotations}
         return await self.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
-    async def until(self, is_it: Callable[[Manifest], bool], name: str = "one") -> Manifest:
-        """The pod once it is as wanted."""
+    async def until(
+        self, is_it: Callable[[Manifest], bool], name: str = "one", kind: ResourceKind = POD
+    ) -> Manifest:
+        """The pod, or another kind of resource, once it is as wanted."""
         after = ""
         async with asyncio.timeout(PATIENCE.total_seconds()):
             while True:
-                changes = await self.api.watch(POD, {}, after, PATIENCE)
+                changes = await self.api.watch(kind, {}, after, PATIENCE)
                 after = changes.cursor
                 for one in changes.present:
                     if one["metadata"]["name"] == name and is_it(one):
@@ -99,13 +102,14 @@ class Cluster:
         return await self.ended()
 
     async def remove(self) -> None:
-        """End all pods, and return when they are gone."""
-        for one in await self.api.list(POD, {}):
-            await self.api.delete(key_of(one), grace=timedelta(0))
-        after = ""
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            while await self.api.list(POD, {}):
-                after = (await self.api.watch(POD, {}, after, timedelta(seconds=1))).cursor
+        """End all that is there, and return when it is gone."""
+        for kind in KINDS.values():
+            for one in await self.api.list(kind, {}):
+                await self.api.delete(key_of(one), grace=timedelta(0))
+            after = ""
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                while await self.api.list(kind, {}):
+                    after = (await self.api.watch(kind, {}, after, timedelta(seconds=1))).cursor
         await self.api.close()
 
 

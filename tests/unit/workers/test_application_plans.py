@@ -109,6 +109,23 @@ def test_a_machine_without_java_says_how_to_mend_that(
     assert "there is no Java on this machine" in planned(mainApplicationFile=f"local://{__file__}").problem
 
 
+def test_a_machine_without_spark_says_how_to_mend_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    assert planned().problem == (
+        "there is no Spark on this machine: install elevon with its extra spark, or set SPARK_HOME"
+    )
+
+
+def test_the_python_that_is_asked_for_has_to_be_there() -> None:
+    conf = {"spark.pyspark.python": "/opt/venv/bin/python"}
+    driver = planned(mainApplicationFile=f"local://{__file__}", sparkConf=conf)
+    assert driver.problem == (
+        "sparkConf['spark.pyspark.python'] names /opt/venv/bin/python, which is not on this machine: install it"
+    )
+
+
 def test_a_class_needs_no_file_of_its_own() -> None:
     driver = planned(type="Scala", mainApplicationFile="", mainClass="org.example.Main")
     assert driver.args[-1] == "spark-internal"

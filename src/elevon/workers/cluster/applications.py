@@ -35,6 +35,7 @@ _ENDS: Final = ("COMPLETED", "FAILED", "SUBMISSION_FAILED")
 _LOOPBACK: Final = "127.0.0.1"
 _MEMORY: Final = re.compile(r"(\d+)([kmgtp]?)b?", re.IGNORECASE)
 _MIB_OF: Final = {"k": 1 / 1024, "": 1, "m": 1, "g": 1024, "t": 1 << 20, "p": 1 << 30}
+_PYTHONS: Final = ("spark.pyspark.driver.python", "spark.pyspark.python")
 _LEAST_OVERHEAD_MIB: Final = 384
 _NOT_HERE: Final = (
     "configMaps",
@@ -218,6 +219,12 @@ def _installation(spec: _Application) -> _Installation:
     main = _local_path(spec.main_application_file)
     if main is not None and not main.exists():
         problem = problem or f"mainApplicationFile names {main}, which is not on this machine: put it there"
+    for name in _PYTHONS:
+        python = spec.spark_conf.get(name)
+        if python and shutil.which(python) is None:
+            problem = (
+                problem or f"sparkConf[{name!r}] names {python}, which is not on this machine: install it"
+            )
     return _Installation(submit=str(submit), problem=problem)
 
 
