@@ -16,14 +16,12 @@ from typing import Any, TypeGuard
 
 from elevon import errors
 from elevon.idl import messages
+from elevon.primitives import code_names
 from elevon.records.failures import Failure, from_exception
 from elevon.records.identities import ExecutionId
 from elevon.sdk import bundles, files, modules, runs, sources, tracebacks
 from elevon.sdk.contexts import ExecutionContext
 from elevon.sdk.tasks import RunnableTask
-
-CODE_VARIABLE = "ELEVON_CODE"
-"""Names the file with the user's code as the execution was started with it; without it modules are Python's to find."""
 
 
 class TaskFailedError(errors.ElevonError):
@@ -122,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> runs.Made:
-    _serve_code(os.environ.get(CODE_VARIABLE, ""))
+    _serve_code(os.environ.get(code_names.VARIABLE, ""))
     task = load_task(arguments.module, arguments.name)
     try:
         inputs = messages.LiteralMap.FromString(files.local_path(arguments.inputs).read_bytes())
@@ -133,7 +131,7 @@ def _run(arguments: argparse.Namespace) -> runs.Made:
 
 
 def _serve_code(uri: str) -> None:
-    """Have user code imported from the bundle that is named, if one is."""
+    """Have user code imported from the bundle that is named; if none is, modules are Python's to find."""
     if not uri:
         return
     try:

@@ -10,6 +10,7 @@ import pytest
 
 from elevon import errors
 from elevon.idl import literals, messages
+from elevon.primitives import code_names
 from elevon.records.identities import ExecutionId
 from elevon.sdk import contexts, entrypoint, sources
 
@@ -224,7 +225,7 @@ def test_the_command_runs_the_code_that_it_is_given(
     (tmp_path / "code.bundle").write_bytes(sources.encode(given))
     (tmp_path / f"{module}.py").write_text("raise AssertionError('changed since')")
     sys.modules.pop(module)
-    monkeypatch.setenv(entrypoint.CODE_VARIABLE, str(tmp_path / "code.bundle"))
+    monkeypatch.setenv(code_names.VARIABLE, str(tmp_path / "code.bundle"))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     assert execute(tmp_path, "half", inputs=literals.literal_map({"x": literals.integer(3)})) == 0
     assert (tmp_path / "out" / "outputs.pb").exists()
@@ -233,7 +234,7 @@ def test_the_command_runs_the_code_that_it_is_given(
 def test_code_that_can_not_be_read_is_no_fault_of_the_user(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(entrypoint.CODE_VARIABLE, str(tmp_path / "missing.bundle"))
+    monkeypatch.setenv(code_names.VARIABLE, str(tmp_path / "missing.bundle"))
     assert execute(tmp_path, "half") == 0
     document = messages.ErrorDocument.FromString((tmp_path / "out" / "error.pb").read_bytes()).error
     assert document.origin == messages.ExecutionError.SYSTEM

@@ -9,11 +9,11 @@ from elevon.plugin import ExecutorProperties, SetupContext, TaskContext, TaskSta
 from elevon.plugin.kubernetes import K8sConfig, K8sExecutor, K8sState, Manifest, ResourceKind
 from elevon.plugin.pods import status_of_pod
 from elevon.plugin.results import left_failure, status_of_results
+from elevon.primitives import code_names
 from elevon.records.phases import AttemptPhase
 from elevon.tasktypes.sidecar import manifests
 from elevon.tasktypes.sidecar.sidecar_pb2 import SidecarJob
 
-_CODE: Final = "ELEVON_CODE"
 _FAILED: Final = (AttemptPhase.RETRYABLE_FAILED, AttemptPhase.FAILED)
 
 
@@ -64,7 +64,7 @@ class SidecarExecutor(K8sExecutor[SidecarJob]):
         asked = manifests.Asked.of(template, spec)
         await ctx.write_inputs()
         code = await ctx.write_code()
-        for_primary: Mapping[str, str] = {} if code is None else {_CODE: str(code)}
+        for_primary: Mapping[str, str] = {} if code is None else {code_names.VARIABLE: str(code)}
         place = placeholders.Place(ctx, ctx.task_execution_id.generated_name, ctx.namespace)
         return manifests.manifest_of(asked, place, inputs, (ctx.environment, for_primary))
 

@@ -16,7 +16,7 @@ from elevon.idl import literals
 from elevon.idl.messages import Resources, TaskTemplate
 from elevon.idl.spark_jobs import SparkApplication, SparkJob
 from elevon.plugin.kubernetes import Manifest, ResourceKind
-from elevon.primitives import quantities
+from elevon.primitives import code_names, quantities
 from elevon.tasktypes.spark.configurations import SparkConfig
 
 KIND: Final = ResourceKind("sparkoperator.k8s.io/v1beta2", "SparkApplication")
@@ -27,7 +27,6 @@ _TYPES: Final = {
     SparkApplication.R: "R",
 }
 _FEATURE: Final = re.compile(r"spark\.(?:flyteorg|flyte)\.(?P<name>.+)\.enabled")
-_CODE_VARIABLE: Final = "ELEVON_CODE"
 _ENTRYPOINT: Final = "elevon-execute"
 _DRIVER_FILE: Final = Path(__file__).with_name("driver") / "elevon_driver.py"
 _OVERHEAD_DIVISOR: Final = 1.4
@@ -64,7 +63,7 @@ def runs_user_code(template: TaskTemplate) -> bool:
 
 def code_environment(code: Path | None) -> dict[str, str]:
     """What tells the entrypoint where the user's code is."""
-    return {} if code is None else {_CODE_VARIABLE: str(code)}
+    return {} if code is None else {code_names.VARIABLE: str(code)}
 
 
 def build(asked: Asked, config: SparkConfig) -> Manifest:

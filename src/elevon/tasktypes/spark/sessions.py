@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from elevon import errors
-from elevon.sdk import contexts, entrypoint, files, sources
+from elevon.primitives import code_names
+from elevon.sdk import contexts, files, sources
 
 if TYPE_CHECKING:  # pyspark takes long to import, and is an extra
     from pyspark.sql import SparkSession
@@ -63,7 +64,7 @@ class _LazySession:
         if _SUBMITTED not in os.environ:
             return self._begin_locally()
         session = SparkSession.builder.getOrCreate()
-        code = os.environ.get(entrypoint.CODE_VARIABLE)
+        code = os.environ.get(code_names.VARIABLE)
         if code:
             session.sparkContext.addPyFile(str(pack(code, self._folder / _BUNDLE)))
         return session
