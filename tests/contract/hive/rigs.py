@@ -180,8 +180,7 @@ class HiveServer2Rig(Rig):
 
 @asynccontextmanager
 async def hiveserver2(directory: Path) -> AsyncGenerator[Rig]:
-    with shared_server() as server:
-        yield HiveServer2Rig(server, directory)
+    yield HiveServer2Rig(shared_server(), directory)
 
 
 RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {

@@ -9,8 +9,11 @@ from tests.integration.hive.grounds import GROUNDS, Ground, ground_of
 from tests.integration.hive.qds.processes import QdsProcess, qds
 from tests.integration.hive.worlds import Rig
 
+# The first test of a run with Spark's server waits until that has started.
+_MARKS = {"hiveserver2": [pytest.mark.timeout(240)]}
 
-@pytest.fixture(params=sorted(GROUNDS))
+
+@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, [])) for name in sorted(GROUNDS)])
 def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
     with GROUNDS[request.param](tmp_path) as made:
         yield made

@@ -9,6 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from elevon.primitives import ids
+from tests.integration.hive.hiveserver2.servers import Statement
+from tests.integration.hive.hiveserver2.sharing import shared_server
 from tests.integration.hive.qds.processes import TOKEN, QdsProcess, qds
 
 
@@ -63,8 +66,30 @@ def ground_of(service: QdsProcess) -> Ground:
     )
 
 
+@contextmanager
+def hiveserver2(directory: Path) -> Iterator[Ground]:
+    del directory
+    server = shared_server()
+    user = ids.new("user", 20)  # whom no other test knows
+    settings = {"backend": "hiveserver2", "resync_s": 0.2, "call_s": 60}
+
+    def sent() -> list[Statement]:
+        return [statement for statement in server.statements() if statement.user == user]
+
+    def name_of(statement: Statement) -> str:
+        return statement.text.rpartition("\n-- ")[2]
+
+    yield Ground(
+        settings={**settings, "hiveserver2": {"port": server.port, "user": user}},
+        environment={},
+        begun=lambda _home: [name_of(one) for one in sent()],
+        running=lambda _home: [name_of(one) for one in sent() if not one.is_over],
+    )
+
+
 GROUNDS: dict[str, Callable[[Path], AbstractContextManager[Ground]]] = {
     "embedded": embedded,
+    "hiveserver2": hiveserver2,
     "qubole": qubole,
 }
 

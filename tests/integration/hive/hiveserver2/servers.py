@@ -19,8 +19,11 @@ from typing import NamedTuple, Self
 import impala.dbapi
 import pyspark
 
+from elevon.primitives import ids
+
 START_S = 120.0
 _MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
+_US = "ledger"  # who asks only so as to know
 _EVENTS = "org.apache.spark.sql.hive.thriftserver.ui.SparkListenerThriftServerOperation"
 
 
@@ -29,11 +32,13 @@ class Statement(NamedTuple):
 
     Attributes:
         id: The server's name for it.
+        user: Who sent it.
         text: As it was sent.
         ends: How it ended, in their order: Finish, Error, Canceled, Closed.
     """
 
     id: str
+    user: str
     text: str
     ends: tuple[str, ...]
 
@@ -75,7 +80,7 @@ class HiveServer2:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, and return when it has run a first query, which is the slowest."""
+        """Start it, and return when it has run a first query of a kind, which is the slowest."""
         if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
             raise RuntimeError(
                 "a HiveServer2 needs a Java runtime, and there is no java here: install one of version 17 or newer, as "
@@ -101,9 +106,8 @@ class HiveServer2:
                 said = log.read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"Spark's Thrift server did not start within {START_S:.0f} s: {said}")
             time.sleep(0.1)
-        warm_up = impala.dbapi.connect("127.0.0.1", self.port, auth_mechanism="PLAIN", user="tests")
-        with warm_up as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM range(0, 1, 1, 1)")
+        rows = "SELECT count(*) AS count FROM range(0, 1, 1, 1)"
+        _run(self.port, f"INSERT OVERWRITE DIRECTORY '{self.directory}/first' STORED AS PARQUET {rows}")
 
     def kill(self) -> None:
         """End it as a crash would, with all that it started."""
@@ -114,8 +118,8 @@ class HiveServer2:
             self._process = None
 
     def statements(self) -> list[Statement]:
-        """All that it was ever sent, before and after restarts; news takes a moment to be written."""
-        return read_statements(self.directory)
+        """All that it was ever sent, before and after restarts."""
+        return read_statements(self.directory, self.port)
 
     def _answers(self) -> bool:
         try:
@@ -152,18 +156,39 @@ class HiveServer2:
         return [*words, *(word for key, value in hive.items() for word in ("--hiveconf", f"{key}={value}"))]
 
 
-def read_statements(directory: Path) -> list[Statement]:
-    """The ledger of the server with this directory."""
-    begun: dict[str, str] = {}
+def read_statements(directory: Path, port: int) -> list[Statement]:
+    """The ledger of the server with this directory, with all that has happened at this port until now."""
+    mark = f"SELECT 1 AS {ids.new('mark', 20).replace('-', '_')}"
+    _run(port, mark)
+    deadline = time.monotonic() + START_S
+    while True:  # the log is written in order, a moment late
+        found = _read(directory)
+        if any(statement.text == mark and statement.is_over for statement in found):
+            return [statement for statement in found if statement.user != _US]
+        assert time.monotonic() < deadline, f"the events of {directory} end before {mark}"
+        time.sleep(0.05)
+
+
+def _run(port: int, statement: str) -> None:
+    """By a client that nobody here wrote."""
+    with (
+        impala.dbapi.connect("127.0.0.1", port, auth_mechanism="PLAIN", user=_US) as connection,
+        connection.cursor(user=_US) as cursor,
+    ):
+        cursor.execute(statement)
+
+
+def _read(directory: Path) -> list[Statement]:
+    begun: dict[str, tuple[str, str]] = {}
     ended: dict[str, list[str]] = {}
     for file in sorted((directory / "events").iterdir()):
         for event in _events(file):
             what = event["Event"].removeprefix(_EVENTS)
             if what == "Start":
-                begun[event["id"]] = event["statement"]
+                begun[event["id"]] = (event["userName"], event["statement"])
             elif what in ("Finish", "Error", "Canceled", "Closed", "Timeout"):
                 ended.setdefault(event["id"], []).append(what)
-    return [Statement(id_, text, tuple(ended.get(id_, ()))) for id_, text in begun.items()]
+    return [Statement(id_, *said, tuple(ended.get(id_, ()))) for id_, said in begun.items()]
 
 
 def _events(file: Path) -> Iterator[dict[str, str]]:

@@ -6,13 +6,13 @@ keeps the server until nobody holds that lock any more, however its holders ende
 
 import contextlib
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -20,6 +20,7 @@ from tests.integration.hive.hiveserver2.servers import START_S, HiveServer2, Sta
 
 _ROOT = Path(__file__).parents[4]
 _LOOK_S = 0.1
+_HELD: list[IO[str]] = []  # what says that this process is a user
 
 
 class SharedServer(NamedTuple):
@@ -35,24 +36,24 @@ class SharedServer(NamedTuple):
 
     def statements(self) -> list[Statement]:
         """All that anybody has sent to it."""
-        return read_statements(self.directory)
+        return read_statements(self.directory, self.port)
 
 
-@contextlib.contextmanager
-def shared_server() -> Iterator[SharedServer]:
-    """Use it.
+@functools.cache
+def shared_server() -> SharedServer:
+    """Use it, until this process ends.
 
     Raises:
         RuntimeError: It does not start; says why.
     """
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     place = Path(tempfile.gettempdir()) / f"elevon-hiveserver2-{run}"
-    with _user(place):
-        with (place / "start").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            if not (place / "port").exists():
-                _start_keeper(place)
-        yield SharedServer(int((place / "port").read_text()), place / "server")
+    _HELD.append(_user(place))
+    with (place / "start").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (place / "port").exists():
+            _start_keeper(place)
+    return SharedServer(int((place / "port").read_text()), place / "server")
 
 
 def keep(place: Path) -> None:
@@ -69,17 +70,17 @@ def keep(place: Path) -> None:
         _write(place / "error", str(error))
 
 
-@contextlib.contextmanager
-def _user(place: Path) -> Iterator[None]:
+def _user(place: Path) -> IO[str]:
+    """One more user, for as long as this file is open."""
     while True:
         place.mkdir(exist_ok=True)
-        with (place / "users").open("w") as users:
-            fcntl.flock(users, fcntl.LOCK_SH)
-            # The last keeper may have removed the file while this waited for its lock.
-            with contextlib.suppress(FileNotFoundError):
-                if os.fstat(users.fileno()).st_ino == (place / "users").stat().st_ino:
-                    yield
-                    return
+        users = (place / "users").open("w")
+        fcntl.flock(users, fcntl.LOCK_SH)
+        # The last keeper may have removed the file while this waited for its lock.
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(users.fileno()).st_ino == (place / "users").stat().st_ino:
+                return users
+        users.close()
 
 
 def _start_keeper(place: Path) -> None:

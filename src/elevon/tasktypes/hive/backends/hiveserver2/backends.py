@@ -84,10 +84,6 @@ class HiveServer2Backend(HiveBackend):
 
     def check(self, query: Query) -> None:
         statements.script_of(query.text)
-        if query.cluster_label:
-            raise errors.UserError(
-                f"cluster_label {query.cluster_label!r}: the hive backend 'hiveserver2' has one server and no labels"
-            )
 
     async def prepare(self, query: Query, token: str) -> Json:
         """Open the session. What a crash leaves of it is idle, and closed by the server's own time-out."""
