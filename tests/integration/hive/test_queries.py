@@ -1,5 +1,7 @@
 """Hive in a real engine, with every backend that ships: how queries end, and that nothing of them is left."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +14,7 @@ from elevon.records.phases import ExecutionPhase
 from elevon.sdk.types.files import local_path
 from tests.integration.engine.worlds import driving
 from tests.integration.hive import worlds
+from tests.integration.hive.grounds import embedded
 from tests.integration.hive.worlds import Rig
 
 
@@ -97,3 +100,23 @@ async def test_queries_wait_for_their_turn(rig: Rig, settings: dict[str, Any]) -
     record = await rig.run(worlds.many, **settings)
     assert record.phase is ExecutionPhase.SUCCEEDED, record.failure
     assert (len(rig.begun()), rig.running()) == (3, [])
+
+
+async def test_a_query_whose_process_is_killed_is_lost_and_says_so(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path) as ground:
+        rig = Rig(tmp_path / "home", ground)
+        async with rig.engine() as engine:
+            execution = await rig.world.create(engine, worlds.patient)
+            async with driving(engine, execution) as driven:
+                await rig.until_begun(engine, execution)
+                (entry,) = map(
+                    json.loads, (tmp_path / "home/executors/hive/history.jsonl").read_text().splitlines()
+                )
+                psutil.Process(entry["pid"]).kill()
+                await driven
+            record = await engine.admin.get(execution)
+    assert record.failure is not None
+    assert record.failure.kind is errors.ErrorKind.SYSTEM
+    assert "its process ended without a result: exit code 137" in record.failure.message

@@ -1,4 +1,7 @@
-"""`python -m tests.integration.hive.qds FOLDER TOKEN`: the server, which prints its address and ends on SIGTERM."""
+"""`python -m tests.integration.hive.qds FOLDER TOKEN`: the server, which prints its address.
+
+It ends on SIGTERM, and when its stdin does: whoever started it is gone then.
+"""
 
 import asyncio
 import signal
@@ -15,6 +18,7 @@ async def main(folder: Path, token: str) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
     book = Book(folder)
     runner = web.AppRunner(Service(book, token).app(), access_log=None)
     await runner.setup()

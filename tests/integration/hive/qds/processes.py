@@ -48,7 +48,7 @@ def qds(folder: Path) -> Iterator[QdsProcess]:
     """A server with its files in a folder, ended with all its commands."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.integration.hive.qds", str(folder), TOKEN],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
