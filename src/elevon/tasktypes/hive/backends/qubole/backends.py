@@ -12,7 +12,6 @@ from typing import ClassVar, Final
 from elevon import errors
 from elevon.plugin import SetupContext
 from elevon.plugin.contexts import Json
-from elevon.plugin.transports import TransportError
 from elevon.primitives import ids
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query, QueryPhase, QueryStatus
 from elevon.tasktypes.hive.backends.qubole.clients import PAGE_LIMIT, Command, QdsClient, Submission
@@ -25,7 +24,6 @@ _PHASES: Final = {
     "error": QueryPhase.FAILED,
     "cancelled": QueryPhase.CANCELLED,
 }
-_UNAUTHORIZED: Final = 401
 _LOOK_S: Final = 0.2
 _REASON_LIMIT: Final = 2000
 _HOPELESS: Final = ("ParseException", "SemanticException")
@@ -57,7 +55,8 @@ class QuboleBackend(HiveBackend):
         await self._token()
         settings = self._settings
         base_url = f"{settings.base_url.rstrip('/')}/api/{settings.api_version}"
-        self._client = QdsClient(base_url, self._token, settings.connections)
+        token_name = f"the API token, the secret {settings.secret_group}/{settings.secret_key}"
+        self._client = QdsClient(base_url, self._token, token_name, settings.connections)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,10 +76,7 @@ class QuboleBackend(HiveBackend):
             tags=query.tags,
             timeout=query.timeout_s or None,
         )
-        try:
-            return (await self._qds.submit(submission)).id
-        except TransportError as error:
-            raise self._explained(error) from error
+        return (await self._qds.submit(submission)).id
 
     async def find(self, token: str, prepared: Json) -> Json:
         """The command whose name ends in the token, among the newest."""
@@ -124,10 +120,7 @@ class QuboleBackend(HiveBackend):
         return await self._secrets.get(self._settings.secret_group, self._settings.secret_key)
 
     async def _status(self, command_id: int) -> QueryStatus | None:
-        try:
-            command = await self._qds.show(command_id)
-        except TransportError as error:
-            raise self._explained(error) from error
+        command = await self._qds.show(command_id)
         if command is None:
             return None
         phase = _PHASES.get(command.status, QueryPhase.RUNNING)  # on its way from one to another
@@ -147,13 +140,6 @@ class QuboleBackend(HiveBackend):
         failed = [line for line in lines if line.startswith(("FAILED:", "Error:"))]
         reason = (failed or lines or ["QDS says no reason"])[-1]
         return reason[-_REASON_LIMIT:]
-
-    def _explained(self, error: TransportError) -> TransportError:
-        """The error, with what to do about it where that is known."""
-        if error.status != _UNAUTHORIZED:
-            return error
-        group, key = self._settings.secret_group, self._settings.secret_key
-        return TransportError(f"{error}: mend the API token, the secret {group}/{key}", status=error.status)
 
 
 def _id_of(handle: Json) -> int:

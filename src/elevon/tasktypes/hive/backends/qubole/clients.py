@@ -75,12 +75,16 @@ class QdsClient:
     Args:
         base_url: With the version of its interface.
         token: Gives the API token.
+        token_name: What to mend when that is refused.
         connections: At the same time.
     """
 
-    def __init__(self, base_url: str, token: Callable[[], Awaitable[str]], connections: int) -> None:
+    def __init__(
+        self, base_url: str, token: Callable[[], Awaitable[str]], token_name: str, connections: int
+    ) -> None:
         self._url = base_url.rstrip("/")
         self._token = token
+        self._token_name = token_name
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections), headers={"Accept": "application/json"}
         )
@@ -141,7 +145,8 @@ class QdsClient:
             ) as response:
                 text = await response.text()
                 if response.status >= HTTPStatus.BAD_REQUEST:
-                    raise _refusal(response.status, response.headers, text)
+                    mend = f": mend {self._token_name}" if response.status == HTTPStatus.UNAUTHORIZED else ""
+                    raise _refusal(response.status, response.headers, text, mend)
                 return text
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             known = classify(error)
@@ -150,7 +155,7 @@ class QdsClient:
             ) from error
 
 
-def _refusal(status: int, headers: Mapping[str, str], text: str) -> TransportError:
+def _refusal(status: int, headers: Mapping[str, str], text: str, mend: str) -> TransportError:
     """What an answer that is none means."""
     try:
         answer = msgspec.json.decode(text, type=_Answer)
@@ -159,6 +164,6 @@ def _refusal(status: int, headers: Mapping[str, str], text: str) -> TransportErr
     else:
         problem = answer.error
         said = (problem if isinstance(problem, str) else problem.error_message) or answer.message
-    sentence = f"QDS answered {status}" + (f": {said}" if said else "")
+    sentence = f"QDS answered {status}" + (f": {said}" if said else "") + mend
     retry_after = parse_retry_after(headers.get("Retry-After"), datetime.now(UTC))
     return TransportError(sentence, status=status, retry_after=retry_after)
