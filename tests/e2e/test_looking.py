@@ -143,7 +143,7 @@ def test_logs_are_those_of_the_named_node(shell: Shell) -> None:
     assert (nothing.returncode, nothing.stdout) == (0, "")
     unknown = shell.run("logs", "one", "n9")
     assert unknown.returncode == 2
-    assert "has no node 'n9': it has n0, n1" in unknown.stderr
+    assert "has no node 'n9': there are 'n0', 'n1'" in unknown.stderr
 
 
 def test_a_deleted_execution_leaves_no_files(shell: Shell) -> None:

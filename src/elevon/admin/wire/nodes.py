@@ -51,6 +51,7 @@ def _node_message(execution: ExecutionId, node: NodeView) -> NodeExecution:
     made = NodeExecution(id=node_id, closure=NodeExecutionClosure(phase=record.phase.value))
     made.metadata.spec_node_id = record.spec_node_id
     made.metadata.is_dynamic = record.expansion is not None
+    made.metadata.is_array = node.kind is NodeKind.ARRAY
     made.metadata.is_parent_node = node.kind is not NodeKind.TASK or record.expansion is not None
     closure = made.closure
     closure.created_at.CopyFrom(executions.timestamp(record.started_at))
