@@ -7,6 +7,7 @@ deterministic bytes. `workflow_samples.py` is the same program for elevon.
 # flytekit lives in an environment of its own:
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUnusedExpression=false
 import base64
+import functools
 import json
 import pathlib
 import sys
@@ -22,6 +23,8 @@ from flytekit import (
     WorkflowFailurePolicy,
     conditional,
     dynamic,
+    map_task,
+    reference_task,
     task,
     workflow,
 )
@@ -116,6 +119,23 @@ def chosen(x: int, flag: bool) -> int:
     )
 
 
+@reference_task(project="p", domain="d", name="make_workflow_golden.add", version="v")
+def known(x: int, y: int) -> int: ...
+
+
+@workflow
+def mapped_as_it_is(xs: list[int]) -> list[int | None]:
+    first = map_task(known, concurrency=3)(x=xs, y=xs)
+    second = map_task(known, min_successes=2)(x=first, y=xs)
+    return map_task(known, min_success_ratio=0.3, run_all_sub_nodes=True)(x=second, y=first)
+
+
+@workflow
+def mapped_as_lists(xs: list[int], y: int) -> list[int | None]:
+    parts = map_task(add)(x=xs, y=xs)
+    return map_task(functools.partial(add, y=y), concurrency=2, min_success_ratio=0.5)(x=parts)
+
+
 def encoded(message):
     return base64.b64encode(message.SerializeToString(deterministic=True)).decode()
 
@@ -126,7 +146,7 @@ def golden():
     )
     made, context = OrderedDict(), FlyteContextManager.current_context()
     found = {}
-    for flow in (plain, chosen):
+    for flow in (plain, chosen, mapped_as_it_is, mapped_as_lists):
         spec = get_serializable(made, settings, flow).to_flyte_idl()
         plan = get_serializable(
             made, settings, LaunchPlan.get_default_launch_plan(context, flow)
@@ -141,8 +161,8 @@ def golden():
         node.upstream_node_ids.sort()  # they come from a set
     found["unfolded futures"] = encoded(spec)
     for entity in made.values():
-        spec = entity.to_flyte_idl()
-        if type(spec).__name__ == "TaskSpec":
+        if type(entity).__name__ == "TaskSpec":
+            spec = entity.to_flyte_idl()
             found[spec.template.id.name] = encoded(spec.template)
     return found
 

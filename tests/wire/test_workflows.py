@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "golden" / "workflows.json").read_text(encoding="utf-8"))
 PLAIN = serialization.serialize(workflow_samples.plain, project="p", domain="d", version="v")
 CHOSEN = serialization.serialize(workflow_samples.chosen, project="p", domain="d", version="v")
+MAPPED = serialization.serialize(workflow_samples.mapped, project="p", domain="d", version="v")
 M = TypeVar("M", bound=Message)
 OURS, THEIRS = f"{workflow_samples.__name__}.", "make_workflow_golden."
 
@@ -108,3 +109,35 @@ def test_a_branch_has_the_same_inputs_and_conditions() -> None:
     assert our_block.error.message == their_block.error.message
     assert list(our_block.case.then_node.inputs) == list(their_block.case.then_node.inputs)
     assert list(CHOSEN.workflow.outputs) == list(golden("chosen", messages.WorkflowTemplate).outputs)
+
+
+def test_a_map_is_the_same_array_as_that_of_a_task_that_flytekit_knows_by_its_name() -> None:
+    theirs = golden("mapped_as_it_is", messages.WorkflowTemplate)
+    ours = renamed(MAPPED.workflow)
+    for node in ours.nodes:
+        assert not node.array_node.node.task_node.overrides.ByteSize()
+        node.array_node.node.task_node.ClearField("overrides")  # flytekit has none where it has no task
+        node.metadata.name = node.array_node.node.metadata.name = f"{THEIRS}add"
+        node.array_node.node.id = "make-workflow-golden-add"
+    assert list(ours.nodes) == list(theirs.nodes)
+    assert list(ours.outputs) == list(theirs.outputs)
+    assert ours.interface == theirs.interface
+
+
+def with_lists() -> compiler.Templates:
+    """What flytekit makes of maps over tasks of its own: each map is a task that is declared with the lists."""
+    flow = golden("mapped_as_lists", messages.WorkflowTemplate)
+    named = [node.array_node.node.task_node.reference_id.name for node in flow.nodes]
+    tasks = [golden(name, messages.TaskTemplate, prefix="") for name in named]
+    for task in tasks:
+        task.metadata.ClearField("generates_deck")
+    return compiler.Templates(workflow=flow, tasks=tuple(tasks))
+
+
+def test_maps_of_flytekit_compile_and_each_element_gets_a_list_of_one() -> None:
+    graph = compiler.index(compiler.compile(with_lists(), {"python-task"}))
+    found = [node.array for node in graph.nodes.values()]
+    assert [(array.mapped, array.is_wrapped, array.limit, array.needed(5)) for array in found if array] == [
+        ({"x", "y"}, True, 0, 5),
+        ({"x"}, True, 2, 3),
+    ]

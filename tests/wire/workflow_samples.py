@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from elevon import OnFailure, Resources, dynamic, if_, task, workflow
+from elevon import OnFailure, Resources, dynamic, if_, map_task, task, workflow
 
 
 @dataclass
@@ -82,3 +82,10 @@ def chosen(x: int, flag: bool) -> int:
     made = add(x)
     either = if_(((x > 3) & (made != 4)) | (made <= x), lambda: add(made))
     return either.elif_(flag, lambda: add(1)).else_fail("neither")
+
+
+@workflow
+def mapped(xs: list[int]) -> list[int | None]:
+    first = map_task(add, concurrency=3)(x=xs, y=xs)
+    second = map_task(add, min_successes=2)(x=first, y=xs)
+    return map_task(add, min_success_ratio=0.3, run_all_sub_nodes=True)(x=second, y=first)

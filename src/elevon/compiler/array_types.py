@@ -9,8 +9,10 @@ values: how long the lists are is the machine's business.
 from decimal import Decimal
 
 from elevon.compiler.templates import Interface, Types
-from elevon.idl import literal_types
-from elevon.idl.messages import ArrayNode, LiteralType, SimpleType
+from elevon.idl import literal_types, literals, pods
+from elevon.idl.messages import ArrayNode, KeyValuePair, LiteralType, SimpleType, TaskTemplate
+
+_FIRST = {"BATCH_JOB_ARRAY_INDEX_VAR_NAME": "FLYTE_K8S_ARRAY_INDEX", "FLYTE_K8S_ARRAY_INDEX": "0"}
 
 
 def interface_of(array: ArrayNode, task: Interface) -> Interface:
@@ -53,6 +55,28 @@ def min_success_ratio_of(array: ArrayNode) -> Decimal:
     if array.WhichOneof("success_criteria") != "min_success_ratio" or not array.min_success_ratio < 1:
         return Decimal(1)
     return Decimal(f"{array.min_success_ratio:.6g}")
+
+
+def as_element(task: TaskTemplate) -> TaskTemplate:
+    """A task that is declared with the lists, as its executor gets it for one element: told that it is the first.
+
+    flytekit's `pyflyte-map-execute` reads whole lists and takes what stands at the index that its environment tells.
+    Here it is given lists of one, so that no element costs more than its own item, and the index is always 0.
+    """
+    made = TaskTemplate()
+    made.CopyFrom(task)
+    if made.HasField("container"):
+        made.container.env.extend(KeyValuePair(key=name, value=value) for name, value in _FIRST.items())
+    if made.HasField("k8s_pod"):
+        variables = [{"name": name, "value": value} for name, value in _FIRST.items()]
+        primary = pods.primary_container_of(made)
+        spec = literals.plain_of(made.k8s_pod.pod_spec)
+        for container in spec.get("containers", ()):
+            if container.get("name") == primary:
+                container["env"] = [*container.get("env", ()), *variables]
+        made.k8s_pod.pod_spec.Clear()
+        made.k8s_pod.pod_spec.update(spec)
+    return made
 
 
 def _or_none(literal_type: LiteralType) -> LiteralType:

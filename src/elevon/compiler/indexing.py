@@ -154,18 +154,20 @@ class _Indexer:
             if array.run_all_sub_nodes
             else FailurePolicy.FAIL_IMMEDIATELY
         )
+        is_wrapped = not array.is_original_sub_node_interface.value
+        task = array_types.as_element(element.task) if is_wrapped else element.task
         is_counted = array.WhichOneof("success_criteria") == "min_successes"
         return Array(
             graph=Graph(
                 name=node.id,
                 interface=TypedInterface(),
-                nodes={element.id: msgspec.structs.replace(element, inputs=())},
+                nodes={element.id: msgspec.structs.replace(element, inputs=(), task=task)},
                 roots=(),
                 outputs=(),
                 on_failure=policy,
             ),
             mapped=array_types.mapped_inputs(array, interface_of(element.task.interface).inputs),
-            is_wrapped=not array.is_original_sub_node_interface.value,
+            is_wrapped=is_wrapped,
             limit=array.parallelism,
             min_success_count=array.min_successes if is_counted else None,
             min_success_ratio=array_types.min_success_ratio_of(array),

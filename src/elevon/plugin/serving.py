@@ -8,7 +8,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import msgspec
 
@@ -25,6 +25,7 @@ from elevon.primitives import log_contexts
 from elevon.records import failures
 from elevon.records.answers import Answer, CallKind, Done, Outputs, Raised, Reply
 from elevon.records.failures import Failure
+from elevon.records.nodes import OUTPUTS_LIMIT_BYTES
 from elevon.records.phases import AttemptPhase
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,6 @@ _ANSWERS = msgspec.msgpack.Decoder(Answer)
 
 # Outputs live in a row, and travel whole through every commit and read of it: a row is no place for data, and a store
 # has a limit too, which is only met when the engine can't commit any more (SQLite: 10**9 bytes).
-OUTPUTS_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 
 class ServedExecutor:

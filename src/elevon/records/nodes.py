@@ -1,11 +1,15 @@
 """The current record of one node of an execution."""
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from elevon.records.failures import Failure
 from elevon.records.phases import NodePhase
+
+OUTPUTS_LIMIT_BYTES: Final = 64 * 1024 * 1024
+"""What a row may hold of outputs."""
 
 
 class Expansion(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

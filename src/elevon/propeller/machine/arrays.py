@@ -12,6 +12,7 @@ from elevon.idl.messages import Literal, LiteralMap
 from elevon.propeller.machine import bindings
 from elevon.propeller.machine.drafts import Draft, NodeIsReady
 from elevon.propeller.machine.views import Elements, Place, Scope, View
+from elevon.records.nodes import OUTPUTS_LIMIT_BYTES
 
 QUEUE_LIMIT = 100
 """So many elements of one array wait for a place at once: more than ever become free in a moment."""
@@ -90,7 +91,7 @@ def outputs_of(view: View, scope: Scope, elements: Elements) -> bytes:
     """Serialized outputs: a list for each output of the task, in the order of the elements, None for those that failed.
 
     Raises:
-        UserError: An element succeeded without an output.
+        UserError: An element succeeded without an output, or together they are more than a row may hold.
     """
     task = elements.array.element.task
     names = sorted(task.interface.outputs.variables) if task is not None else []
@@ -98,8 +99,15 @@ def outputs_of(view: View, scope: Scope, elements: Elements) -> bytes:
     lists = {name: made.literals[name].collection for name in names}
     for collection in lists.values():
         collection.SetInParent()
+    size = 0
     for index in range(elements.count if names else 0):
         record = view.nodes[scope.node_id(str(index))]
+        size += len(record.outputs or b"")
+        if size > OUTPUTS_LIMIT_BYTES:
+            raise errors.UserError(
+                f"its elements returned more than {OUTPUTS_LIMIT_BYTES} bytes, the limit for all outputs of a node: "
+                "return large data as a File or Directory"
+            )
         if record.outputs is None:
             for collection in lists.values():
                 collection.literals.add().scalar.none_type.SetInParent()
