@@ -95,6 +95,15 @@ def termination_message(pod: Manifest, container: str = "") -> str:
     return "" if ended is None else ended.get("message", "")
 
 
+def failed_beside(pod: Manifest, container: str) -> list[str]:
+    """The containers that have failed beside the one that decides, as sentences: it may wait for them in vain.
+
+    Init containers are not among them: the pod has failed with one, or starts it again.
+    """
+    ended = _terminations({"containerStatuses": pod.get("status", {}).get("containerStatuses", ())})
+    return [_end_of(pod, name, end) for name, end in ended if name != container and end.get("exitCode") != 0]
+
+
 def _pulling(
     pod: Manifest, status: Mapping[str, Any], now: datetime | None, patience: timedelta
 ) -> TaskStatus[Any] | None:
@@ -144,16 +153,20 @@ def _failed(pod: Manifest, ended: Iterable[tuple[str, Mapping[str, Any]]]) -> Ta
             Failure(code=f"SYSTEM:{reason or 'PodFailed'}", message=text, kind=errors.ErrorKind.SYSTEM)
         )
     name, end = broken
-    how = _said(end.get("reason", ""), end.get("message", "").strip())
-    text = (
-        f"container {name} of {key_of(pod)} ended with exit code {end.get('exitCode', _UNKNOWN_EXIT)}: {how}"
-    )
+    text = _end_of(pod, name, end)
     if reason:
         text += f" ({_said(reason, message)})"
     is_out_of_memory = end.get("reason") == _OUT_OF_MEMORY
     code = "USER:OutOfMemory" if is_out_of_memory else "USER:ContainerFailed"
     advice = "; raise its memory limit, or make it use less" if is_out_of_memory else ""
     return TaskStatus.retryable_failure(Failure(code=code, message=text + advice, kind=errors.ErrorKind.USER))
+
+
+def _end_of(pod: Manifest, name: str, end: Mapping[str, Any]) -> str:
+    how = _said(end.get("reason", ""), end.get("message", "").strip())
+    return (
+        f"container {name} of {key_of(pod)} ended with exit code {end.get('exitCode', _UNKNOWN_EXIT)}: {how}"
+    )
 
 
 def _containers(status: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

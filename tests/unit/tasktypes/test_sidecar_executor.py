@@ -227,6 +227,17 @@ async def test_the_primary_container_decides(
     assert (await running.executor.get_task_status(running.context, pod)).phase is phase
 
 
+async def test_a_container_that_fails_beside_is_told_while_the_primary_runs(running: Stage) -> None:
+    well = await running.executor.get_task_status(running.context, pod_with(main=RUNS, side=RUNS))
+    assert (well.details.phase_version, well.details.reason) == (0, "")
+    pod = pod_with(main=RUNS, side=ended(127, "ContainerCannotRun"), other=ended(0))
+    badly = await running.executor.get_task_status(running.context, pod)
+    assert badly.details.phase_version == 1
+    assert badly.details.reason == (
+        "container side of Pod team/one ended with exit code 127: ContainerCannotRun"
+    )
+
+
 @pytest.mark.parametrize("exit_code", [0, 1])
 async def test_what_the_code_says_of_its_failure_comes_first(running: Stage, exit_code: int) -> None:
     message = "ValueError: no table\n\nTraceback (most recent call last):\n  line 1"

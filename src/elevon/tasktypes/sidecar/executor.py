@@ -7,7 +7,7 @@ from typing import Any, Final
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import ExecutorProperties, SetupContext, TaskContext, TaskStatus, placeholders
 from elevon.plugin.kubernetes import K8sConfig, K8sExecutor, K8sState, Manifest, ResourceKind
-from elevon.plugin.pods import status_of_pod
+from elevon.plugin.pods import failed_beside, status_of_pod
 from elevon.plugin.results import left_failure, status_of_results
 from elevon.primitives import code_names
 from elevon.records.phases import AttemptPhase
@@ -74,6 +74,9 @@ class SidecarExecutor(K8sExecutor[SidecarJob]):
         status = status_of_pod(resource, primary, now=ctx.now, image_patience=self._image_patience)
         if status.phase is AttemptPhase.SUCCEEDED:
             return status_of_results(ctx)
+        if status.phase is AttemptPhase.RUNNING:
+            failed = failed_beside(resource, primary)
+            return TaskStatus.running(phase_version=len(failed), reason="; ".join(failed))
         # What the code says of its failure is more than an exit code.
         if status.phase in _FAILED and left_failure(ctx) is not None:
             return status_of_results(ctx)
