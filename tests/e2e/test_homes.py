@@ -98,7 +98,7 @@ def test_a_home_that_became_read_only_is_named(shell: Shell, disk: Disk) -> None
     assert shell.run(*words).returncode == 0
 
 
-@pytest.mark.parametrize("words", [["executions"], ["resume"], ["show", "first"]])
+@pytest.mark.parametrize("words", [["executions"], ["resume"], ["show", "first"], ["serve", "--port", "0"]])
 def test_a_database_of_a_newer_elevon_is_left_alone(shell: Shell, words: list[str]) -> None:
     database = a_database(shell)
     apsw.Connection(str(database)).execute("PRAGMA user_version = 999")

@@ -3,10 +3,12 @@
 import contextlib
 import http.client
 import json
+import resource
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,10 @@ class Server:
         self.port = 0
         self.url = ""
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
         """Start it, at the port that it had before, and return when it is ready."""
-        process = self.shell.start("serve", "--port", str(self.port), "--output", "json", *words)
+        port = ["--port", str(self.port)]
+        process = self.shell.start("serve", *port, "--output", "json", *words, preexec_fn=preexec_fn)
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()
@@ -288,3 +291,66 @@ def test_a_host_that_is_not_there_is_one_sentence(shell: Shell) -> None:
     done = shell.run("serve", "--host", "192.0.2.1", "--port", "0")
     assert (done.returncode, "this machine has no such address" in done.stderr) == (2, True)
     assert done.stderr.count("\n") == 1
+
+
+FILL = """
+
+@task
+def fill(i: int) -> str:
+    return "x" * 60000
+
+
+@task
+def total(parts: list[str]) -> int:
+    return sum(len(part) for part in parts)
+
+
+@workflow
+def many() -> int:
+    return total(parts=[fill(i=i) for i in range(30)])
+"""
+
+
+def test_a_full_disk_ends_a_server_and_the_next_one_goes_on(server: Server) -> None:
+    client = server.client
+    client.program.write_text(client.program.read_text() + FILL)
+
+    def limit_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+
+    full = server.start(preexec_fn=limit_files)
+    client.run("run", "--detach", "--execution-id", "big", client.program.name, "many")
+    _, said = full.communicate(timeout=WAIT_S)
+    assert full.returncode == 74
+    assert said.splitlines()[-1].startswith("elevon: the engine stopped: ")
+    assert said.endswith("go on with: elevon serve\n")
+    server.start()
+    assert server.wait("big") == "SUCCEEDED"
+
+
+def test_a_run_beside_a_server_drives_its_own_execution(server: Server) -> None:
+    process = server.start()
+    done = server.shell.run("run", "--execution-id", "own", server.shell.program.name, "ratio", "--x", "3")
+    assert (done.returncode, done.stdout) == (0, "outputs:\n  o0: 3.0\n")
+    left = server.shell.start_resting("left")
+    assert end(left)[0] == 130
+    assert server.client.run("abort", "left").returncode == 0, "the server took it up"
+    assert end(process)[0] == 0
+
+
+def test_a_run_loads_no_server(shell: Shell) -> None:
+    words = ["run", shell.program.name, "ratio", "--x", "1"]
+    script = (
+        "import sys; from elevon.cli.main import main; code = main(sys.argv[1:]); "
+        "print([name for name in ('starlette', 'uvicorn', 'http.client', 'flyteidl.admin.execution_pb2') "
+        "if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        capture_output=True,
+        text=True,
+        cwd=shell.directory,
+        env=shell.environment,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

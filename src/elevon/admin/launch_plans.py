@@ -14,6 +14,7 @@ from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 
 _VERSION_LENGTH = 20
 _VERSION_LIMIT = 255
+_KEPT_COUNT = 16
 
 
 class NewLaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,7 @@ class LaunchPlans:
     def __init__(self, store: StateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._loaded: dict[LaunchPlanId, NewLaunchPlan] = {}
 
     async def register(self, new: NewLaunchPlan) -> LaunchPlanRecord:
         """Keep it under the identity of its workflow; the same again is free.
@@ -78,7 +80,14 @@ class LaunchPlans:
         return await self._store.get_launch_plan(plan)
 
     async def load(self, record: LaunchPlanRecord) -> NewLaunchPlan:
-        """What was registered."""
+        """What was registered; the last ones are kept at hand, as none ever changes."""
+        if record.id not in self._loaded:
+            while len(self._loaded) >= _KEPT_COUNT:
+                del self._loaded[next(iter(self._loaded))]
+            self._loaded[record.id] = await self._read(record)
+        return self._loaded[record.id]
+
+    async def _read(self, record: LaunchPlanRecord) -> NewLaunchPlan:
         return NewLaunchPlan(
             closure=CompiledWorkflowClosure.FromString(await self._store.get_artifact(record.closure_digest)),
             parameters=ParameterMap.FromString(record.default_inputs),

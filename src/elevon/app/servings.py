@@ -49,8 +49,10 @@ async def service(home: Home, settings: Settings, listener: Listener) -> AsyncGe
             listener.names,
         )
         async with servers.served(application, listener):
-            yield Service(made, listener, news)
-            news.close()
+            try:
+                yield Service(made, listener, news)
+            finally:
+                news.close()
 
 
 class _Engines:

@@ -88,11 +88,13 @@ class Engine:
             looking = group.create_task(self._arrivals.look_always())
             while taken := await self._arrivals.next():
                 muster = _Muster(taken)
-                drives = {one for one in drives if not one.done()}
-                drives |= {group.create_task(self._drive_served(execution, muster)) for execution in taken}
+                for execution in taken:
+                    drive = group.create_task(self._drive_served(execution, muster))
+                    drives.add(drive)
+                    drive.add_done_callback(drives.discard)
             looking.cancel()
             if drives:
-                await asyncio.wait(drives)
+                await asyncio.wait(set(drives))
 
     @property
     def is_ready(self) -> bool:

@@ -5,7 +5,6 @@ One value for all of them would be too much: SQLite has a limit, decoding keeps 
 never write, nor wait for a writer.
 """
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -117,21 +116,25 @@ def list_unowned(
     connection: Connection, now: datetime, is_owner_alive: Callable[[str], bool]
 ) -> Sequence[ExecutionHeading]:
     """Unfinished ones without a live owner, oldest first."""
-    is_alive = functools.cache(is_owner_alive)
-    found = connection.all(
-        "SELECT project, domain, name, phase, created_us, owner, expires_us FROM executions "
-        "LEFT JOIN leases ON leases.execution = executions.key "
-        "WHERE phase IN (SELECT value FROM json_each(?)) ORDER BY created_us, key",
-        msgspec.json.encode(sorted(UNFINISHED)).decode(),
-    )
+    now_us = rows.microseconds(now)
+    with connection.transaction("BEGIN"):
+        owners = connection.all("SELECT DISTINCT owner FROM leases WHERE expires_us > ?", now_us)
+        found = connection.all(
+            "SELECT project, domain, name, phase, created_us FROM executions "
+            "LEFT JOIN leases ON leases.execution = executions.key "
+            "WHERE phase IN (SELECT value FROM json_each(?1)) AND (owner IS NULL OR expires_us <= ?2 "
+            "OR owner NOT IN (SELECT value FROM json_each(?3))) ORDER BY created_us, key",
+            msgspec.json.encode(sorted(UNFINISHED)).decode(),
+            now_us,
+            msgspec.json.encode([owner for (owner,) in owners if is_owner_alive(owner)]).decode(),
+        )
     return tuple(
         ExecutionHeading(
             id=ExecutionId(project, domain, name),
             phase=ExecutionPhase(phase),
             created_at=rows.instant(created_us),
         )
-        for project, domain, name, phase, created_us, owner, expires_us in found
-        if owner is None or rows.instant(expires_us) <= now or not is_alive(owner)
+        for project, domain, name, phase, created_us in found
     )
 
 

@@ -48,6 +48,8 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         ),
         (["prune", "--older-than", "soon"], "'soon' is no span: write it like 30d, 12h, 90m or 45s"),
         (["executions", "--phase", "happy"], "argument --phase: 'happy' is no phase: write one of queued,"),
+        (["serve", "--port", "http"], "argument --port: 'http' is no whole number"),
+        (["serve", "--port", "65536"], "argument --port: 65536 is no port: use 0 to 65535"),
         (["executions", "--limit", "few"], "argument --limit: 'few' is no whole number"),
         (["resume", "--metrics-port", "http"], "argument --metrics-port: 'http' is no whole number"),
         (["run", "no_such_file.py", "flow"], "there is no file no_such_file.py"),
