@@ -62,11 +62,16 @@ def read(
 
 
 def _items(spec: QuboleHiveJob, place: Place, inputs: LiteralMap) -> list[WorkItem]:
-    named = [("query", spec.query)] if spec.HasField("query") else []
-    named += [
+    named = [
         (f"query_collection.queries[{index}]", query)
         for index, query in enumerate(spec.query_collection.queries)
     ]
+    if spec.HasField("query"):
+        if any(query != spec.query for _, query in named):
+            raise errors.UserError(
+                "query_collection: there is a query beside it: use query for one, this for several"
+            )
+        named = [("query", spec.query)]
     if not named:
         raise errors.UserError("query: the task has none: set query in its custom message, a QuboleHiveJob")
     items: list[WorkItem] = []
