@@ -37,6 +37,8 @@ RUNS = (
     Example("fan_out.py", ("primes",), {"o0": 1229}),
     Example("dynamic.py", ("measure", "--text", "ONE\na b c\nTWO\nd e\nTHREE"), {"o0": 4}),
     Example("dynamic.py", ("measure", "--text", ""), {"o0": 0}),
+    Example("map.py", ("average", "--text", "1\n2\nthree\n6", "--scale", "10"), {"o0": 30.0}),
+    Example("map.py", ("average", "--text", "one\ntwo\n3"), error="could not convert string to float"),
     Example("branch.py", ("tidy", "--text", "a rather long text"), {"o0": "a rather lon..."}),
     Example("branch.py", ("tidy", "--text", "short"), {"o0": "short"}),
     Example("branch.py", ("tidy", "--text", ""), error="there is no text"),
