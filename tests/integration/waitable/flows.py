@@ -45,6 +45,11 @@ def stumble(runs: list[Waitable]) -> list[str]:
     return [f"{run.name} {run.phase}" for run in runs]
 
 
+@waitable_task(queue_timeout=timedelta(milliseconds=500))
+def hurry(runs: list[Waitable]) -> list[str]:
+    return []
+
+
 @apart
 def report_apart(runs: list[Waitable]) -> list[str]:
     return [f"{run.name} {run.phase}" for run in runs]
@@ -68,6 +73,11 @@ def endless() -> None:
 @workflow
 def reporting(runs: list[Waitable]) -> list[str]:
     return report(runs=runs)
+
+
+@workflow
+def hurrying(runs: list[Waitable]) -> list[str]:
+    return hurry(runs=runs)
 
 
 @workflow

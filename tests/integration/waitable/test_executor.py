@@ -113,6 +113,16 @@ async def test_what_nobody_drives_is_ended_when_it_is_next_driven(world: World) 
         assert (await engine.admin.get(endless)).phase is ExecutionPhase.ABORTED
 
 
+async def test_a_queue_time_out_limits_the_wait_and_ends_what_was_awaited(world: World) -> None:
+    async with world.engine(**SETTINGS) as engine:
+        endless = await create(engine, "endless", "e")
+        waits = await create(engine, "hurrying", "w", "e")
+        await drive(engine, waits, endless)
+        assert (await engine.admin.get(waits)).phase is ExecutionPhase.FAILED
+        ended = await engine.admin.get(endless)
+        assert (ended.phase, ended.aborted_by) == (ExecutionPhase.ABORTED, "waitable w")
+
+
 async def test_a_retry_waits_on_for_the_same_executions(world: World) -> None:
     async with world.engine(**SETTINGS) as engine:
         awaited = await create(engine, "napping", "a")
