@@ -84,6 +84,10 @@ def test_the_language_is_that_of_the_file_unless_it_is_said(
             {"language": "Java"},
             "main_application_file='local:///opt/app.py' is no Java file: set language to 'Python'",
         ),
+        (
+            {"language": "R"},
+            "main_application_file='local:///opt/app.py' is no R file: set language to 'Python'",
+        ),
         ({"main_class": "org.Main"}, "main_class='org.Main' is for programs of the JVM"),
         ({"file": "a.jar", "executor_path": "/py"}, "executor_path='/py' is for Python, and this is in Java"),
         ({"arguments": "--day 1"}, "arguments='--day 1' is no list of words"),

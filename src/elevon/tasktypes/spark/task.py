@@ -18,7 +18,8 @@ _COUNTS: Final = ("spark.driver.cores", "spark.executor.cores", "spark.executor.
 _AMOUNTS: Final = tuple(
     f"spark.{role}.{what}" for role in ("driver", "executor") for what in ("memory", "memoryOverhead")
 )
-_LANGUAGES: Final = {".py": "Python", ".jar": "Java", ".r": "R"}
+_LANGUAGES: Final = {".py": ("Python",), ".jar": ("Java", "Scala"), ".r": ("R",)}
+"""What a file may be, by the end of its name; the first unless it is said."""
 _TYPES: Final = {
     "Python": SparkApplication.PYTHON,
     "Java": SparkApplication.JAVA,
@@ -162,19 +163,19 @@ class GenericSparkTask(tasks.Task[..., Any]):
         if not file:
             raise self.site.error("main_application_file is empty: name the jar, Python or R file to run")
         found = _LANGUAGES.get(PurePosixPath(file).suffix.lower())
-        wanted = found if given is None else given
-        if wanted not in _TYPES:
+        if given is None:
+            if found is None:
+                raise self.site.error(
+                    f"main_application_file={file!r} does not tell its language: set language"
+                )
+            return found[0]
+        if not isinstance(given, str) or given not in _TYPES:
+            raise self.site.error(f"language={given!r} is none of {', '.join(_TYPES)}")
+        if found is not None and given not in found:
             raise self.site.error(
-                f"language={given!r} is none of {', '.join(_TYPES)}"
-                if given is not None
-                else f"main_application_file={file!r} does not tell its language: set language"
+                f"main_application_file={file!r} is no {given} file: set language to {found[0]!r}"
             )
-        is_jar = wanted in ("Java", "Scala")
-        if found is not None and is_jar != (found == "Java"):
-            raise self.site.error(
-                f"main_application_file={file!r} is no {wanted} file: set language to {found!r}"
-            )
-        return str(wanted)
+        return given
 
     def _check_class(self) -> None:
         if self.main_class and self.language in ("Python", "R"):
