@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 
 import msgspec
 import uvicorn
@@ -28,15 +28,14 @@ class Listener(msgspec.Struct, frozen=True):
     Attributes:
         socket: Itself.
         host: Where it listens, as it was asked for.
+        address: Which address that is.
+        port: Its port.
     """
 
     socket: socket.socket
     host: str
-
-    @property
-    def address(self) -> str:
-        """The address that it is bound to."""
-        return self.socket.getsockname()[0]
+    address: str
+    port: int
 
     @property
     def is_loopback(self) -> bool:
@@ -46,10 +45,19 @@ class Listener(msgspec.Struct, frozen=True):
     @property
     def url(self) -> str:
         """Where it is reached; from this machine, if it listens everywhere."""
-        address, port = self.socket.getsockname()[:2]
+        address = self.address
         if ipaddress.ip_address(address).is_unspecified:
             address = "::1" if ":" in address else "127.0.0.1"
-        return f"http://{f'[{address}]' if ':' in address else address}:{port}"
+        return f"http://{f'[{address}]' if ':' in address else address}:{self.port}"
+
+    @property
+    def warnings(self) -> Iterator[str]:
+        """What whoever opened it should know."""
+        if not self.is_loopback:
+            yield (
+                f"whoever reaches {self.address} can run code here, as there is no authentication: without --host "
+                "this machine alone is served"
+            )
 
     @property
     def names(self) -> frozenset[str]:
@@ -87,7 +95,8 @@ def listening(host: str, port: int) -> Generator[Listener]:
         except OSError as error:
             raise _unbound(host, port, error) from error
         made.setblocking(False)
-        yield Listener(made, host)
+        bound_to, bound_port = made.getsockname()[:2]
+        yield Listener(made, host, bound_to, bound_port)
 
 
 @contextlib.asynccontextmanager

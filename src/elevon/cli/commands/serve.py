@@ -47,12 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(invocation: Invocation, host: str, port: int) -> int:
     with servers.listening(host, port) as listener:
-        if not listener.is_loopback:
-            reports.write(
-                sys.stderr,
-                f"warning: whoever reaches {listener.address} can run code here: there is no authentication "
-                "(without --host this machine alone is served)\n",
-            )
+        reports.write(sys.stderr, "".join(f"warning: {warning}\n" for warning in listener.warnings))
         async with servings.service(invocation.home, invocation.settings, listener) as service:
             await _serve(service, invocation)
             left = await service.embedded.admin.list_executions(UNFINISHED, 1)
