@@ -54,6 +54,7 @@ storm: $(READY) ## kill runs at random moments and at every failpoint, and resum
 	PYTHONPATH=examples/http-job $(PYTHON) -m tests.storm.jobs --seed $(SEED) --runs $(JOB_RUNS)
 	$(PYTHON) -m tests.storm.tasktypes --seed $(SEED) --runs $(TYPE_RUNS)
 	$(PYTHON) -m tests.storm.waits --seed $(SEED) --runs $(TYPE_RUNS)
+	$(PYTHON) -m tests.storm.servers --seed $(SEED) --runs $(TYPE_RUNS)
 
 sim: $(READY) ## simulate random graphs and faults on virtual time (SEED=1 RUNS=500)
 	$(PYTHON) -m tests.simulation --seed $(SEED) --runs $(RUNS)
