@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -53,15 +53,17 @@ class HiveServer2:
 
     Args:
         directory: Of its files: warehouse, metastore, logs.
+        hive: Settings of Hive on top of ours; how one logs in is among them.
 
     Raises:
         RuntimeError: There is no Java, or the server does not start; says why.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, hive: Mapping[str, str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.port = _free_port()
+        self._hive = dict(hive or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -106,6 +108,8 @@ class HiveServer2:
                 said = log.read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"Spark's Thrift server did not start within {START_S:.0f} s: {said}")
             time.sleep(0.1)
+        if "hive.server2.authentication" in self._hive:
+            return  # it lets nobody in, as far as we know
         rows = "SELECT count(*) AS count FROM range(0, 1, 1, 1)"
         _run(self.port, f"INSERT OVERWRITE DIRECTORY '{self.directory}/first' STORED AS PARQUET {rows}")
 
@@ -146,6 +150,7 @@ class HiveServer2:
             "hive.server2.thrift.port": str(self.port),
             "hive.exec.scratchdir": f"{self.directory}/scratch",
             "hive.exec.local.scratchdir": f"{self.directory}/scratch",
+            **self._hive,
         }
         places = f"-Dderby.system.home={self.directory} -Djava.io.tmpdir={self.directory}"
         java = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {places}"  # it is to start soon, not to run long

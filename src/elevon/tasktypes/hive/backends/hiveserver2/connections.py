@@ -84,7 +84,11 @@ class Connection:
         self._place = f"the HiveServer2 at {settings.host}:{settings.port}"
         self._settings = settings
         self._transport: Any = self._made(password, timeout_s)
-        self._answered("take a connection", self._transport.open)
+        try:
+            self._answered("take a connection", self._transport.open)
+        except TransportError:
+            self._transport.close()  # one that was not let in is open all the same
+            raise
         self._client: Any = _api.ThriftClient(_binary.TBinaryProtocolAccelerated(self._transport))
 
     def close(self) -> None:

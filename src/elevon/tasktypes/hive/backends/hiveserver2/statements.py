@@ -61,7 +61,7 @@ def script_of(text: str, mark: str = "") -> Script:
                 f"query: the statement at line {line} is followed by another, and the hive backend 'hiveserver2' runs "
                 "one statement a query, after any number of SET, USE, ADD and CREATE TEMPORARY: make a query of each"
             )
-    blank = re.sub(r"[^\n]", " ", text[: last.start])
+    blank = re.sub(r"\S", " ", text[: last.start])
     query = f"{blank}{text[last.start : last.end]}"
     if mark and not _OF_THE_SESSION.match(last.bare):  # a SET takes all that follows for the value
         query = f"{query}\n-- {mark}"
@@ -89,7 +89,8 @@ def _statements(text: str) -> Iterator[_Statement]:
         bare = _TOKEN.sub(_without_comment, text[start:end]).strip()
         if bare:
             is_empty = False
-            yield _Statement(start, end, bare)
+            blank_count = len(text[start:end]) - len(text[start:end].lstrip())
+            yield _Statement(start + blank_count, end, bare)
         start = end + 1
     if is_empty:
         yield _Statement(0, len(text), text.strip())
