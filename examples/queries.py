@@ -1,7 +1,7 @@
 """Hive and Python in one pipeline: how high do the airports of two continents lie?
 
 `elevon run examples/queries.py highlands`. A Python task hands the data set `airportsdata` over as parquet; the queries
-make a partitioned table of it, a partition each beside the other, and a data set of its summary, which a Python task
+make a partitioned table of it, one partition after the other, and a data set of its summary, which a Python task
 reads. It needs DuckDB, and gives the same on every backend of hive: `[executors.hive] backend` in `elevon.toml`.
 """
 
@@ -43,19 +43,21 @@ def summarize(airports: Directory, least: int) -> Directory:
             "PARTITIONED BY (region STRING) STORED AS PARQUET"
         ),
     ]
-    filled = [
-        HiveQuery(
-            f"INSERT OVERWRITE TABLE {table} PARTITION (region = '{region}') "
-            f"SELECT icao, country, feet FROM {raw} WHERE region = '{region}'",
-            retries=1,
-            after=made,
+    for (
+        region
+    ) in REGIONS:  # one after the other: two that write to one table of Spark's get in each other's way
+        made.append(
+            HiveQuery(
+                f"INSERT OVERWRITE TABLE {table} PARTITION (region = '{region}') "
+                f"SELECT icao, country, feet FROM {raw} WHERE region = '{region}'",
+                retries=1,
+                after=tuple(made),
+            )
         )
-        for region in REGIONS
-    ]
     return select(
         "SELECT region, country, count(*) AS airports, CAST(max(feet) AS INT) AS highest, "
         f"CAST(sum(feet) AS BIGINT) AS total FROM {table} GROUP BY region, country HAVING count(*) >= {least}",
-        after=filled,
+        after=made,
     )
 
 
