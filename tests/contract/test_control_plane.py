@@ -14,7 +14,7 @@ from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
 from elevon.testing import FakeControlPlane
 from tests.integration.engine.worlds import World, compiled, drive
-from tests.integration.waitable import flows
+from tests.integration.waitable import waiting_flows
 
 A, B, MISSING = (ExecutionId("default", "development", name) for name in ("a", "b", "missing"))
 
@@ -40,7 +40,7 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     world = World(tmp_path)
     async with world.engine() as engine:
         for one in (A, B):
-            new = msgspec.structs.replace(compiled(flows.endless), name=one.name)
+            new = msgspec.structs.replace(compiled(waiting_flows.endless), name=one.name)
             await engine.admin.create_execution(new)
         yield Ground(HomeControlPlane(engine.admin, world.home), lambda execution: drive(engine, execution))
 

@@ -18,9 +18,9 @@ from elevon.sdk.files import IN_PLACE
 from elevon.sdk.types import Waitable
 from elevon.stores.sqlite import SqliteStateStore
 from tests.integration.engine.worlds import World, drive, driving, identity, until
-from tests.integration.waitable import flows
+from tests.integration.waitable import waiting_flows
 
-FLOWS = Path(flows.__file__)
+FLOWS = Path(waiting_flows.__file__)
 QUICK = {"resync_s": 0.1, "check_s": 5.0}
 SETTINGS: dict[str, Any] = {"configuration": {"waitable": QUICK}}
 
@@ -62,7 +62,7 @@ async def test_the_code_runs_once_all_have_ended_and_is_told_how(world: World) -
 
 async def test_an_executor_in_a_process_reaches_the_control_plane_too(world: World) -> None:
     settings = {"configuration": {"apart": QUICK}}
-    async with world.engine(flows.ApartExecutor(), **settings) as engine:
+    async with world.engine(waiting_flows.ApartExecutor(), **settings) as engine:
         awaited = await create(engine, "napping", "a")
         waits = await create(engine, "reporting_apart", "w", "a")
         await drive(engine, waits, awaited)

@@ -25,7 +25,7 @@ from elevon.sdk.types import Waitable
 from tests.storm.waits.plans import Plan, Strike, Waiter
 
 ROOT = Path(__file__).parents[3]
-FLOWS = Path(__file__).with_name("flows.py")
+FLOWS = Path(__file__).with_name("awaited_flows.py")
 ROLES = ("awaited", "waiting")
 PATIENCE_S = 90.0
 
