@@ -9,12 +9,15 @@ import asyncio
 import itertools
 from collections.abc import Mapping, MutableSequence, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from elevon import errors, ports
+from elevon.idl.messages import LiteralMap
 from elevon.records.resources import (
+    DATA_DIR_ANNOTATION,
     Manifest,
     ResourceChanges,
     ResourceKey,
@@ -49,6 +52,7 @@ class FakeCluster:
         takes: How long a pod runs; a tenth of it is spent waiting for a place.
         exit_code: Of its containers.
         message: What they leave in their `/dev/termination-log`.
+        outputs: What the user's code in them leaves in the attempt's directory when it ends well; None for nothing.
 
     Attributes:
         clock: The kit's; it is set before the first call.
@@ -57,7 +61,12 @@ class FakeCluster:
     """
 
     def __init__(
-        self, takes: timedelta = timedelta(seconds=30), *, exit_code: int = 0, message: str = ""
+        self,
+        takes: timedelta = timedelta(seconds=30),
+        *,
+        exit_code: int = 0,
+        message: str = "",
+        outputs: LiteralMap | None = None,
     ) -> None:
         self.clock: ports.Clock
         self.things: MutableSequence[Thing] = []
@@ -65,6 +74,7 @@ class FakeCluster:
         self._takes = takes
         self._exit_code = exit_code
         self._message = message
+        self._outputs = outputs
         self._entries: dict[ResourceKey, _Entry] = {}
         self._gone: MutableSequence[tuple[int, Manifest]] = []
         self._versions = itertools.count(1)
@@ -197,8 +207,18 @@ class FakeCluster:
             if not is_being_deleted(entry.manifest):
                 status = dict(self.status_of(entry.manifest, now - entry.made_at))
             if status != entry.manifest["status"]:
+                if now - entry.made_at >= self._takes:
+                    self._leave_outputs(entry.manifest)
                 entry.manifest["status"] = status
                 self._changed(entry)
+
+    def _leave_outputs(self, resource: Manifest) -> None:
+        """Do what the user's code in a resource would have done by its end."""
+        folder = resource["metadata"].get("annotations", {}).get(DATA_DIR_ANNOTATION)
+        if folder is not None and self._outputs is not None and not self._exit_code:
+            path = Path(folder, "outputs.pb")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._outputs.SerializeToString())
 
     def _next_change_s(self) -> float:
         """How long until a resource may say something else; endless for never."""

@@ -1,5 +1,6 @@
 """What the status of an application means for its task, and how a failure is told."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from elevon.records.phases import AttemptPhase
 from elevon.tasktypes.spark import endings
 from elevon.tasktypes.spark.configurations import SparkConfig
 from elevon.tasktypes.spark.executor import SparkExecutor
+from elevon.testing.clocks import EPOCH
 from elevon.testing.contexts import FakeTaskContext
 
 HEAP = "java.lang.OutOfMemoryError: Java heap space"
@@ -30,7 +32,7 @@ def told(
     status = {"applicationState": {"state": state, "errorMessage": message}, **more} if state else {}
     application = {
         "kind": "SparkApplication",
-        "metadata": {"namespace": "team", "name": "one"},
+        "metadata": {"namespace": "team", "name": "one", "creationTimestamp": f"{EPOCH:%Y-%m-%dT%H:%M:%SZ}"},
         "status": status,
     }
     return endings.status_of(ctx, application, config or SparkConfig())
@@ -71,6 +73,12 @@ def test_states_of_the_operator_are_phases(
     ctx: FakeTaskContext, state: str, phase: AttemptPhase | None
 ) -> None:
     assert told(ctx, state).phase is phase
+
+
+def test_an_operator_that_says_nothing_is_asked_for_after_a_while(ctx: FakeTaskContext) -> None:
+    assert told(ctx, "").details.reason == ""
+    ctx.now = EPOCH + timedelta(minutes=5)
+    assert "has not been submitted for 300 s: is there a Spark operator" in told(ctx, "").details.reason
 
 
 def test_a_driver_that_ended_well_may_have_failed_its_task(ctx: FakeTaskContext) -> None:

@@ -5,6 +5,7 @@ It owns how a failed driver is told: by what the operator says and, on the machi
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ from elevon.tasktypes.spark.configurations import SparkConfig
 
 _STARTING: Final = frozenset({"SUBMITTED", "PENDING_SUBMISSION"})
 _RUNNING: Final = frozenset({"RUNNING", "SUCCEEDING", "FAILING"})
+_STRANGE_AFTER: Final = timedelta(minutes=1)
 _LOGS: Final = (("Driver log", "stderr.log"), ("Driver output", "stdout.log"))
 _HEAP: Final = re.compile(r"java\.lang\.OutOfMemoryError[^\n\"]*")
 _EXIT_OF_HEAP: Final = "ExitCode: 52,"
@@ -40,7 +42,7 @@ def status_of(ctx: TaskContext[Any], application: Manifest, config: SparkConfig)
     name = key_of(application)
     links = _links(ctx, application, config)
     if not state:
-        return TaskStatus.queued(reason=f"{name} waits to be submitted")
+        return _new(ctx, application)
     if state in _STARTING:
         return TaskStatus.initializing(log_links=links)
     if state in _RUNNING:
@@ -58,6 +60,19 @@ def status_of(ctx: TaskContext[Any], application: Manifest, config: SparkConfig)
             return TaskStatus.unknown(reason=f"{name} is {state}: {message}".removesuffix(": "))
     details = msgspec.structs.replace(ended.details, log_links=links)
     return msgspec.structs.replace(ended, details=details)
+
+
+def _new(ctx: TaskContext[Any], application: Manifest) -> TaskStatus[Any]:
+    """An application of which the operator has said nothing; after a while that is strange."""
+    made_at = application["metadata"].get("creationTimestamp")
+    age = ctx.now - datetime.fromisoformat(made_at) if made_at else timedelta()
+    if age < _STRANGE_AFTER:
+        return TaskStatus.queued(check_after=_STRANGE_AFTER)
+    key = key_of(application)
+    return TaskStatus.queued(
+        reason=f"{key} has not been submitted for {age.total_seconds():.0f} s: is there a Spark operator, and does it "
+        f"look after the namespace {key.namespace}?"
+    )
 
 
 def _completed(ctx: TaskContext[Any]) -> TaskStatus[Any]:

@@ -1,12 +1,9 @@
 """`elevon plugin check elevon.testing.shipped.sidecar:SidecarScenario`."""
 
 from collections.abc import Mapping
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
 from elevon.idl import literals
-from elevon.records.resources import DATA_DIR_ANNOTATION, Manifest
 from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sidecar.task import sidecar_task
 from elevon.testing.clusters import FakeCluster
@@ -23,19 +20,6 @@ def greet(name: str) -> str:
     return f"hello {name}"
 
 
-class GreetingCluster(FakeCluster):
-    """A cluster whose pods leave what their primary container would: the outputs of its function."""
-
-    def status_of(self, resource: Manifest, age: timedelta) -> Mapping[str, Any]:
-        status = super().status_of(resource, age)
-        if status["phase"] == "Succeeded":
-            folder = Path(resource["metadata"]["annotations"][DATA_DIR_ANNOTATION])
-            made = literals.literal_map({"o0": literals.string("hello you")})
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "outputs.pb").write_bytes(made.SerializeToString())
-        return status
-
-
 class SidecarScenario(Scenario):
     """A pod of half a minute."""
 
@@ -43,8 +27,8 @@ class SidecarScenario(Scenario):
     inputs: ClassVar[Mapping[str, Any]] = {"name": "you"}
     outputs: ClassVar[Mapping[str, Any] | None] = {"o0": "hello you"}
 
-    def service(self) -> GreetingCluster:
-        return GreetingCluster(timedelta(seconds=30))
+    def service(self) -> FakeCluster:
+        return FakeCluster(outputs=literals.literal_map({"o0": literals.string("hello you")}))
 
     def executor(self, service: Any) -> SidecarExecutor:
         return SidecarExecutor(service)
