@@ -4,6 +4,7 @@ A ground says how an engine is configured for its backend, and what the backend'
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -53,6 +54,13 @@ def qubole(directory: Path) -> Iterator[Ground]:
         yield ground_of(service)
 
 
+def node_of(name: str) -> str:
+    """`EXECUTION/NODE` of the name of a command, `EXECUTION-n1-dn0-ATTEMPT-...`."""
+    found = re.match(r"(.+?)-(n\d+(?:-dn\d+)*)-\d+-", name)
+    assert found is not None
+    return f"{found[1]}/{found[2].replace('-', '/')}"
+
+
 def ground_of(service: QdsProcess) -> Ground:
     def running(_home: Path) -> list[str]:
         ended = {entry["id"] for what in ("done", "error", "cancelled") for entry in service.entries(what)}
@@ -61,7 +69,7 @@ def ground_of(service: QdsProcess) -> Ground:
     return Ground(
         settings={"backend": "qubole", "resync_s": 0.2, "qubole": {"base_url": service.url}},
         environment={"_FSEC_QUBOLE_API_TOKEN": TOKEN},
-        begun=lambda _home: [entry["name"] for entry in service.entries()],
+        begun=lambda _home: [f"{node_of(entry['name'])} {entry['name']}" for entry in service.entries()],
         running=running,
     )
 

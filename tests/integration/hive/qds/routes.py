@@ -93,7 +93,7 @@ class Service:
     async def list(self, request: web.Request) -> web.StreamResponse:
         name, page, per_page = (request.query.get(key, "") for key in ("name", "page", "per_page"))
         number, size = int(page or 1), min(int(per_page or 10), 100)
-        wanted = [one for one in self._book.newest() if name in (one.asked.get("name") or "")]
+        wanted = [one for one in self._book.newest() if name in ("", one.asked.get("name"))]
         shown = wanted[(number - 1) * size : number * size]
         following = number + 1 if number * size < len(wanted) else None
         paging = {"next_page": following, "previous_page": number - 1 or None, "per_page": size}

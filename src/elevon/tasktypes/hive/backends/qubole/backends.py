@@ -1,8 +1,8 @@
 """The backend `qubole`: each query is a command of the Qubole Data Service.
 
-The service knows no tokens, so ours is the end of the command's name, by which one is found whose answer was lost. It
-is made unique beforehand, because an account outlives homes, and an execution of the same name may have been there
-before. This module owns what the service's words mean; the client owns how they are spelled.
+The service knows no tokens, so ours is the command's name, by which one is found whose answer was lost. It is made
+unique beforehand, because an account outlives homes, and an execution of the same name may have been there before. This
+module owns what the service's words mean; the client owns how they are spelled.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class QuboleBackend(HiveBackend):
         """Make a command."""
         submission = Submission(
             query=query.text,
-            name=f"{query.name} {token}-{prepared}".strip(),
+            name=_name_of(token, prepared),
             label=query.cluster_label or None,
             tags=query.tags,
             timeout=query.timeout_s or None,
@@ -79,18 +79,14 @@ class QuboleBackend(HiveBackend):
         return (await self._qds.submit(submission)).id
 
     async def find(self, token: str, prepared: Json) -> Json:
-        """The command whose name ends in the token, among the newest."""
-        if prepared is None:
-            return None  # and so nothing was submitted
-        wanted = f"{token}-{prepared}"
-        for page in range(1, self._settings.search_pages + 1):
-            commands = await self._qds.list(wanted, page)
-            for command in commands:
-                if (command.name or "").endswith(wanted):
-                    return command.id
-            if len(commands) < PAGE_LIMIT:
-                break
-        return None
+        """The command of that name, among the newest."""
+        found = await self._named(token, prepared)
+        return found[0] if found else None
+
+    async def abandon(self, token: str, prepared: Json) -> None:
+        """End every command of that name: a request that was sent twice may have made two."""
+        for command_id in await self._named(token, prepared):
+            await self.cancel(command_id)
 
     async def statuses(self, handles: Sequence[Json]) -> Sequence[QueryStatus | None]:
         """Ask for each: the interface has no call for several."""
@@ -119,6 +115,19 @@ class QuboleBackend(HiveBackend):
     async def _token(self) -> str:
         return await self._secrets.get(self._settings.secret_group, self._settings.secret_key)
 
+    async def _named(self, token: str, prepared: Json) -> list[int]:
+        """What was submitted under a token, oldest first; the service's own filter may be wider than the name."""
+        if prepared is None:
+            return []  # and so nothing was submitted
+        wanted = _name_of(token, prepared)
+        found: list[int] = []
+        for page in range(1, self._settings.search_pages + 1):
+            commands = await self._qds.list(wanted, page)
+            found += [command.id for command in commands if command.name == wanted]
+            if len(commands) < PAGE_LIMIT:
+                break
+        return sorted(found)
+
     async def _status(self, command_id: int) -> QueryStatus | None:
         command = await self._qds.show(command_id)
         if command is None:
@@ -140,6 +149,10 @@ class QuboleBackend(HiveBackend):
         failed = [line for line in lines if line.startswith(("FAILED:", "Error:"))]
         reason = (failed or lines or ["QDS says no reason"])[-1]
         return reason[-_REASON_LIMIT:]
+
+
+def _name_of(token: str, prepared: Json) -> str:
+    return f"{token}-{prepared}"
 
 
 def _id_of(handle: Json) -> int:
