@@ -69,6 +69,40 @@ def test_show_tells_of_nodes_attempts_and_values(shell: Shell) -> None:
     assert "state at" not in text
 
 
+MAPPING = """
+from elevon import map_task, task, workflow
+
+
+@task
+def third(x: int) -> int:
+    if x % 3 == 0:
+        raise ValueError(f"{x} is no good")
+    return x
+
+
+@workflow
+def thirds(xs: list[int]) -> list[int | None]:
+    return map_task(third, min_success_ratio=0.5)(x=xs)
+"""
+
+
+def test_a_long_array_is_summed_up_and_json_has_all_of_it(shell: Shell) -> None:
+    shell.program.write_text(MAPPING)
+    numbers = ",".join(map(str, range(24)))
+    told = shell.run("run", "--execution-id", "one", shell.program.name, "thirds", "--xs", f"[{numbers}]")
+    assert "24 elements: 8 failed, 16 succeeded" in told.stderr
+    assert "n0/6 FAILED" in told.stderr
+    assert "n0/15 FAILED" not in told.stderr
+    text = shell.run("show", "one").stdout
+    assert re.search(r"^  n0  map of program_\w+\.third  SUCCEEDED in", text, re.MULTILINE)
+    assert "    24 elements: 8 failed, 16 succeeded\n" in text
+    assert "n0/12  FAILED in" in text
+    assert "    3 more failed: --output json names them\n" in text
+    document = shell.json("show", "one")["nodes"][0]
+    assert (document["kind"], document["element_count"], len(document["nodes"])) == ("array", 24, 24)
+    assert "15 is no good" in shell.run("show", "one", "--node", "n0/15").stdout
+
+
 def test_show_tells_of_the_custom_state_and_its_history(shell: Shell) -> None:
     shell.program.write_text(
         "from datetime import timedelta\n"

@@ -26,7 +26,7 @@ class Tally:
 
     def __init__(self, record: NodeRecord, known: Iterable[NodeView] = ()) -> None:
         self.count = record.element_count
-        self.named_count = 0
+        self._named_count = 0
         self._over: Counter[str] = Counter()
         self._under_way: dict[str, NodePhase] = {}
         for element in known:
@@ -38,11 +38,10 @@ class Tally:
         """How many elements have ended."""
         return self._over.total()
 
-    @property
-    def may_name(self) -> bool:
-        """Whether one more of those that went wrong may be named; asking counts."""
-        self.named_count += 1
-        return self.named_count <= FAILED_COUNT
+    def name_one(self) -> bool:
+        """Count one more of those that went wrong; whether it is among the first, which are named."""
+        self._named_count += 1
+        return self._named_count <= FAILED_COUNT
 
     def take(self, element: NodeRecord) -> bool:
         """Take a change of an element in; whether another tenth of them is over with it."""

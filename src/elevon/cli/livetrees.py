@@ -111,7 +111,7 @@ class Drawing:
             return
         tally.take(change)
         self.rows[array_id].note = str(tally)
-        if change.phase is NodePhase.FAILED and tally.may_name:
+        if change.phase is NodePhase.FAILED and tally.name_one():
             note = spellings.first_line(change.failure.message) if change.failure else ""
             self.rows[change.node_id] = _Row(change.node_id.count("/"), change.node_id, change, note)
 

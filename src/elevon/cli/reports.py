@@ -85,7 +85,7 @@ class PlainReport:
                     yield from self._of_element(execution, change, *around)
             case AttemptRecord() if note := note_of(change):
                 around = self._tallies[execution].around(change.node_id)
-                is_told = around is None or around[1].may_name
+                is_told = around is None or around[1].name_one()
                 if is_told and self._is_news(execution, f"{change.node_id}#{change.attempt}", note):
                     yield f"{self._name(execution, change.node_id)} {note}"
             case ExecutionRecord():
@@ -114,7 +114,7 @@ class PlainReport:
         if record.parent != array_id:
             return
         is_tenth = tally.take(record)
-        if record.phase is NodePhase.FAILED and tally.may_name:
+        if record.phase is NodePhase.FAILED and tally.name_one():
             yield from self._of_node(execution, record)
         if is_tenth and tally.over_count < tally.count:
             yield f"{self._name(execution, array_id)} {tally}"

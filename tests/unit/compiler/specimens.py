@@ -99,7 +99,7 @@ def subnode(node_id: str, workflow_name: str, **inputs: Bound) -> Node:
 def array(node_id: str, task_name: str, *fixed: str, **inputs: Bound) -> Node:
     """An array of a task as it is, some of whose inputs are the same for all elements."""
     made = Node(id=node_id, inputs=bindings(inputs))
-    made.array_node.node.CopyFrom(node("element", task_name, **inputs))
+    made.array_node.node.CopyFrom(node("element", task_name, (), **inputs))
     made.array_node.bound_inputs.extend(fixed)
     made.array_node.is_original_sub_node_interface.value = True
     return made

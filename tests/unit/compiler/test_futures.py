@@ -6,12 +6,13 @@ import pytest
 
 from elevon import compiler
 from elevon.compiler import Code
-from elevon.idl import literal_types
+from elevon.idl import literal_types, literals
 from elevon.idl.messages import DynamicJobSpec
 from tests.unit.compiler.specimens import (
     INT,
     STR,
     Bound,
+    array,
     bindings,
     node,
     subnode,
@@ -61,6 +62,13 @@ def test_a_spec_that_says_nothing_of_successes_or_names_all_nodes_needs_all() ->
     assert compiler.min_success_count(spec_of(*nodes)) == 0
     assert compiler.min_success_count(spec_of(*nodes, min_successes=2)) == 0
     assert compiler.min_success_count(spec_of(*nodes, min_successes=1)) == 1
+
+
+def test_futures_may_map_a_task() -> None:
+    made = array("dn0", "inc", a=[literals.integer(1), literals.integer(2)])
+    parent = task("parent", output=literal_types.collection_of(INT))
+    graph = compiler.index(compiler.compile_futures(spec_of(made), parent))
+    assert graph.nodes["dn0"].array is not None
 
 
 def test_every_mistake_is_named() -> None:

@@ -5,11 +5,23 @@ import pytest
 from elevon.idl import literals
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine import arrays
+from elevon.propeller.machine.events import StatusReturned, TimerKind
 from elevon.propeller.machine.views import View
-from elevon.records.nodes import NodeRecord
+from elevon.records.answers import Answer
+from elevon.records.nodes import Expansion, NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from tests.simulation import plans
 from tests.simulation.plans import INPUT
-from tests.unit.machine.machines import NOON, Machine, array, integers, outputs, task
+from tests.unit.machine.machines import (
+    NOON,
+    Machine,
+    array,
+    dynamic,
+    integers,
+    outputs,
+    seconds,
+    task,
+)
 
 SUCCEEDED, FAILED = AttemptPhase.SUCCEEDED, AttemptPhase.FAILED
 
@@ -171,6 +183,34 @@ def test_an_element_has_the_retries_of_its_task() -> None:
     machine.admit("m/0")
     machine.returned("m/0", SUCCEEDED, attempt=1)
     assert machine.phase is ExecutionPhase.SUCCEEDED
+
+
+def test_the_queue_time_out_of_an_element_begins_with_its_turn() -> None:
+    made = array("m", 1, 2, limit=1)
+    made.settings = task("t", queue_timeout_s=60).settings
+    machine = Machine(made)
+    machine.begin()
+    first = machine.timer("m/0", TimerKind.DEADLINE)
+    machine.now += seconds(50)
+    machine.started("m/0", SUCCEEDED)
+    assert machine.timer("m/1", TimerKind.DEADLINE) == first + seconds(50)
+
+
+def test_an_element_may_go_on_as_futures_and_is_taken_up_with_them() -> None:
+    inner = dynamic("d", task("a"), output="a")
+    machine = Machine(array("m", 1), inner)
+    machine.begin()
+    machine.admit("m/0")
+    machine.store.tasks.add("m/0/a")
+    assert inner.flow is not None
+    expansion = Expansion("futures of d")
+    machine.view.expansions[expansion.closure_digest] = plans.graph_of(inner.flow)
+    answer = Answer(phase=SUCCEEDED)
+    event = StatusReturned("m/0", 0, machine.call_of("m/0"), answer, expansion)
+    assert machine.send(event) == ["release m/0#0", "enqueue m/0/a"]
+    assert sorted(machine.restart()) == ["enqueue d", "enqueue m/0/a"]
+    machine.started("m/0/a", SUCCEEDED, outputs=outputs(5))
+    assert integers(machine.node("m").outputs) == [5]
 
 
 def test_a_restart_runs_nothing_again_and_begins_what_had_not() -> None:

@@ -1,6 +1,7 @@
 """What must hold between any two steps; checked after every step in tests and simulations."""
 
 from elevon import errors
+from elevon.propeller.machine.arrays import QUEUE_LIMIT
 from elevon.propeller.machine.views import Scope, View
 from elevon.records.phases import AttemptPhase, NodePhase
 
@@ -55,7 +56,21 @@ def _check_scope(view: View, scope: Scope) -> None:
             left == open_count,
             f"counts {left} for {scope.node_id(spec_node_id)} instead of {open_count}",
         )
+    _check_elements(view, scope)
     _require(view, bool(scope.active) or not scope.id, f"keeps the scope {scope.id} open with nothing active")
+
+
+def _check_elements(view: View, scope: Scope) -> None:
+    """Of an array no more are active or wait for a place than may, and none that may begin is left out."""
+    elements = scope.elements
+    if elements is None:
+        return
+    limit = elements.array.limit or elements.count
+    _require(view, elements.queued <= scope.active, f"has elements of {scope.id} queued that are not active")
+    _require(view, len(scope.active) <= limit, f"has {len(scope.active)} elements of {scope.id} active")
+    is_full = len(scope.active) == limit or len(elements.queued) >= QUEUE_LIMIT
+    is_begun = elements.begun_count == elements.count
+    _require(view, scope.is_stopping or is_full or is_begun, f"lets elements of {scope.id} wait for nothing")
 
 
 def _check_attempts(view: View) -> None:
