@@ -7,18 +7,15 @@ and not the execution.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
 
 from elevon.admin import inputs
 from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
-from elevon.admin.wire.extensions import Registration
+from elevon.admin.wire.extensions import Registration, Update
 from elevon.cli import documents, drives, exits, remote_sites, reports, signals
 from elevon.cli.invocations import Invocation
 from elevon.idl.admin_messages import ExecutionCreateRequest
 from elevon.primitives import ids
-from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
-from elevon.records.identities import ExecutionId
 from elevon.serve.clients import Client
 
 
@@ -70,9 +67,17 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
     """Tell what happens until the execution has ended, or a signal comes."""
     view = (await site.see(name, is_history_wanted=False)).view
     with drives.report_of([view], invocation) as report:
+
+        def tell(update: Update) -> None:
+            changes = (*update.attempts, *update.nodes)
+            is_over = update.execution.phase.is_terminal
+            report.changed(
+                view.record.id, (*changes, update.execution) if is_over else (update.execution, *changes)
+            )
+
         interrupted = asyncio.Event()
         with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
-            following = asyncio.ensure_future(_follow(site.client, view.record, report.changed))
+            following = asyncio.ensure_future(site.watched(view.record.id, tell))
             watching = asyncio.ensure_future(interrupted.wait())
             await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
             watching.cancel()
@@ -80,17 +85,3 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
                 return following.result()
             following.cancel()
     return view.record
-
-
-async def _follow(
-    client: Client, record: ExecutionRecord, tell: Callable[[ExecutionId, Sequence[Change]], None]
-) -> ExecutionRecord:
-    after = 0
-    while True:
-        update = await client.update(record.id.name, after, remote_sites.WAIT_S)
-        changes = (*update.attempts, *update.nodes)
-        if update.execution.phase.is_terminal:
-            tell(record.id, (*changes, update.execution))
-            return update.execution
-        tell(record.id, (update.execution, *changes))
-        after = update.after

@@ -1,9 +1,11 @@
 """A server as the site of a command."""
 
+import asyncio
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from elevon.admin.wire import executions
+from elevon.admin.wire.extensions import Update
 from elevon.cli import orders
 from elevon.cli.sights import Sight
 from elevon.records.executions import ExecutionRecord
@@ -11,7 +13,8 @@ from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.phases import ExecutionPhase
 from elevon.serve.clients import Client
 
-WAIT_S = 20.0
+_WAIT_S = 20.0
+_PAUSE_S = 0.3
 
 
 @contextlib.contextmanager
@@ -54,11 +57,18 @@ class RemoteSite:
         return execution
 
     async def settled(self, execution: ExecutionId) -> ExecutionRecord:
+        return await self.watched(execution, lambda _update: None)
+
+    async def watched(self, execution: ExecutionId, tell: Callable[[Update], None]) -> ExecutionRecord:
+        """Its record, once it has ended; what changes until then is told."""
         after = 0
         while True:
-            update = await self.client.update(execution.name, after, WAIT_S)
+            update = await self.client.update(execution.name, after, _WAIT_S)
+            tell(update)
             if update.execution.phase.is_terminal:
                 return update.execution
+            if update.after == after:
+                await asyncio.sleep(_PAUSE_S)  # a server that is being ended holds no answer back
             after = update.after
 
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
