@@ -1,5 +1,8 @@
 """The gear that kills real processes: what is lost with them is found, and nothing else is complained about."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from elevon.testing import Gear, Promise, Scenario, check
@@ -10,9 +13,25 @@ from tests.corpus.wrong_effects import CheckStartsTwice
 from tests.corpus.wrong_memories import CheckRemembersInACache, CheckRemembersInTheEnvironment
 
 
+class ImpatientJob(right.Job):
+    """Before each look it gives up a call that the service has taken and not answered."""
+
+    async def check_task_status(self, ctx: right.Context) -> right.Status:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await self.service.list()
+        return await super().check_task_status(ctx)
+
+
+class ImpatientScenario(right.JobScenario):
+    made = ImpatientJob
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    "scenario", [right.JobScenario, SleepScenario, WaitableScenario], ids=lambda each: each.__name__
+    "scenario",
+    [ImpatientScenario, right.JobScenario, SleepScenario, WaitableScenario],
+    ids=lambda each: each.__name__,
 )
 def test_right_executor_passes(scenario: type[Scenario]) -> None:
     report = check(scenario, runs=12, gear=Gear.PROCESSES)

@@ -128,7 +128,9 @@ class _Child:
         with contextlib.suppress(EOFError):
             while True:
                 answer: wires.Answered = await wires.read(self._reader)
-                self._waiting.pop(answer.number).set_result(answer)
+                waiting = self._waiting.pop(answer.number)
+                if not waiting.done():  # who asked may have given up meanwhile
+                    waiting.set_result(answer)
         os._exit(1)
 
     def notice(self, _execution: ExecutionId, changes: Sequence[Change]) -> None:
