@@ -13,8 +13,10 @@ from elevon.blobs.local_files import LocalBlobStore
 from elevon.plugin import Executor, SetupContext
 from elevon.plugin.registry import Registry
 from elevon.primitives.clocks import SystemClock
+from elevon.primitives.figures import Figures
 from elevon.propeller.engines import Engine
 from elevon.propeller.executors import Executors
+from elevon.propeller.measures import Measures
 from elevon.propeller.services import Services
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
@@ -134,12 +136,14 @@ class Memory:
             )
             there = Executors(Registry.of(executors), lambda _registration: setup)
             stack.push_async_callback(there.stop)
+            figures = Figures()
             services = Services(
                 store=self.store,
                 executors=there,
                 launcher=launcher,
                 clock=self.clock,
                 data_dir=self._path,
+                measures=Measures(figures),
                 backoff=IMPATIENT,
             )
-            yield app.Embedded(Admin(self.store, self.clock), Engine(name, services), there)
+            yield app.Embedded(Admin(self.store, self.clock), Engine(name, services), there, figures)

@@ -7,7 +7,8 @@ import pytest
 
 from elevon import errors
 from elevon.idl import literals
-from elevon.plugin import ExecutorProperties, TaskStatus, serving
+from elevon.plugin import ExecutorProperties, TaskStatus
+from elevon.records.nodes import OUTPUTS_LIMIT_BYTES
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import DONE, RUNNING, SOON, Flag, Scripted, State, World, outputs_of
@@ -121,7 +122,7 @@ async def test_success_without_its_outputs_is_a_failure_that_names_them(world: W
 
 
 async def test_outputs_too_large_for_a_row_fail_the_task_and_say_what_to_return(world: World) -> None:
-    large = literals.string("x" * serving.OUTPUTS_LIMIT_BYTES)
+    large = literals.string("x" * OUTPUTS_LIMIT_BYTES)
     executor = Scripted(start=[TaskStatus.succeeded({"o0": large})])
     record = await world.run(flows.single, executor)
     assert record.phase is ExecutionPhase.FAILED
