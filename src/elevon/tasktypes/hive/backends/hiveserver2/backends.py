@@ -43,7 +43,7 @@ _PHASES: Final = {
 
 # Of a cancel that comes before the first job of a query, Spark 4.3 says that it is cancelled, and runs that job all the
 # same, to its end.
-_YOUNG_S: Final = 1.0
+_YOUNG_S: Final = 2.0
 
 
 class HiveServer2Backend(HiveBackend):
@@ -136,6 +136,15 @@ class HiveServer2Backend(HiveBackend):
             await self._clock.sleep(_YOUNG_S - age_s)
         operation = Handle.from_text(query.operation)
         await self._calls.call(lambda connection: connection.cancel(operation))
+
+    async def log(self, handle: Json) -> str:
+        operation = Handle.from_text(query_of(handle).operation)
+        try:
+            return await self._looks.call(lambda connection: connection.log(operation))
+        except TransportError as error:
+            if error.is_missing:
+                return ""
+            raise
 
     async def abandon(self, token: str, prepared: Json) -> None:
         """Close the session: the query ends if it is there, and can't begin if it is not."""

@@ -43,6 +43,7 @@ _thrift: Final[Any] = Thrift
 logging.getLogger("thrift").setLevel(logging.CRITICAL)
 
 _MECHANISMS: Final = {"NONE": "PLAIN", "NOSASL": "NOSASL", "LDAP": "LDAP"}
+_LOG_LINES: Final = 10_000
 _REASON_S: Final = 0.2
 _UNKNOWN: Final = ("Invalid OperationHandle", "Invalid SessionHandle", "Session does not exist")
 _REFUSED: Final = 400
@@ -130,6 +131,22 @@ class Connection:
         names: Mapping[int, str] = _wire.TOperationState._VALUES_TO_NAMES  # noqa: SLF001 - there is no other list
         name = names.get(answer.operationState, str(answer.operationState))
         return OperationState(name, answer.errorMessage or "", answer.sqlState or "")
+
+    def log(self, operation: Handle) -> str:
+        """What an operation has written to its log, which Spark's server leaves empty."""
+        request = _wire.TFetchResultsReq(
+            operationHandle=_operation(operation),
+            orientation=_wire.TFetchOrientation.FETCH_FIRST,
+            maxRows=_LOG_LINES,
+            fetchType=1,  # the log in place of the rows
+        )
+        answer = self._ask("give the log of a query", lambda: self._client.FetchResults(request))
+        lines: list[str | bytes] = [
+            line for column in answer.results.columns for line in column.stringVal.values
+        ]
+        return "".join(
+            f"{line if isinstance(line, str) else line.decode(errors='replace')}\n" for line in lines
+        )
 
     def cancel(self, operation: Handle) -> None:
         """End an operation; one that has ended, or is not known, is fine."""
