@@ -7,6 +7,7 @@ and not the execution.
 
 import asyncio
 import sys
+from datetime import datetime
 
 from elevon.admin import inputs
 from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
@@ -16,6 +17,7 @@ from elevon.cli.invocations import Invocation
 from elevon.idl.admin_messages import ExecutionCreateRequest
 from elevon.primitives import ids
 from elevon.records.executions import ExecutionRecord
+from elevon.records.nodes import NodeRecord
 from elevon.serve.clients import Client
 
 
@@ -69,7 +71,7 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
     with drives.report_of([view], invocation) as report:
 
         def tell(update: Update) -> None:
-            changes = (*update.attempts, *update.nodes)
+            changes = (*update.attempts, *sorted(update.nodes, key=_turn))
             is_over = update.execution.phase.is_terminal
             report.changed(
                 view.record.id, (*changes, update.execution) if is_over else (update.execution, *changes)
@@ -85,3 +87,9 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
                 return following.result()
             following.cancel()
     return view.record
+
+
+def _turn(record: NodeRecord) -> tuple[bool, datetime, int]:
+    """What has ended is told first, in the order of the ends: what runs under a node before the node."""
+    depth = record.node_id.count("/")
+    return record.ended_at is None, record.ended_at or record.started_at, -depth
