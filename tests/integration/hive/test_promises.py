@@ -3,11 +3,19 @@
 import pytest
 
 from elevon.testing import Gear, Scenario, check
-from elevon.testing.shipped.hive import CollectionScenario, HiveScenario, PooledScenario, RetriedScenario
+from elevon.testing.shipped.hive import (
+    CollectionScenario,
+    HalfFailingScenario,
+    HiveScenario,
+    PooledScenario,
+    RetriedScenario,
+)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("scenario", [HiveScenario, CollectionScenario, PooledScenario, RetriedScenario])
+@pytest.mark.parametrize(
+    "scenario", [HiveScenario, CollectionScenario, HalfFailingScenario, PooledScenario, RetriedScenario]
+)
 def test_no_promise_is_broken(scenario: type[Scenario]) -> None:
     report = check(scenario, runs=100)
     assert [(finding.promise, finding.sentence, finding.story) for finding in report.findings] == []

@@ -5,7 +5,7 @@ executor must never know one backend from another.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -113,8 +113,9 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
     async def check_task_status(self, ctx: TaskContext[HiveState]) -> TaskStatus[HiveState]:
         """Submit what there is room for, and take in what the last sync saw of the rest."""
         state = ctx.state
-        if state.backend != self._calls.backend.name:
-            return self._misplaced(ctx, state)
+        problem = submissions.problem_of_backend(self._calls, state.backend)
+        if problem:
+            return outcomes.status_of(ctx, state, self._check_after, problem)
         waits = _Waits(self._check_after)
         items = list(state.items)
         for index, item in enumerate(items):
@@ -127,8 +128,7 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
             for index, item in zip(due, begun, strict=False):
                 items[index] = item
         if any(item.phase is ItemPhase.FAILED for item in items):
-            # After a terminal status nobody kills what still runs for it.
-            await _all(self._cancelled(item) for item in items if item.is_in_flight)
+            await self._end_rest(ctx, items)
         await self._keep_logs(ctx, state, items)
         state = msgspec.structs.replace(state, items=tuple(items))
         return outcomes.status_of(ctx, state, waits.check_after, waits.reason)
@@ -194,17 +194,23 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
             if said:
                 await asyncio.to_thread(_append, ctx.data_dir / _LOG, said)
 
+    async def _end_rest(self, ctx: TaskContext[HiveState], items: Sequence[WorkItem]) -> None:
+        """End what still runs, or may: after a terminal status nobody kills it.
+
+        Also tries that are pending in the state: a crash may have come between their submission and its commit.
+        """
+        over = {
+            submissions.key_of(index, try_index)
+            for index, item in enumerate(items)
+            for try_index in range(item.try_index + item.is_over)
+        }
+        await _all(self._cancelled(item) for item in items if item.is_in_flight)
+        left = [one for one in submissions.all_of(ctx.intents) if one.key not in over]
+        await _all(submissions.end(self._calls, one) for one in left)
+
     async def _cancelled(self, item: WorkItem) -> None:
         backend = self._calls.backend
         await self._calls.converted("cancel of a query", lambda: backend.cancel(item.handle))
-
-    def _misplaced(self, ctx: TaskContext[HiveState], state: HiveState) -> TaskStatus[HiveState]:
-        """The status as it is, with the reason why nothing newer is known."""
-        try:
-            submissions.ensure_backend(self._calls, state.backend)
-        except errors.UnavailableError as error:
-            return outcomes.status_of(ctx, state, self._check_after, str(error))
-        raise errors.BugError(f"{state.backend!r} is the backend and is not")
 
 
 class _Waits:

@@ -173,8 +173,16 @@ def ensure_backend(calls: Calls, name: str) -> None:
     Raises:
         UnavailableError: The home has been configured for another one since.
     """
-    if name and name != calls.backend.name:
-        raise errors.UnavailableError(
-            f"the query runs at the hive backend {name!r}, and [executors.hive] backend is {calls.backend.name!r} "
-            "now: set it back until what was begun has ended"
-        )
+    problem = problem_of_backend(calls, name)
+    if problem:
+        raise errors.UnavailableError(problem)
+
+
+def problem_of_backend(calls: Calls, name: str) -> str:
+    """Why queries of that backend can't be reached; empty if they can, or nothing was begun at any."""
+    if name in ("", calls.backend.name):
+        return ""
+    return (
+        f"the query runs at the hive backend {name!r}, and [executors.hive] backend is {calls.backend.name!r} "
+        "now: set it back until what was begun has ended"
+    )

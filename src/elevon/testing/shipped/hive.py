@@ -111,3 +111,28 @@ class RetriedScenario(HiveScenario):
 
     def service(self) -> QueryService:
         return QueryService(ends_as="failed")
+
+
+class _OneFails(QueryService):
+    """The first query ends at once, the second fails soon, and the third would take a day."""
+
+    async def create(self, token: str, **spec: Any) -> str:
+        return self.make(token, _TAKES[spec["text"]], **spec).id
+
+    async def look(self, ids: Sequence[str]) -> list[str | None]:
+        failing = {thing.id for thing in self.things if thing.spec["text"] == "SELECT 1"}
+        pairs = zip(ids, await super().look(ids), strict=True)
+        return ["failed" if id_ in failing and status == "succeeded" else status for id_, status in pairs]
+
+
+_TAKES = {"SELECT 0": timedelta(0), "SELECT 1": timedelta(seconds=9), "SELECT 2": timedelta(days=1)}
+
+
+class HalfFailingScenario(CollectionScenario):
+    """Three queries of one task; when one has failed, the others must not run on."""
+
+    config: ClassVar[Mapping[str, Any]] = {"parallel_count": 2}
+    ends_as = AttemptPhase.RETRYABLE_FAILED
+
+    def service(self) -> QueryService:
+        return _OneFails()
