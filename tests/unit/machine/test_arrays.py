@@ -1,9 +1,12 @@
 """An array runs a task for each element of its list: in order, few at a time, and nothing grows with the list."""
 
+import msgspec
 import pytest
 
-from elevon.idl import literals
-from elevon.idl.messages import LiteralMap
+from elevon import errors
+from elevon.compiler.graphs import Array
+from elevon.idl import literal_types, literals
+from elevon.idl.messages import Literal, LiteralMap, LiteralType
 from elevon.propeller.machine import arrays
 from elevon.propeller.machine.events import StatusReturned, TimerKind
 from elevon.propeller.machine.views import View
@@ -157,23 +160,42 @@ def test_more_successes_than_elements_are_refused_before_anything_runs() -> None
     assert message_of(machine, "m") == "at least 3 elements must succeed, and there are only 2"
 
 
-@pytest.mark.parametrize(
-    ("other", "sentence"),
-    [
-        ([1], "the lists that are mapped together differ in length: 'a' has 2, 'b' has 1"),
-        (None, "the input 'b' is to be mapped, and is no list"),
-    ],
-)
-def test_lists_that_can_not_be_mapped_together_are_refused(other: list[int] | None, sentence: str) -> None:
+def array_of_two_lists() -> Array:
     machine = Machine(array("m", 1))
     machine.begin()
     elements = machine.view.scopes["m"].elements
     assert elements is not None
-    two = type(elements.array)(graph=elements.array.graph, mapped=frozenset({"a", "b"}))
-    second = literals.integer(1) if other is None else literals.collection(map(literals.integer, other))
-    given = literals.literal_map({"a": literals.collection(map(literals.integer, [1, 2])), "b": second})
-    with pytest.raises(Exception, match=sentence):
-        arrays.elements_of(two, given)
+    return Array(graph=elements.array.graph, mapped=frozenset({"a", "b"}))
+
+
+def test_lists_that_differ_in_length_are_refused() -> None:
+    given = literals.literal_map({"a": listed(1, 2), "b": listed(1)})
+    with pytest.raises(errors.UserError, match="differ in length: 'a' has 2, 'b' has 1"):
+        arrays.elements_of(array_of_two_lists(), given)
+
+
+@pytest.mark.parametrize(
+    "other", [literals.integer(1), literals.msgpack(b"\x01"), literals.msgpack(b"\xc1")], ids=str
+)
+def test_what_is_no_list_can_not_be_mapped(other: Literal) -> None:
+    given = literals.literal_map({"a": listed(1), "b": other})
+    with pytest.raises(errors.UserError, match="the input 'b' is to be mapped, and is no list"):
+        arrays.lists_of(array_of_two_lists(), given)
+
+
+def test_an_optional_list_and_one_that_is_part_of_a_struct_are_lists() -> None:
+    optional = literals.union(listed(7, 8), literal_types.collection_of(LiteralType()))
+    packed = literals.msgpack(msgspec.msgpack.encode(["x", {"y": 1}]))
+    mapped = array_of_two_lists()
+    given = arrays.lists_of(mapped, literals.literal_map({"a": optional, "b": packed}))
+    assert arrays.elements_of(mapped, given).count == 2
+    assert arrays.element_inputs(mapped, given, 1) == literals.literal_map(
+        {"a": literals.integer(8), "b": literals.msgpack(msgspec.msgpack.encode({"y": 1}))}
+    )
+
+
+def listed(*numbers: int) -> Literal:
+    return literals.collection([literals.integer(number) for number in numbers])
 
 
 def test_an_element_has_the_retries_of_its_task() -> None:

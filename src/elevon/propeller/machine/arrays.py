@@ -6,14 +6,18 @@ them all; an element that has not begun is nothing but a number. Only the end, w
 restart, which reads the rows, look at all of them. It must never decide what the end of an element means: `nodes` does.
 """
 
+import msgspec
+
 from elevon import errors
 from elevon.compiler.graphs import Array
+from elevon.idl import literals
 from elevon.idl.messages import Literal, LiteralMap
 from elevon.propeller.machine import bindings
 from elevon.propeller.machine.drafts import Draft, NodeIsReady
 from elevon.propeller.machine.views import Elements, Place, Scope, View
 from elevon.records.nodes import OUTPUTS_LIMIT_BYTES
 
+_ITEMS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 QUEUE_LIMIT = 100
 """So many elements of one array wait for a place at once: more than ever become free in a moment."""
 
@@ -21,10 +25,14 @@ QUEUE_LIMIT = 100
 def elements_of(array: Array, inputs: LiteralMap) -> Elements:
     """The elements of an array that is about to begin, or was taken up again.
 
+    Args:
+        array: The array.
+        inputs: What `lists_of` made.
+
     Raises:
-        UserError: The lists differ in length, one is no list, or more elements must succeed than there are.
+        UserError: The lists differ in length, or more elements must succeed than there are.
     """
-    lengths = {name: _length(name, inputs.literals[name]) for name in sorted(array.mapped)}
+    lengths = {name: len(inputs.literals[name].collection.literals) for name in sorted(array.mapped)}
     count = next(iter(lengths.values()))
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
@@ -33,6 +41,20 @@ def elements_of(array: Array, inputs: LiteralMap) -> Elements:
     if needed > count > 0:
         raise errors.UserError(f"at least {needed} elements must succeed, and there are only {count}")
     return Elements(array=array, count=count, min_success_count=min(needed, count))
+
+
+def lists_of(array: Array, inputs: LiteralMap) -> LiteralMap:
+    """The same inputs, with what is mapped as lists of literals, whether it was optional or part of a struct.
+
+    Raises:
+        UserError: What is to be mapped is no list.
+    """
+    for name in array.mapped:
+        literal = inputs.literals[name]
+        kind = literals.kind_of(literal)
+        if kind != "collection":
+            literal.CopyFrom(_listed(name, literal))
+    return inputs
 
 
 def feed(draft: Draft, scope: Scope) -> None:
@@ -72,7 +94,7 @@ def element_inputs(array: Array, inputs: LiteralMap, index: int) -> LiteralMap:
 
     Args:
         array: The array.
-        inputs: Of the array, of which nothing but the element's own is copied.
+        inputs: What `lists_of` made, of which nothing but the element's own is copied.
         index: Of the element.
     """
     made = LiteralMap()
@@ -81,9 +103,9 @@ def element_inputs(array: Array, inputs: LiteralMap, index: int) -> LiteralMap:
         if name not in array.mapped:
             target.CopyFrom(literal)
         elif array.is_wrapped:
-            target.collection.literals.add().CopyFrom(_inside(literal).collection.literals[index])
+            target.collection.literals.add().CopyFrom(literal.collection.literals[index])
         else:
-            target.CopyFrom(_inside(literal).collection.literals[index])
+            target.CopyFrom(literal.collection.literals[index])
     return made
 
 
@@ -120,15 +142,17 @@ def outputs_of(view: View, scope: Scope, elements: Elements) -> bytes:
     return made.SerializeToString(deterministic=True)
 
 
-def _length(name: str, literal: Literal) -> int:
-    listed = _inside(literal)
-    if not listed.HasField("collection"):
-        raise errors.UserError(f"the input {name!r} is to be mapped, and is no list")
-    return len(listed.collection.literals)
-
-
-def _inside(literal: Literal) -> Literal:
-    """The value of an optional list."""
-    while literal.HasField("scalar") and literal.scalar.HasField("union"):
+def _listed(name: str, literal: Literal) -> Literal:
+    while literals.kind_of(literal) == "union":
         literal = literal.scalar.union.value
-    return literal
+    made = Literal()
+    if literals.kind_of(literal) == "collection":
+        made.CopyFrom(literal)
+        return made
+    try:
+        if literals.kind_of(literal) == "binary" and literal.scalar.binary.tag == literals.MSGPACK_TAG:
+            items = _ITEMS.decode(literal.scalar.binary.value)
+            return literals.collection([literals.msgpack(bytes(item)) for item in items])
+    except msgspec.MsgspecError:
+        pass  # told below: it holds something else
+    raise errors.UserError(f"the input {name!r} is to be mapped, and is no list")

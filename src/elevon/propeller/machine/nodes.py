@@ -266,7 +266,7 @@ def _open_subworkflow(draft: Draft, scope: Scope, node: GraphNode) -> None:
 
 def _open_array(draft: Draft, scope: Scope, node: GraphNode) -> None:
     """Begin with the first elements; the lists stand in the scope, and each element takes its own from there."""
-    inputs = bindings.resolve(node.inputs, draft.view.outputs_of(scope))
+    inputs = arrays.lists_of(array_of(node), bindings.resolve(node.inputs, draft.view.outputs_of(scope)))
     elements = arrays.elements_of(array_of(node), inputs)
     record = _new_record(draft, scope, node, NodePhase.RUNNING)
     draft.put_node(replace(record, element_count=elements.count))

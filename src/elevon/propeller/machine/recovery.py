@@ -153,7 +153,7 @@ def _reopen_array(view: View, scope: Scope, node: GraphNode, record: NodeRecord)
 
 def _scope_of_array(view: View, around: Scope, node: GraphNode, record: NodeRecord) -> Scope:
     array = nodes.array_of(node)
-    inputs = bindings.resolve(node.inputs, view.outputs_of(around))
+    inputs = arrays.lists_of(array, bindings.resolve(node.inputs, view.outputs_of(around)))
     return Scope(
         id=record.node_id,
         graph=array.graph,

@@ -180,7 +180,11 @@ class _Walk:
                 inputs = LiteralMap()
         if array is not None:
             node = array.element
-            resolved = None if inputs is None else arrays.element_inputs(array, inputs, int(last))
+            resolved = (
+                None
+                if inputs is None
+                else arrays.element_inputs(array, arrays.lists_of(array, inputs), int(last))
+            )
         else:
             node = graph.nodes[last]
             resolved = self._resolved(node, data_at, inputs)
