@@ -1,6 +1,8 @@
 """What can go wrong with a HiveServer2, with a server of one's own to be killed."""
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -86,6 +88,14 @@ class Password:
         return "not-the-right-one"
 
 
+def keytool(command: str, *words: str, store: Path) -> None:
+    """One command of Java's own tool for keys."""
+    program = shutil.which("keytool")
+    assert program, "java has no keytool beside it"
+    options = ("-alias", "server", "-keystore", str(store), "-storepass", "changeit")
+    subprocess.run([program, command, *options, *words], check=True, capture_output=True)
+
+
 async def shown(embedded: app.Embedded, execution: Any) -> str:
     """All that is said of its attempts."""
     view = await embedded.admin.view(execution)
@@ -124,14 +134,24 @@ async def test_a_server_that_is_restarted_loses_what_runs_and_it_is_run_again(
 
 
 @pytest.mark.timeout(240)
-async def test_wrong_credentials_are_a_refusal_that_names_the_user(tmp_path: Path) -> None:
+async def test_wrong_credentials_are_a_refusal_that_names_the_user_also_over_tls(tmp_path: Path) -> None:
+    store, certificates = tmp_path / "keys.p12", tmp_path / "server.pem"
+    keytool("-genkeypair", "-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1", "-keyalg", "EC", store=store)
+    keytool("-exportcert", "-rfc", "-file", str(certificates), store=store)
     closed = {
         "hive.server2.authentication": "LDAP",
         "hive.server2.authentication.ldap.url": "ldap://127.0.0.1:1",
+        "hive.server2.use.SSL": "true",
+        "hive.server2.keystore.path": str(store),
+        "hive.server2.keystore.password": "changeit",
     }
     with HiveServer2(tmp_path / "server", closed) as server:
-        async with opened(tmp_path, Password(), port=server.port, auth="LDAP", user="ada") as backend:
+        settings = {"port": server.port, "auth": "LDAP", "user": "ada", "tls": True}
+        async with opened(tmp_path, Password(), ca_file=str(certificates), **settings) as backend:
             with pytest.raises(TransportError, match="did not let the user 'ada' in") as caught:
+                await backend.prepare(Query(text="SELECT 1"), "t")
+        async with opened(tmp_path, Password(), **settings) as backend:
+            with pytest.raises(TransportError, match="certificate verify failed"):
                 await backend.prepare(Query(text="SELECT 1"), "t")
     assert caught.value.status == 401
     assert not caught.value.is_transient
@@ -140,7 +160,9 @@ async def test_wrong_credentials_are_a_refusal_that_names_the_user(tmp_path: Pat
 
 async def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     async with opened(tmp_path, port=1) as backend:
-        with pytest.raises(TransportError, match=r"127\.0\.0\.1:1 did not take a connection") as caught:
+        with pytest.raises(
+            TransportError, match=r"127\.0\.0\.1:1 did not take a connection: .*refused"
+        ) as caught:
             await backend.prepare(Query(text="SELECT 1"), "t")
     assert caught.value.is_transient
 

@@ -18,6 +18,7 @@ remember one session for each connection, the one opened last. So a session is m
 opening a second one there, and closing that.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -88,13 +89,14 @@ class Connection:
         try:
             self._answered("take a connection", self._transport.open)
         except TransportError:
-            self._transport.close()  # one that was not let in is open all the same
+            self.close()  # one that was not let in is open all the same
             raise
         self._client: Any = _api.ThriftClient(_binary.TBinaryProtocolAccelerated(self._transport))
 
     def close(self) -> None:
         """Leave; sessions that were opened here and not detached are closed by the server."""
-        self._transport.close()
+        with contextlib.suppress(AttributeError):  # of thrift's TLS socket, if it is closed already
+            self._transport.close()
 
     def open_session(self) -> Handle:
         """Open a session; it is bound to this connection until `detach`."""
@@ -198,7 +200,10 @@ class Connection:
         try:
             return call()
         except (OSError, _thrift.TException) as error:
-            said = " ".join(str(error).split()) or type(error).__name__
+            cause = (
+                getattr(error, "inner", None) or error
+            )  # what thrift calls "could not connect" has a reason
+            said = " ".join(str(cause).split()) or type(cause).__name__
             if said.startswith("Bad status"):  # of SASL: the server speaks, and says no
                 raise TransportError(
                     f"{self._place} did not let the user {self._settings.user!r} in: {said}",
