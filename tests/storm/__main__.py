@@ -1,25 +1,13 @@
 """`python -m tests.storm --seed S --runs N [--failpoints]`: real engines, killed at any moment, resumed to the end."""
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.storm import judges, plans, rounds
-
-
-class Result(NamedTuple):
-    """What came of a round."""
-
-    plan: plans.Plan
-    kill_count: int
-    complaints: Sequence[str]
-    story: Sequence[str]
+from tests.storm import campaigns, judges, plans, rounds
+from tests.storm.campaigns import Result
 
 
 def main() -> int:
@@ -33,17 +21,8 @@ def main() -> int:
     wanted = [plans.of_seed(seed) for seed in range(options.seed, options.seed + options.runs)]
     if options.failpoints:
         wanted += [plan for plan in plans.of_failpoints() if options.only in plan.name]
-    began = time.perf_counter()
     run_s = measure()
-    kills = failures = 0
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(lambda plan: carry_out(plan, run_s), wanted):
-            kills += result.kill_count
-            if result.complaints:
-                failures += 1
-                report(result)
-    took = time.perf_counter() - began
-    print(f"{len(wanted)} rounds, {kills} kills, {failures} failed, in {took:.0f} s")
+    failures = campaigns.storm("runs", wanted, lambda plan: carry_out(plan, run_s), options.jobs)
     return 1 if failures else 0
 
 
@@ -55,24 +34,15 @@ def measure() -> float:
 
 
 def carry_out(plan: plans.Plan, run_s: float) -> Result:
-    """A round; its files are kept only if something is wrong."""
-    directory = Path(tempfile.mkdtemp(prefix="elevon-storm-"))
+    """A round."""
+    return campaigns.in_directory(partial(_carried_out, plan, run_s))
+
+
+def _carried_out(plan: plans.Plan, run_s: float, directory: Path) -> Result:
     one = rounds.Round(plan, directory, run_s)
     one.carry_out()
-    complaints = list(judges.complaints(one))
-    if complaints:
-        one.story.append(f"files: {directory}")
-    else:
-        shutil.rmtree(directory)
-    return Result(plan, len(one.kills), complaints, one.story)
-
-
-def report(failed: Result) -> None:
-    """Print what is wrong, and how it came."""
-    print(f"{failed.plan.name}, kills: {', '.join(map(str, failed.plan.strikes))}")
-    for line in (*failed.story, *failed.complaints):
-        print(f"  {line}")
-    sys.stdout.flush()
+    name = f"{plan.name}, kills: {', '.join(map(str, plan.strikes))}"
+    return Result(name, len(one.kills), list(judges.complaints(one)), one.story)
 
 
 if __name__ == "__main__":

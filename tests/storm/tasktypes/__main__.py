@@ -2,28 +2,17 @@
 
 import argparse
 import importlib
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+from tests.storm import campaigns
+from tests.storm.campaigns import Result
 from tests.storm.tasktypes.rounds import Ground, Round, Subject, strikes_of
 
 SUBJECTS = tuple(sorted(path.stem for path in (Path(__file__).parent / "subjects").glob("[a-z]*.py")))
 """The modules of `subjects`; each has a `SUBJECT`."""
-
-
-class Result(NamedTuple):
-    """What came of a round."""
-
-    seed: int
-    kill_count: int
-    complaints: Sequence[str]
-    story: Sequence[str]
 
 
 def main() -> int:
@@ -43,20 +32,11 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def storm(name: str, seeds: Sequence[int], job_count: int) -> int:
+def storm(name: str, seeds: Sequence[int], at_once: int) -> int:
     """All rounds of a subject; how many failed."""
     subject = subject_of(name)
-    began = time.perf_counter()
-    kills = failures = 0
-    with subject.service() as environment, ThreadPoolExecutor(job_count) as pool:
-        for result in pool.map(lambda seed: carry_out(subject, seed, environment), seeds):
-            kills += result.kill_count
-            if result.complaints:
-                failures += 1
-                report(name, result)
-    took = time.perf_counter() - began
-    print(f"{len(seeds)} runs of {name}, {kills} kills, {failures} failed, in {took:.0f} s", flush=True)
-    return failures
+    with subject.service() as environment:
+        return campaigns.storm(name, seeds, lambda seed: carry_out(subject, seed, environment), at_once)
 
 
 def subject_of(name: str) -> Subject:
@@ -65,23 +45,14 @@ def subject_of(name: str) -> Subject:
 
 
 def carry_out(subject: Subject, seed: int, environment: Mapping[str, str]) -> Result:
-    """A round; its files are kept only if something is wrong."""
-    directory = Path(tempfile.mkdtemp(prefix="elevon-storm-"))
+    """A round."""
+    return campaigns.in_directory(partial(_carried_out, subject, seed, environment))
+
+
+def _carried_out(subject: Subject, seed: int, environment: Mapping[str, str], directory: Path) -> Result:
     one = Round(subject, strikes_of(seed, subject), Ground(directory, environment))
     complaints = one.carry_out()
-    if complaints:
-        one.story.append(f"files: {directory}")
-    else:
-        shutil.rmtree(directory)
-    return Result(seed, one.kill_count, complaints, one.story)
-
-
-def report(name: str, failed: Result) -> None:
-    """Print what is wrong, and how it came."""
-    print(f"{name}, seed {failed.seed}")
-    for line in (*failed.story, *failed.complaints):
-        print(f"  {line}")
-    sys.stdout.flush()
+    return Result(f"{subject.program.stem}, seed {seed}", one.kill_count, complaints, one.story)
 
 
 if __name__ == "__main__":

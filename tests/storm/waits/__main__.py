@@ -1,26 +1,14 @@
 """`python -m tests.storm.waits --seed S --runs N`: executions that wait for executions, the engines of both killed."""
 
 import argparse
-import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
+from tests.storm import campaigns
+from tests.storm.campaigns import Result
 from tests.storm.waits import judges, plans
 from tests.storm.waits.rounds import Round
-
-
-class Result(NamedTuple):
-    """What came of a round."""
-
-    seed: int
-    kill_count: int
-    complaints: Sequence[str]
-    story: Sequence[str]
 
 
 def main() -> int:
@@ -29,38 +17,19 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=50, help="how many rounds, with seeds in a row")
     parser.add_argument("--jobs", type=int, default=2, help="rounds at the same time")
     options = parser.parse_args()
-    began = time.perf_counter()
-    kills = failures = 0
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for result in pool.map(carry_out, range(options.seed, options.seed + options.runs)):
-            kills += result.kill_count
-            if result.complaints:
-                failures += 1
-                report(result)
-    took = time.perf_counter() - began
-    print(f"{options.runs} runs of waits, {kills} kills, {failures} failed, in {took:.0f} s")
-    return 1 if failures else 0
+    seeds = range(options.seed, options.seed + options.runs)
+    return 1 if campaigns.storm("waits", seeds, carry_out, options.jobs) else 0
 
 
 def carry_out(seed: int) -> Result:
-    """A round; its files are kept only if something is wrong."""
-    directory = Path(tempfile.mkdtemp(prefix="elevon-storm-"))
+    """A round."""
+    return campaigns.in_directory(partial(_carried_out, seed))
+
+
+def _carried_out(seed: int, directory: Path) -> Result:
     one = Round(plans.of_seed(seed), directory)
     one.carry_out()
-    complaints = list(judges.complaints(one))
-    if complaints:
-        one.story.append(f"files: {directory}")
-    else:
-        shutil.rmtree(directory)
-    return Result(seed, one.kill_count, complaints, one.story)
-
-
-def report(failed: Result) -> None:
-    """Print what is wrong, and how it came."""
-    print(f"waits, seed {failed.seed}")
-    for line in (*failed.story, *failed.complaints):
-        print(f"  {line}")
-    sys.stdout.flush()
+    return Result(f"waits, seed {seed}", one.kill_count, list(judges.complaints(one)), one.story)
 
 
 if __name__ == "__main__":
