@@ -67,6 +67,20 @@ def test_an_operator_outranks_a_time_out_and_the_end_of_the_workflow_outranks_th
     assert machine.attempt("a").outcome is AttemptPhase.ABORTED
 
 
+def test_no_success_undoes_an_operators_word_when_the_workflow_ends_before_it_comes() -> None:
+    machine = Machine(task("a"), task("b"))
+    machine.begin()
+    machine.started("b")
+    machine.admit("a")
+    machine.fail("a")
+    machine.abort()
+    assert machine.returned("a", AttemptPhase.SUCCEEDED) == ["release a#0"]
+    attempt, node = machine.attempt("a"), machine.node("a")
+    assert (attempt.phase, node.phase, node.outputs) == (AttemptPhase.ABORTED, NodePhase.ABORTED, None)
+    assert attempt.failure is not None
+    assert attempt.failure.message == "failed by Ada: it is stuck"
+
+
 def test_an_attempt_that_waits_for_a_place_fails_without_a_kill() -> None:
     machine = Machine(task("a", retries=3))
     machine.begin()

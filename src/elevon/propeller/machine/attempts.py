@@ -384,7 +384,9 @@ def _kill(draft: Draft, record: AttemptRecord, outcome: AttemptPhase, failure: F
     """Commit that the attempt is to be killed, and what follows."""
     if record.phase is AttemptPhase.KILLING:
         if _FINALITY[outcome] > _FINALITY[_outcome(record)]:
-            changed = replace(record, outcome=outcome, failure=failure)
+            # That an operator failed it is not forgotten: a success that is still on its way must not count.
+            lasting = record.failure if reasons.is_forced(record.failure) else failure
+            changed = replace(record, outcome=outcome, failure=lasting)
             draft.put_attempt(changed, message=failure.message if failure else "")
         return
     killing = replace(
@@ -462,10 +464,11 @@ def _conclude(draft: Draft, end: AttemptEnded, message: str = "") -> None:
 def _end_as_reported(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """End an attempt whose end was reported before the kill reached it.
 
-    The workflow's end leaves a success a success; an operator's word stands against any report.
+    The workflow's end leaves a success a success; an operator's word stands against any report, also when the workflow
+    ended since.
     """
     answer = event.answer
-    is_forced = record.outcome is AttemptPhase.FAILED
+    is_forced = record.outcome is AttemptPhase.FAILED or reasons.is_forced(record.failure)
     is_stopped = record.outcome is AttemptPhase.ABORTED and answer.phase is not AttemptPhase.SUCCEEDED
     if answer.phase is None or is_forced or is_stopped:
         _end(draft, record, _outcome(record), record.failure)

@@ -8,6 +8,8 @@ from elevon.propeller.machine.events import AbandonRequested, FailRequested, Unp
 from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
 
+_FORCED = "USER:ForceFailed"
+
 
 def timed_out(settings: TaskSettings, *, is_queue: bool) -> Failure:
     """The time-out of waiting until it runs, or of running."""
@@ -33,11 +35,16 @@ def exhausted(failure: Failure, call: CallKind, count: int) -> Failure:
 def forced(event: FailRequested) -> Failure:
     """An operator wanted it to have failed."""
     return Failure(
-        code="USER:ForceFailed",
+        code=_FORCED,
         message=said("failed", event),
         kind=errors.ErrorKind.USER,
         is_recoverable=False,
     )
+
+
+def is_forced(failure: Failure | None) -> bool:
+    """Whether it is the word of an operator."""
+    return failure is not None and failure.code == _FORCED
 
 
 def said(what: str, event: FailRequested | AbandonRequested | Unparked) -> str:
