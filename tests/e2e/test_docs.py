@@ -88,7 +88,7 @@ def blocks_of(document: Path) -> list[Block]:
     ]
 
 
-@pytest.mark.timeout(300)  # some start JVMs, which takes long on a busy machine
+@pytest.mark.timeout(500)  # some start JVMs, which takes long on a busy machine
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_the_blocks_of_a_document_do_what_it_says(document: Path, tmp_path: Path) -> None:
     if name_of(document) in OF_JAVA and shutil.which("java") is None:
@@ -202,5 +202,5 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=100,
+        timeout=250,
     )
