@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -297,3 +300,48 @@ async def test_a_pod_that_cannot_be_begun_says_why(
     status = (await cluster.run(spec_of("true")))["status"]
     assert (status["phase"], status["reason"]) == ("Failed", "NodeLost")
     assert status["message"] == "the pod could not be begun: there is no Python here"
+
+
+class Opened:
+    """Which files this process opens; a hook can't be taken away, so it is switched."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.is_on = False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, args: tuple[Any, ...]) -> None:
+        if self.is_on and event == "open":
+            self.paths.append(str(args[0]))
+
+
+async def test_a_pod_that_waits_costs_the_next_one_nothing(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "cluster", pod_limit=0)
+    for name in ("first", "second"):
+        await cluster.create(spec_of("true"), name)
+    opened = Opened()
+    opened.is_on = True
+    await cluster.create(spec_of("true"), "third")
+    opened.is_on = False
+    assert str(cluster.folder("third") / "resource.json") in opened.paths
+    assert not [path for path in opened.paths if path.startswith(str(cluster.folder("first")))]
+    await cluster.remove()
+
+
+async def test_the_files_of_a_pod_are_removed_beside_the_loop(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removing: list[threading.Thread] = []
+    rmtree = shutil.rmtree
+
+    def noted(path: Path, *, ignore_errors: bool) -> None:
+        removing.append(threading.current_thread())
+        rmtree(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr("shutil.rmtree", noted)
+    await cluster.run(spec_of("true"))
+    await until(lambda: not locks.is_held(cluster.folder() / "lock"))  # or its keeper would do it
+    await cluster.remove()
+    assert removing
+    assert threading.main_thread() not in removing
+    assert list((cluster.root / "gone").iterdir()) == []

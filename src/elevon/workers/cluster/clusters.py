@@ -7,6 +7,8 @@ an engine ends, and never begin one twice.
 
 import asyncio
 import contextlib
+import heapq
+import itertools
 import logging
 import os
 import sys
@@ -57,8 +59,13 @@ class _Pod(msgspec.Struct):
     """
 
     manifest: Manifest
-    stamp: tuple[int, ...]
+    stamp: shelves.Stamp
     sequence: int
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was begun and has not ended."""
+        return self.stamp.is_begun and not kinds.has_ended(self.manifest)
 
 
 class LocalCluster:
@@ -81,7 +88,9 @@ class LocalCluster:
         self._pod_limit = pod_limit
         self._images = images or {}
         self._id = ids.new("c", 12)
-        self._pods: dict[ResourceKey, _Pod] = {}
+        self._pods: dict[ResourceKey, _Pod] = {}  # who was changed last is last
+        self._under_way: set[ResourceKey] = set()
+        self._waiting: set[ResourceKey] = set()
         self._gone: list[tuple[int, Manifest]] = []
         self._forgotten = 0
         self._sequence = 0
@@ -89,6 +98,7 @@ class LocalCluster:
         self._broken: set[ResourceKey] = set()
         self._waiters: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._survey: asyncio.Future[Mapping[ResourceKey, shelves.Stamp]] | None = None
         self._looked_around_at = float("-inf")
         self._is_closed = False
 
@@ -139,10 +149,9 @@ class LocalCluster:
     ) -> ResourceChanges:
         whose, _, number = after.partition(":")
         if whose != self._id or int(number) < self._forgotten:
-            try:
-                self._look_around()
-            except OSError as error:
-                raise errors.UnavailableError(f"the cluster's files can't be read: {error}") from error
+            found = await self._blocking(self._shelf.survey)
+            await self._blocking(self._shelf.sweep)
+            self._take_in(found)
             present = [pod.manifest for pod in self._pods.values() if _fits(pod.manifest, kind, labels)]
             return ResourceChanges(cursor=self._cursor, is_whole=True, present=present)
         until = self._clock.monotonic() + patience.total_seconds()
@@ -165,6 +174,10 @@ class LocalCluster:
         if self._timer is not None:
             self._timer.cancel()
         self._notify()
+        if self._survey is not None:
+            await asyncio.wait([self._survey])
+        with contextlib.suppress(errors.UnavailableError):
+            await self._blocking(self._shelf.sweep)
 
     @property
     def _cursor(self) -> str:
@@ -182,12 +195,10 @@ class LocalCluster:
             raise errors.UnavailableError(f"the cluster's files can't be read: {error}") from error
 
     def _since(self, number: int, kind: ResourceKind, labels: Mapping[str, str]) -> ResourceChanges:
-        present = [
-            pod.manifest
-            for pod in self._pods.values()
-            if pod.sequence > number and _fits(pod.manifest, kind, labels)
-        ]
-        gone = [one for at, one in self._gone if at > number and _fits(one, kind, labels)]
+        changed = itertools.takewhile(lambda pod: pod.sequence > number, reversed(self._pods.values()))
+        present = [pod.manifest for pod in changed if _fits(pod.manifest, kind, labels)]
+        went = itertools.takewhile(lambda one: one[0] > number, reversed(self._gone))
+        gone = [one for _, one in went if _fits(one, kind, labels)]
         return ResourceChanges(cursor=self._cursor, present=present, gone=gone)
 
     async def _news(self, at_most_s: float) -> None:
@@ -206,7 +217,7 @@ class LocalCluster:
 
     def _look_again(self) -> None:
         """Look soon while something is under way, and now and then while somebody waits for news."""
-        is_busy = bool(self._keepers) or any(not _is_settled(pod.manifest) for pod in self._pods.values())
+        is_busy = bool(self._keepers or self._under_way or self._waiting)
         if self._timer is None and not self._is_closed and (is_busy or self._waiters):
             pause_s = _LOOK_S if is_busy else _LOOK_AROUND_S
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._tick)
@@ -233,9 +244,8 @@ class LocalCluster:
             if self._clock.monotonic() - self._looked_around_at >= _LOOK_AROUND_S:
                 self._look_around()
             self._bury_keepers()
-            for key, pod in list(self._pods.items()):
-                if not _is_settled(pod.manifest):
-                    self._look_at(key)
+            for key in list(self._under_way):
+                self._look_at(key)
             self._begin_due()
 
     @contextlib.contextmanager
@@ -247,11 +257,30 @@ class LocalCluster:
             _log.warning("the local cluster can't look after its pods, and tries again: %s", error)
 
     def _look_around(self) -> None:
-        """Look at everything, for the sake of what other engines have done."""
+        """Look at everything soon, for the sake of what other engines have done."""
+        if self._survey is None:
+            loop = asyncio.get_running_loop()
+            self._survey = loop.run_in_executor(None, self._surveyed)
+            self._survey.add_done_callback(self._end_survey)
+
+    def _surveyed(self) -> Mapping[ResourceKey, shelves.Stamp]:
+        self._shelf.sweep()
+        return self._shelf.survey()
+
+    def _end_survey(self, survey: asyncio.Future[Mapping[ResourceKey, shelves.Stamp]]) -> None:
+        self._survey = None
+        if not self._is_closed:
+            with self._enduring():
+                self._take_in(survey.result())
+            self._look_again()
+
+    def _take_in(self, found: Mapping[ResourceKey, shelves.Stamp]) -> None:
+        """Look at what is not as it was."""
         self._looked_around_at = self._clock.monotonic()
-        keys = set(self._shelf.list_keys())
-        for key in keys | self._pods.keys():
-            self._look_at(key)
+        for key in found.keys() | self._pods.keys():
+            known = self._pods.get(key)
+            if known is None or known.stamp != found.get(key):
+                self._look_at(key)
         self._begin_due()
 
     def _look_at(self, key: ResourceKey) -> None:
@@ -259,16 +288,32 @@ class LocalCluster:
         folder = self._shelf.folder(key)
         known = self._pods.get(key)
         stamp = shelves.stamp(folder)
-        if stamp is not None and (known is None or known.stamp != stamp):
-            found = shelves.read(folder)
-            if found is not None and (known is None or known.manifest != found):
-                self._sequence += 1
-                self._pods[key] = known = _Pod(found, stamp, self._sequence)
-                self._notify()
         if stamp is None:
             self._drop(key)
-        elif known is not None and not _is_settled(known.manifest):
-            self._mind(key, folder, known.manifest)
+            return
+        if known is None or known.stamp != stamp:
+            found = shelves.read(folder)
+            if found is not None:
+                self._sequence += 1
+                self._pods.pop(key, None)
+                self._pods[key] = _Pod(found, stamp, self._sequence)
+                self._notify()
+        self._sort_in(key)
+        if key in self._under_way:
+            self._mind(key, folder, self._pods[key].manifest)
+
+    def _sort_in(self, key: ResourceKey) -> None:
+        """Say of a resource whether it is under way, waits to be begun, or is at rest until somebody changes it."""
+        self._under_way.discard(key)
+        self._waiting.discard(key)
+        pod = self._pods.get(key)
+        if pod is None:
+            return
+        is_going = is_being_deleted(pod.manifest)
+        if pod.is_running or key in self._keepers or shelves.is_free(pod.manifest):
+            self._under_way.add(key)
+        elif not (is_going or pod.stamp.is_begun):
+            (self._under_way if key in self._broken else self._waiting).add(key)
 
     def _mind(self, key: ResourceKey, folder: Path, pod: Manifest) -> None:
         """Notice that a keeper is gone, and let go what is to go."""
@@ -294,6 +339,7 @@ class LocalCluster:
     def _drop(self, key: ResourceKey) -> None:
         pod = self._pods.pop(key, None)
         self._broken.discard(key)
+        self._sort_in(key)
         if pod is not None:
             self._sequence += 1
             self._gone.append((self._sequence, pod.manifest))
@@ -304,16 +350,16 @@ class LocalCluster:
 
     def _begin_due(self) -> None:
         """Begin pods as long as there is room, also those that a killed engine has left behind."""
-        waiting: list[tuple[str, int, ResourceKey]] = []
-        running = 0
-        for key, pod in self._pods.items():
-            if kinds.has_ended(pod.manifest):
-                continue
-            if key in self._keepers or shelves.read_status(self._shelf.folder(key)) is not None:
-                running += 1
-            elif not is_being_deleted(pod.manifest):
-                waiting.append((pod.manifest["metadata"]["creationTimestamp"], pod.sequence, key))
-        for *_, key in sorted(waiting, key=lambda one: one[:2])[: max(0, self._pod_limit - running)]:
+        running = [key for key in self._under_way if key in self._keepers or self._pods[key].is_running]
+        room = self._pod_limit - len(running)
+        if room <= 0 or not self._waiting:
+            return
+
+        def turn(key: ResourceKey) -> tuple[str, int]:
+            pod = self._pods[key]
+            return pod.manifest["metadata"]["creationTimestamp"], pod.sequence
+
+        for key in heapq.nsmallest(room, self._waiting, key=turn):
             self._begin(key)
 
     def _begin(self, key: ResourceKey) -> None:
@@ -332,6 +378,7 @@ class LocalCluster:
             ],
             setsid=True,
         )
+        self._sort_in(key)
 
     def _bury_keepers(self) -> None:
         for key, pid in list(self._keepers.items()):
@@ -340,11 +387,7 @@ class LocalCluster:
                 # One that is gone is nobody's any more, and another may come to have its name.
                 if key in self._pods and shelves.read_status(self._shelf.folder(key)) is None:
                     self._broken.add(key)
-
-
-def _is_settled(pod: Manifest) -> bool:
-    """Whether nothing happens to it any more unless somebody asks."""
-    return kinds.has_ended(pod) and not is_being_deleted(pod)
+                self._look_at(key)
 
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:

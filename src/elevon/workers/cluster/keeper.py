@@ -251,7 +251,9 @@ def main() -> None:
     asyncio.run(keep(folder))
     pod = shelves.read(folder)
     if pod is not None and shelves.is_free(pod):
-        shelves.shelf_of(folder).remove(pod)
+        shelf = shelves.shelf_of(folder)
+        shelf.remove(pod)
+        shelf.sweep()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -56,12 +56,20 @@ class Shelf:
         return self._root / _KINDS / key.kind.kind / key.namespace / key.name
 
     def list_keys(self) -> list[ResourceKey]:
-        """Those of all resources; and what was left of removed ones is removed now."""
+        """Those of all resources."""
+        found = (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")
+        return [ResourceKey(kinds.KINDS[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
+
+    def survey(self) -> dict[ResourceKey, "Stamp"]:
+        """The stamps of all resources."""
+        stamps = ((key, stamp(self.folder(key))) for key in self.list_keys())
+        return {key: one for key, one in stamps if one is not None}
+
+    def sweep(self) -> None:
+        """Remove the files of those that were let go, however many a pod has left."""
         with contextlib.suppress(FileNotFoundError):
             for left in (self._root / _GONE).iterdir():
                 shutil.rmtree(left, ignore_errors=True)
-        found = (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")
-        return [ResourceKey(kinds.KINDS[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
 
     def create(self, resource: Manifest) -> None:
         """Keep a new one.
@@ -100,7 +108,7 @@ class Shelf:
             return read(self.folder(key)) or edited
 
     def remove(self, resource: Manifest) -> None:
-        """Let a resource go, if it is still that one and nothing has come to hold it."""
+        """Let a resource go, if it is still that one and nothing has come to hold it; its files go with `sweep`."""
         key = key_of(resource)
         with self._writing():
             found = read(self.folder(key))
@@ -109,7 +117,6 @@ class Shelf:
             gone = self._root / _GONE / ids.new("gone-", 20)
             gone.parent.mkdir(exist_ok=True)
             self.folder(key).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
 
     def _write(self, resource: Manifest) -> None:
         kept = {name: part for name, part in resource.items() if name != "status"}
@@ -168,22 +175,37 @@ def write_status(folder: Path, status: Manifest) -> None:
         files.write(folder / STATUS, msgspec.json.encode(kept))
 
 
-def stamp(folder: Path) -> tuple[int, ...] | None:
-    """Changes whenever one of the files does; None if there is no resource.
+class Stamp(NamedTuple):
+    """Changes whenever one of a resource's files does.
 
     Times alone would not do: two writes may come within one tick of the file system's clock. But each makes a new file.
+
+    Attributes:
+        manifest: Of the manifest.
+        status: Of what the keeper says; empty before it says anything.
     """
+
+    manifest: tuple[int, ...]
+    status: tuple[int, ...]
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the pod was begun, which a status proves."""
+        return bool(self.status)
+
+
+def stamp(folder: Path) -> Stamp | None:
+    """The stamp of a resource; None if there is none."""
+    manifest = _stamp_of(folder / RESOURCE)
+    return Stamp(manifest, _stamp_of(folder / STATUS)) if manifest else None
+
+
+def _stamp_of(path: Path) -> tuple[int, ...]:
     try:
-        resource = (folder / RESOURCE).stat()
+        one = path.stat()
     except FileNotFoundError:
-        return None
-    try:
-        status = (folder / STATUS).stat()
-    except FileNotFoundError:
-        return resource.st_mtime_ns, resource.st_ino, resource.st_size
-    return tuple(
-        number for one in (resource, status) for number in (one.st_mtime_ns, one.st_ino, one.st_size)
-    )
+        return ()
+    return one.st_mtime_ns, one.st_ino, one.st_size
 
 
 def is_free(resource: Manifest) -> bool:
