@@ -255,8 +255,8 @@ def _override_pod(made: TaskTemplate, overrides: TaskNodeOverrides) -> None:
         if container.fields["name"].string_value == primary:
             if overrides.container_image:
                 container.fields["image"].string_value = overrides.container_image
-            resources = container.fields["resources"].struct_value
             for kind, amounts in pods.amounts_of(overrides.resources).items():
+                resources = container.fields["resources"].struct_value
                 resources.fields[kind].struct_value.update(amounts)
 
 

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from elevon import compiler, errors
-from elevon.compiler import graphs
+from elevon.compiler import graphs, indexing
 from elevon.idl import literals
 from elevon.idl.messages import (
     CompiledWorkflowClosure,
+    K8sPod,
     Node,
     Resources,
+    TaskNodeOverrides,
     TaskTemplate,
     WorkflowMetadata,
     WorkflowTemplate,
@@ -228,3 +231,25 @@ def test_an_executor_gets_the_template_with_what_the_node_overrides() -> None:
     nodes = compiler.index(closure).nodes
     seen = [(one.task.container.image, one.task.container.resources) for one in nodes.values() if one.task]
     assert seen == [("special:1", cpu("2")), ("usual:1", cpu("1"))]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "wanted"),
+    [
+        (TaskNodeOverrides(container_image="special:1"), {"image": "special:1"}),
+        (
+            TaskNodeOverrides(resources=cpu("2")),
+            {"image": "usual:1", "resources": {"requests": {"cpu": "2"}}},
+        ),
+    ],
+)
+def test_overrides_of_a_pod_go_to_its_own_container_and_add_nothing_else(
+    overrides: TaskNodeOverrides, wanted: dict[str, Any]
+) -> None:
+    template = TaskTemplate(k8s_pod=K8sPod(primary_container_name="main"))
+    containers = [{"name": "main", "image": "usual:1"}, {"name": "side"}]
+    template.k8s_pod.pod_spec.update({"containers": containers})
+    made = indexing.overridden(template, overrides)
+    assert literals.plain_of(made.k8s_pod.pod_spec) == {
+        "containers": [{"name": "main", **wanted}, {"name": "side"}]
+    }
