@@ -91,6 +91,14 @@ def has_labels(resource: Manifest, labels: Mapping[str, str]) -> bool:
     return labels.items() <= resource.get("metadata", {}).get("labels", {}).items()
 
 
+def without_nulls(value: Any) -> Any:
+    """JSON data without the fields that are null, which say of a resource what they would say by not being there."""
+    if isinstance(value, Mapping):
+        fields = cast("Manifest", value).items()
+        return {name: without_nulls(field) for name, field in fields if field is not None}
+    return [without_nulls(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
 def merged(target: Any, patch: Any) -> Any:
     """A JSON merge patch (RFC 7396): objects are merged, None removes, everything else replaces."""
     if not isinstance(patch, Mapping):

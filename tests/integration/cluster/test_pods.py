@@ -302,6 +302,11 @@ async def test_a_pod_that_cannot_be_begun_says_why(
     assert status["message"] == "the pod could not be begun: there is no Python here"
 
 
+async def test_a_field_that_is_null_is_one_that_is_not_there(cluster: Cluster) -> None:
+    pod = await cluster.run({**spec_of("true", env=None, resources=None), "initContainers": None})
+    assert pod["status"]["phase"] == "Succeeded"
+
+
 class Opened:
     """Which files this process opens; a hook can't be taken away, so it is switched."""
 

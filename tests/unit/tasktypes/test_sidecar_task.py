@@ -126,6 +126,10 @@ BOX = {"name": "box", "emptyDir": {}}
             pod({"name": "a"}, initContainers=[{"name": "a"}]),
             r"containers\[1\]\.name is 'a', and so is pod_spec\.initContainers\[0\]",
         ),
+        (
+            pod({"name": "a", "env": [{"name": "A=B"}]}),
+            r"pod_spec\.containers\[1\]\.env\[0\]\.name is 'A=B', which no variable can be named",
+        ),
         (pod({"name": "A b"}), r"pod_spec\.containers\[1\]\.name is 'A b': use lower-case"),
         (
             pod({"name": "a", "image": 7}),

@@ -100,6 +100,17 @@ def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() 
         (pod(container(), container()), "two of its containers have the same name"),
         (pod(container(), volumes=[{"name": "s", "secret": {}}]), "volume 's' is secret, .* emptyDir alone"),
         (pod(container(volumeMounts=[{"name": "x", "mountPath": "/x"}])), "mounts the volume 'x', .* add it"),
+        (
+            pod(
+                container(volumeMounts=[{"name": "b", "mountPath": "/x", "subPath": "a/../../../b"}]),
+                volumes=[{"name": "b", "emptyDir": {}}],
+            ),
+            "mounts the subPath 'a/../../../b', which leaves its volume",
+        ),
+        (pod(container(), volumes=[{"name": 5, "emptyDir": {}}]), "volume 5 has no name that can be used"),
+        (pod(container("a\0b")), r"is given the text 'a\\x00b', and no process can be given a NUL"),
+        (pod(container(env=[{"name": "A=B"}])), "has a variable named 'A=B', which none can be"),
+        (pod(container(env=[{"name": "A", "valueFrom": {"fieldRef": "x"}}])), "takes the variable A from"),
         (pod(container(restartPolicy="Always")), "has the restartPolicy Always, and init containers alone"),
         (pod(container(lifecycle={"preStop": {}})), "lifecycle of container main can't be had"),
         (

@@ -215,6 +215,9 @@ def _problems_of_container(container: _Container, path: str, volumes: set[str]) 
                 f"{path}.volumeMounts[{index}].name is {mount.name!r}, which pod_spec.volumes does not have: "
                 f"{suggestions.hint(mount.name, volumes)}"
             )
+    for index, variable in enumerate(container.env or ()):
+        if set("=\0") & set(variable.name):
+            yield f"{path}.env[{index}].name is {variable.name!r}, which no variable can be named: leave out '='"
     resources = container.resources or _Resources()
     for kind, amounts in (("limits", resources.limits), ("requests", resources.requests)):
         for name, amount in (amounts or {}).items():

@@ -32,6 +32,7 @@ from elevon.records.resources import (
     kind_of,
     merged,
     uid_of,
+    without_nulls,
 )
 from elevon.workers import captures
 from elevon.workers.cluster import kinds, manifests, shelves
@@ -103,7 +104,7 @@ class LocalCluster:
         self._is_closed = False
 
     async def create(self, resource: Manifest) -> Manifest:
-        resource = manifests.furnished(resource, self._images)
+        resource = manifests.furnished(without_nulls(resource), self._images)
         kinds.plan(merged(resource, {"metadata": {}}), Path("/"))
         now = spelled(self._clock.now())
         added = {"uid": ids.new("u", 32), "creationTimestamp": now, "generation": 1}

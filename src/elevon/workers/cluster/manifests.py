@@ -189,9 +189,12 @@ def _problems(pod: Manifest) -> Iterator[str]:
     yield from _refused(pod["spec"], _NOT_OF_PODS, "spec")
     for volume in spec.volumes:
         kinds = [field for field in volume if field != "name"]
-        if kinds != ["emptyDir"] or not _NAME.fullmatch(str(volume.get("name", ""))):
+        name = volume.get("name")
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            yield f"volume {name!r} has no name that can be used: letters, digits, '-', '_' and '.'"
+        if kinds != ["emptyDir"]:
             named = ", ".join(kinds) or "nothing"
-            yield f"volume {volume.get('name')!r} is {named}, and a local cluster has emptyDir alone: use that"
+            yield f"volume {name!r} is {named}, and a local cluster has emptyDir alone: use that"
     containers = [*spec.init_containers, *spec.containers]
     raws: list[dict[str, Any]] = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
     for container, raw in zip(containers, raws, strict=True):
@@ -220,7 +223,14 @@ def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator
     for mount in container.volume_mounts:
         if mount.name not in volumes:
             yield f"{place} mounts the volume {mount.name!r}, which spec.volumes does not have: add it"
+        if ".." in Path(mount.sub_path).parts:
+            yield f"{place} mounts the subPath {mount.sub_path!r}, which leaves its volume: leave out '..'"
+    for text in (*container.command, *container.args, *(variable.value for variable in container.env)):
+        if "\0" in text:
+            yield f"{place} is given the text {text!r}, and no process can be given a NUL: leave it out"
     for variable in container.env:
+        if not variable.name or set("=\0") & set(variable.name):
+            yield f"{place} has a variable named {variable.name!r}, which none can be: name it without '='"
         if variable.value_from is not None and _field_of(variable.value_from) is None:
             known = ", ".join(f"metadata.{field}" for field in _FIELDS)
             yield (
@@ -230,7 +240,8 @@ def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator
 
 
 def _field_of(source: Mapping[str, Any]) -> str | None:
-    path = str(source.get("fieldRef", {}).get("fieldPath", ""))
+    reference = source.get("fieldRef")
+    path = str(cast("Manifest", reference).get("fieldPath", "")) if isinstance(reference, Mapping) else ""
     room, _, field = path.partition(".")
     return field if room == "metadata" and field in _FIELDS else None
 
