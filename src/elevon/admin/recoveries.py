@@ -9,7 +9,8 @@ A node is taken over when all of this holds; otherwise it runs again:
   neither does the body of a Python function: recovery is what one does after mending it;
 - every node that it waits for is taken over too, and so are the inputs of the workflow that holds it;
 - a subworkflow or a branch: all of this holds for every node under it that ran. Nodes that a task made while it ran
-  don't count: they are taken over with it, or run again with it. Nor do the elements that an array did without.
+  don't count: they are taken over with it, or run again with it. Nor do the elements that an array did without, as
+  long as the new one can do without as many.
 
 Under a subworkflow or a branch that had not succeeded, the nodes that had are taken over by the same rules: it opens
 again with the same inputs, a branch decides again as it did. So are the elements of an array, because its lists are the
@@ -59,14 +60,18 @@ class _Search:
             if not _is_alike(before.nodes[name], node):
                 continue
             under = self._under(before.nodes[name], node, record)
-            is_loose = record.expansion is not None or node.array is not None
-            is_whole = is_loose or len(under) == self._run_under[node_id]
-            if _has_outputs(record) and is_whole:
+            if _has_outputs(record) and self._is_whole(node, record, len(under)):
                 taken.add(name)
                 yield _taken_over(record)
                 yield from under
             else:
                 yield from under
+
+    def _is_whole(self, node: GraphNode, record: NodeRecord, under_count: int) -> bool:
+        """Whether all is taken over under a node that the new one needs."""
+        if node.array is not None:
+            return under_count >= min(node.array.needed(record.element_count), record.element_count)
+        return record.expansion is not None or under_count == self._run_under[record.node_id]
 
     def _under(self, before: GraphNode, after: GraphNode, record: NodeRecord) -> list[NodeRecord]:
         node_id = record.node_id

@@ -58,6 +58,11 @@ def mapped(x: int) -> list[int]:
     return map_task(double)(x=[x, 2, 3])
 
 
+@workflow
+def sparing(x: int) -> list[int | None]:
+    return map_task(double, min_success_ratio=0.5)(x=[x, 2, 3])
+
+
 def prepare(flow: Any) -> NewExecution:
     """What an execution of a workflow needs, inputs aside."""
     serialized = serialization.serialize(flow, project="default", domain="development", version="v1")

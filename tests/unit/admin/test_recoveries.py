@@ -1,6 +1,7 @@
 """A recovered execution takes over what succeeded and would do the same again, and runs the rest."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -145,9 +146,9 @@ async def test_a_task_whose_futures_failed_runs_again_with_all_of_them(world: Wo
     assert {node.id for node in view.walk() if node.record} == {"n1"}
 
 
-async def with_elements(world: World, **outputs: int | None) -> ExecutionId:
+async def with_elements(world: World, flow: Any = specimens.mapped, **outputs: int | None) -> ExecutionId:
     """A failed execution of a map over three elements."""
-    failed = await world.create(specimens.mapped)
+    failed = await world.create(flow)
     await world.drive(failed, ExecutionPhase.FAILED, **outputs)
     view = await world.admin.view(failed)
     node = view.nodes[0].record
@@ -168,8 +169,15 @@ async def test_elements_of_an_array_that_failed_are_taken_over_one_by_one(world:
 
 
 async def test_an_array_that_did_without_some_elements_is_taken_over(world: World) -> None:
-    failed = await with_elements(world, n0=2, n0__0=2, n0__1=None, n0__2=6)
-    assert await recovered(world, failed, specimens.prepare(specimens.mapped)) == {"n0", "n0/0", "n0/2"}
+    failed = await with_elements(world, specimens.sparing, n0=2, n0__0=2, n0__1=None, n0__2=6)
+    assert await recovered(world, failed, specimens.prepare(specimens.sparing)) == {"n0", "n0/0", "n0/2"}
+
+
+async def test_an_array_that_can_no_longer_do_without_some_elements_runs_those_again(world: World) -> None:
+    failed = await with_elements(world, specimens.sparing, n0=2, n0__0=2, n0__1=None, n0__2=6)
+    new = specimens.prepare(specimens.sparing)
+    new.closure.primary.template.nodes[0].array_node.min_success_ratio = 0.75
+    assert await recovered(world, failed, new) == {"n0/0", "n0/2"}
 
 
 async def test_elements_of_another_task_run_again(world: World) -> None:
