@@ -4,6 +4,7 @@ A view joins the stored rows with the closure, which knows the nodes that have n
 nothing else; how it looks is the business of whoever shows it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -14,6 +15,7 @@ from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.leases import Lease
 from elevon.records.nodes import NodeRecord
+from elevon.records.phases import NodePhase
 from elevon.records.snapshots import StoredExecution
 from elevon.records.transitions import Transition
 
@@ -32,6 +34,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
         record: Its current record; None if it has not started.
         attempts: In order.
         children: Nodes that run under it; of an array the elements that have begun.
+        taken_over_count: So many elements of an array that has not begun were taken over from another execution.
     """
 
     id: str
@@ -42,6 +45,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     record: NodeRecord | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     children: tuple["NodeView", ...] = ()
+    taken_over_count: int = 0
 
     def walk(self) -> Iterator["NodeView"]:
         """Itself and everything under it, parents first."""
@@ -113,6 +117,9 @@ class _Join:
         expansions: Mapping[str, Graph],
     ) -> None:
         self._records = records
+        self._taken_over = Counter(
+            record.parent for record in records.values() if record.phase is NodePhase.RECOVERED
+        )
         self._attempts = attempts
         self._expansions = expansions
 
@@ -137,6 +144,7 @@ class _Join:
             children=self._elements(node.array.element, record)
             if node.array
             else self.level(node.inner or self._expansion_of(record), node_id),
+            taken_over_count=self._taken_over[node_id] if node.array and record is None else 0,
         )
 
     def _elements(self, element: GraphNode, record: NodeRecord | None) -> tuple[NodeView, ...]:

@@ -22,12 +22,15 @@ class Tally:
     Args:
         record: Of the array.
         known: Its elements that have begun.
+        taken_over_count: So many were taken over from another execution, of which nothing more is heard.
     """
 
-    def __init__(self, record: NodeRecord, known: Iterable[NodeView] = ()) -> None:
+    def __init__(
+        self, record: NodeRecord, known: Iterable[NodeView] = (), *, taken_over_count: int = 0
+    ) -> None:
         self.count = record.element_count
         self._named_count = 0
-        self._over: Counter[str] = Counter()
+        self._over: Counter[str] = Counter({NodePhase.RECOVERED: taken_over_count})
         self._under_way: dict[str, NodePhase] = {}
         for element in known:
             if element.record is not None:
@@ -66,14 +69,18 @@ class Tallies:
 
     def __init__(self, nodes: Iterable[NodeView]) -> None:
         self._by_array: dict[str, Tally] = {}
+        self._taken_over: dict[str, int] = {}
         for node in nodes:
+            if node.taken_over_count:
+                self._taken_over[node.id] = node.taken_over_count
             if node.record is not None and is_long(node.record):
                 self._by_array[node.id] = Tally(node.record, node.children)
 
     def of_array(self, record: NodeRecord) -> Tally | None:
         """The tally of a node that is a long array."""
         if is_long(record) and record.node_id not in self._by_array:
-            self._by_array[record.node_id] = Tally(record)
+            taken_over_count = self._taken_over.get(record.node_id, 0)
+            self._by_array[record.node_id] = Tally(record, taken_over_count=taken_over_count)
         return self._by_array.get(record.node_id)
 
     def around(self, node_id: str) -> tuple[str, Tally] | None:

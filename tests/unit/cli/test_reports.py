@@ -180,6 +180,16 @@ async def test_a_long_array_is_told_by_tenths_and_its_first_failures(world: Worl
     assert len(lines) == 1 + 5 + 9 + 1
 
 
+async def test_elements_that_were_taken_over_are_counted_as_recovered(world: World) -> None:
+    taken_over = [element(world, index, NodePhase.RECOVERED) for index in range(9)]
+    execution = await world.create(specimens.mapped)
+    await world.put(execution, *taken_over)
+    stream = io.StringIO()
+    report = reports.PlainReport([await world.admin.view(execution)], stream)
+    report.changed(execution, [array(world, 20), element(world, 9, NodePhase.SUCCEEDED)])
+    assert "20 elements: 9 recovered, 1 succeeded, 10 not started" in stream.getvalue()
+
+
 async def test_a_short_array_is_told_as_any_nodes_are(world: World) -> None:
     lines = await lines_of(world, array(world, 2), element(world, 1, NodePhase.SUCCEEDED))
     assert lines[1] == "n0/1 SUCCEEDED in 0.00 s"
