@@ -5,7 +5,7 @@ says nothing, because the entrypoint exits with 0 after a failure that it wrote 
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from google.protobuf.message import DecodeError
 
@@ -37,10 +37,17 @@ def failure_of(document: ErrorDocument, whose: str) -> Failure:
     return Failure(
         code=error.code or "USER:Unknown",
         message=message,
-        kind=errors.ErrorKind(ExecutionError.ErrorKind.Name(error.origin)),
+        kind=_kind_of(error.origin),
         traceback=traceback,
         is_recoverable=error.kind == ContainerError.RECOVERABLE,
     )
+
+
+def _kind_of(origin: int) -> errors.ErrorKind:
+    """Whose fault it was; what later versions of Flyte may add is unknown here."""
+    if origin not in ExecutionError.ErrorKind.values():
+        return errors.ErrorKind.UNKNOWN
+    return errors.ErrorKind(ExecutionError.ErrorKind.Name(cast("ExecutionError.ErrorKind", origin)))
 
 
 def left_failure(ctx: TaskContext[Any]) -> Failure | None:

@@ -43,6 +43,10 @@ def test_of_another_error_the_last_line_is_the_message() -> None:
     assert results.failure_of(document_of(" "), "the driver").message == "the driver failed without a message"
 
 
+def test_an_origin_that_is_not_known_is_nobodys_fault() -> None:
+    assert results.failure_of(document_of("no", origin=99), "it").kind is errors.ErrorKind.UNKNOWN
+
+
 def test_nothing_left_is_a_success_that_is_still_to_be_resolved(ctx: FakeTaskContext) -> None:
     status = results.status_of_results(ctx)
     assert (status.phase, status.outputs) == (AttemptPhase.SUCCEEDED, None)
