@@ -60,15 +60,24 @@ class Place(msgspec.Struct, frozen=True):
     namespace: str
 
 
-def replaced(args: Iterable[str], place: Place, inputs: LiteralMap) -> tuple[str, ...]:
-    """A command with its placeholders replaced; an unknown one stays, as the command may mean it."""
+def replaced(
+    args: Iterable[str], place: Place, inputs: LiteralMap, quoted: Callable[[str], str] = str
+) -> tuple[str, ...]:
+    """A command with its placeholders replaced; an unknown one stays, as the command may mean it.
+
+    Args:
+        args: The command.
+        place: Whose it is.
+        inputs: Of the task.
+        quoted: How what is put in is written where whoever runs the command gives some characters a meaning.
+    """
 
     def text_of(found: re.Match[str]) -> str:
         family, _, name = found[1].partition(".")
         if name and family.lower() == "inputs" and name in inputs.literals:
-            return _text(json_values.to_json(inputs.literals[name]))
+            return quoted(_text(json_values.to_json(inputs.literals[name])))
         known = _KNOWN.get(found[1].lower())
-        return found[0] if known is None else known(place)
+        return found[0] if known is None else quoted(known(place))
 
     return tuple(_PLACEHOLDER.sub(text_of, argument) for argument in args)
 

@@ -28,6 +28,7 @@ from elevon.tasktypes.sidecar.task import sidecar_task
 from elevon.testing import FakeCluster
 from elevon.testing.clocks import SimulatedClock
 from elevon.testing.contexts import FakeTaskContext
+from elevon.workers.cluster import kinds
 
 POD = ResourceKind("v1", "Pod")
 INPUTS = literals.literal_map({"name": literals.string("you")})
@@ -68,10 +69,10 @@ class Stage:
         self.executor = SidecarExecutor(self.cluster)
         self.context = FakeTaskContext(self.executor, folder)
 
-    async def pod_of(self, template: TaskTemplate) -> dict[str, Any]:
+    async def pod_of(self, template: TaskTemplate, inputs: LiteralMap = INPUTS) -> dict[str, Any]:
         """What is made of a template."""
         spec = customs.unpack(template.custom, SidecarJob)
-        return dict(await self.executor.build_resource(self.context, template, spec, INPUTS))
+        return dict(await self.executor.build_resource(self.context, template, spec, inputs))
 
 
 @pytest.fixture
@@ -119,6 +120,17 @@ async def test_the_other_containers_keep_their_own_with_placeholders_replaced(
     assert first["command"] == ["echo", "you"]
     assert "ELEVON_CODE" not in variables(reader)
     assert variables(first)["FLYTE_INTERNAL_EXECUTION_ID"] == "a0"
+
+
+async def test_an_input_comes_to_its_container_as_it_is(stage: Stage, tmp_path: Path) -> None:
+    text = "US$$5, $(HOME) and $FLYTE"
+    pod = await stage.pod_of(template_of(greet), literals.literal_map({"name": literals.string(text)}))
+    first = {**pod["spec"]["initContainers"][0], "env": [{"name": "HOME", "value": "/root"}]}
+    metadata = {"namespace": "team", "name": "one"}
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+    made["spec"] = {"restartPolicy": "Never", "containers": [first]}
+    (planned,) = kinds.plan(made, tmp_path).containers
+    assert planned.args == ("echo", text)
 
 
 async def test_the_pod_says_whose_it_is_and_is_never_restarted(stage: Stage) -> None:

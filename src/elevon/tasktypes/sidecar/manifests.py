@@ -72,12 +72,17 @@ def manifest_of(
     for container in (*(spec.get("initContainers") or ()), *spec["containers"]):
         for field in ("command", "args"):
             if container.get(field):
-                container[field] = list(placeholders.replaced(container[field], place, inputs))
+                container[field] = list(placeholders.replaced(container[field], place, inputs, _quoted))
         is_primary = container["name"] == asked.primary
         _set_variables(container, {**for_all, **for_primary} if is_primary else for_all)
     own = {PRIMARY_ANNOTATION: asked.primary, MAIN_CONTAINER_ANNOTATION: asked.primary}
     metadata = {"labels": asked.labels, "annotations": {**asked.annotations, **own}}
     return {"metadata": metadata, "spec": {**spec, "restartPolicy": "Never"}}
+
+
+def _quoted(text: str) -> str:
+    """A text that comes to its container as it is: Kubernetes takes `$(NAME)` for a variable, and `$$` for a dollar."""
+    return text.replace("$", "$$")
 
 
 def _of_target(template: TaskTemplate) -> Asked:
