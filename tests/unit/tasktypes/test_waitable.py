@@ -322,6 +322,12 @@ async def test_where_no_control_plane_is_known_the_task_fails_and_says_so(rigs: 
     [
         (Waitable("a0"), r"runs\[0\] refers to a0, the execution that would wait for it: it never ends"),
         (Waitable("a b"), r"runs\[0\] refers to 'default:development:a b', which is no id of an execution"),
+        (
+            Waitable("a\tb"),
+            r"runs\[0\] refers to 'default:development:a\\tb', which is no id of an execution",
+        ),
+        (Waitable("a\u2003b"), "which is no id of an execution"),
+        (Waitable("a", project="p\n"), "which is no id of an execution"),
     ],
 )
 @simulated

@@ -83,7 +83,7 @@ class WaitableState(msgspec.Struct, frozen=True, omit_defaults=True):
         return {
             ExecutionId(group.project, group.domain, name): mark
             for group in self.groups
-            for name, mark in zip(group.names.split(), group.marks, strict=True)
+            for name, mark in zip(group.names.split(" "), group.marks, strict=True)
         }
 
 
@@ -105,10 +105,7 @@ def awaited_in(inputs: LiteralMap, own: ExecutionId) -> dict[ExecutionId, str]:
             raise errors.UserError(
                 f"{place} refers to {own.name}, the execution that would wait for it: it never ends"
             )
-        if any(
-            part != part.strip() or " " in part
-            for part in (execution.project, execution.domain, execution.name)
-        ):
+        if any(part.split() != [part] for part in (execution.project, execution.domain, execution.name)):
             raise errors.UserError(f"{place} refers to {str(execution)!r}, which is no id of an execution")
         found.setdefault(execution, UNSEEN)
         if waitables.has_ended(waitable):
