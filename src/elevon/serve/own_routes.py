@@ -74,14 +74,20 @@ class _Calls:
 
     async def update(self, request: Request) -> Response:
         queries.check_names(request, ("after", "wait"))
-        after, patience_s = queries.count(request, "after"), queries.seconds(request, "wait")
+        after, patience_s = (
+            queries.count(request, "after", queries.LARGEST_PLACE),
+            queries.seconds(request, "wait"),
+        )
         return bodies.of_struct(await self._extensions.update(_execution_in(request), after, patience_s))
 
     async def logs(self, request: Request) -> Response:
         queries.check_names(request, ("node", "attempt", "stream", "offset"))
         node_id, number = queries.text(request, "node"), queries.count(request, "attempt")
         attempt = AttemptId(_execution_in(request), node_id, number)
-        stream, offset = queries.text(request, "stream", "stdout"), queries.count(request, "offset")
+        stream, offset = (
+            queries.text(request, "stream", "stdout"),
+            queries.count(request, "offset", queries.LARGEST_PLACE),
+        )
         content = await self._extensions.read_log(attempt, stream, offset)
         return Response(content, media_type=bodies.BINARY)
 

@@ -1,12 +1,17 @@
 """Parameters of queries: each is known to its path, and refused by name otherwise."""
 
 from collections.abc import Collection
+from typing import Final
 
 from starlette.requests import Request
 
 from elevon import errors
 from elevon.idl.admin_messages import Sort
 from elevon.primitives import suggestions
+
+LARGEST_COUNT: Final = (1 << 31) - 1
+LARGEST_PLACE: Final = (1 << 63) - 1
+"""The last byte of a file, and the last row, that there can be."""
 
 
 def check_names(request: Request, known: Collection[str]) -> None:
@@ -29,15 +34,16 @@ def text(request: Request, name: str, default: str = "") -> str:
     return request.query_params.get(name, default)
 
 
-def count(request: Request, name: str) -> int:
+def count(request: Request, name: str, most: int = LARGEST_COUNT) -> int:
     """A parameter that counts something; 0 if it is not given.
 
     Raises:
-        UserError: It is no whole number of 0 or more.
+        UserError: It is no whole number from 0 to `most`.
     """
     given = text(request, name, "0")
-    if not (given.isascii() and given.isdecimal()) or int(given) >= 1 << 31:
-        raise errors.UserError(f"{name} {given!r} is no number: use 0 or more")
+    is_number = given.isascii() and given.isdecimal() and len(given) <= len(str(most))
+    if not is_number or int(given) > most:
+        raise errors.UserError(f"{name} {given!r:.40} is no number from 0 to {most}")
     return int(given)
 
 

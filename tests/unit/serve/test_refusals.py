@@ -26,7 +26,11 @@ LISTED = f"{EXECUTIONS}/default/development"
         ("GET", f"{LISTED}?colour=red", 400, "has no parameter 'colour'"),
         ("GET", f"{LISTED}?limit=1&limit=2", 400, "'limit' is given twice"),
         ("GET", f"{LISTED}?limit=-1", 400, "limit '-1' is no number"),
-        ("GET", f"{LISTED}?limit=99999999999", 400, "is no number"),
+        ("GET", f"{LISTED}?limit=99999999999", 400, "is no number from 0 to 2147483647"),
+        ("GET", f"{LISTED}?limit={'9' * 5000}", 400, "is no number"),
+        ("GET", f"/api/v1/node_executions/default/development/a1?token={'9' * 5000}", 400, "token '999"),
+        ("GET", "/elevon/v1/executions/a1/updates?after=9223372036854775808", 400, "is no number"),
+        ("GET", "/elevon/v1/executions/a1/logs?offset=4294967296", 404, "there is no execution"),
         ("GET", f"{LISTED}?sort_by.direction=UP", 400, "sort_by.direction 'UP'"),
         ("GET", "/elevon/v1/executions/a1/updates?wait=soon", 400, "wait 'soon' is no span"),
         ("GET", "/elevon/v1/executions/a1?history=maybe", 400, "history 'maybe' is neither true nor false"),
@@ -73,6 +77,8 @@ async def test_a_body_that_is_no_message_names_the_field(
         (b"{}", "closure"),
         (b'{"closure": 7}', "closure"),
         (b'{"closure": "!"}', "closure"),
+        (b'{"closure": "", "vresion": "1"}', "vresion"),
+        (b'{"x":' + b"[" * 100_000, "`x`"),
     ],
 )
 async def test_a_body_that_is_no_struct_names_the_field(world: HttpWorld, body: bytes, sentence: str) -> None:

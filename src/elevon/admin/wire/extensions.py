@@ -31,7 +31,7 @@ LONGEST_WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.5
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A workflow with its code, as a client compiled it.
 
     Attributes:

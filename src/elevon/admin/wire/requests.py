@@ -25,6 +25,7 @@ from elevon.records.phases import ExecutionPhase
 _SPEC_FIELDS: Final = frozenset({"launch_plan", "metadata", "max_parallelism"})
 _METADATA_FIELDS: Final = frozenset({"mode", "principal"})
 _FILTER: Final = re.compile(r"\s*(?P<verb>\w+)\(\s*(?P<field>[\w.]+)\s*,\s*(?P<values>[^()]*?)\s*\)\s*")
+_PLACE: Final = re.compile("[0-9]{1,9}")
 _PAGE_COUNT: Final = 100
 _PAGE_LIMIT: Final = 1000
 
@@ -131,9 +132,9 @@ def window_of(request: NodeExecutionListRequest | TaskExecutionListRequest) -> t
     _check_order(request.sort_by, Sort.Direction.ASCENDING)
     if request.filters:
         raise errors.UserError(f"filters {request.filters!r}: nodes and attempts have no filters")
-    if request.token and not request.token.isdecimal():
+    if request.token and _PLACE.fullmatch(request.token) is None:
         raise errors.UserError(
-            f"token {request.token!r} is none of elevon's: leave it out for the first page"
+            f"token {request.token!r:.40} is none of elevon's: leave it out for the first page"
         )
     start = int(request.token or 0)
     return start, start + _limit_of(request.limit)
