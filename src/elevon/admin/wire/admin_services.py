@@ -4,6 +4,8 @@ A transport hands in a request that it has decoded and sends what comes back; wh
 which owns its status. Creation may be repeated under a name, because clients send again what they have no answer to.
 """
 
+import msgspec
+
 import elevon
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT, Admin, NewExecution
@@ -33,6 +35,7 @@ from elevon.idl.messages import LiteralMap
 from elevon.primitives import ids, suggestions
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanId
 
 
 class AdminService:
@@ -61,7 +64,7 @@ class AdminService:
             UnavailableError: Nobody can run it, or it could not be written.
         """
         requests.check_creation(request)
-        wanted = requests.launch_plan_id(request.spec.launch_plan, "spec.launch_plan")
+        wanted = await self._plan_of(request)
         record = await self._admin.launch_plans.get(wanted)
         plan = await self._admin.launch_plans.load(record)
         new = NewExecution(
@@ -151,6 +154,18 @@ class AdminService:
         made = GetVersionResponse()
         made.control_plane_version.Version = elevon.__version__
         return made
+
+    async def _plan_of(self, request: ExecutionCreateRequest) -> LaunchPlanId:
+        """What is to be started; for a request that is sent again what it started, though there is a newer one now."""
+        wanted = requests.launch_plan_id(request.spec.launch_plan, "spec.launch_plan")
+        if wanted.version or not request.name:
+            return wanted
+        try:
+            existing = await self._admin.get(ExecutionId(PROJECT, DOMAIN, request.name))
+        except errors.NotFoundError:
+            return wanted
+        version = existing.launch_plan_version if existing.workflow == wanted.name else ""
+        return msgspec.structs.replace(wanted, version=version)
 
     async def _create(self, new: NewExecution) -> ExecutionRecord:
         try:

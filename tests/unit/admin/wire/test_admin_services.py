@@ -61,6 +61,26 @@ async def test_the_same_request_again_gives_the_same_execution(world: WireWorld)
     assert len(await world.admin.list_executions()) == 1
 
 
+async def test_the_same_request_again_means_the_launch_plan_that_was_the_newest_then(
+    world: WireWorld,
+) -> None:
+    request = creation(await world.register(version="v1"))
+    request.spec.launch_plan.version = ""
+    first = await world.service.create_execution(request)
+    world.clock.instant += timedelta(seconds=1)
+    await world.register(version="v2")
+    assert await world.service.create_execution(request) == first
+    assert len(await world.admin.list_executions()) == 1
+
+
+async def test_another_workflow_under_a_name_that_is_taken_is_a_conflict(world: WireWorld) -> None:
+    await world.service.create_execution(creation(await world.register()))
+    request = creation(await world.register(specimens.nested))
+    request.spec.launch_plan.version = ""
+    with pytest.raises(errors.ConflictError, match="'a1' is taken"):
+        await world.service.create_execution(request)
+
+
 async def test_the_same_request_after_the_end_starts_nothing(world: WireWorld) -> None:
     request = creation(await world.register())
     await world.service.create_execution(request)
