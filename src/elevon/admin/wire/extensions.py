@@ -151,17 +151,18 @@ class Extensions:
         return await self._engines.read_log(attempt, stream, offset, LOG_LIMIT)
 
     async def _look(self, execution: ExecutionId, after: int) -> Update:
+        # The record first: an end that it tells of then comes after all that led to it.
+        record = await self._admin.get(execution)
         history = await self._admin.history(execution, after)
         lease = await self._admin.owner(execution)
         is_driven = lease is not None and self._engines.is_alive(lease.owner)
         if not history:
-            record = await self._admin.get(execution)
             return Update(after=after, execution=record, is_driven=is_driven)
         rows = await self._admin.rows(execution)
         changed = {transition.node_id for _, transition in history}
         return Update(
             after=history[-1][0],
-            execution=rows.execution,
+            execution=record,
             nodes=tuple(record for record in rows.nodes if record.node_id in changed),
             attempts=tuple(record for record in rows.attempts if record.node_id in changed),
             is_driven=is_driven,

@@ -1,6 +1,7 @@
 """What Flyte has no call for: workflows that come whole, rows, changes and logs."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -109,6 +110,25 @@ async def test_an_update_does_not_wait_for_what_has_ended_or_when_the_server_end
     assert (await waiting).after == 0
     await world.drive(execution, ExecutionPhase.SUCCEEDED)
     assert (await world.extensions.update(execution, 0, 30)).execution.phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_an_update_tells_of_no_end_before_all_that_led_to_it(
+    world: WireWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = await world.create()
+    history = world.admin.history
+
+    async def history_before_the_end(*asked: Any) -> Any:
+        found = await history(*asked)
+        if not (await world.admin.get(execution)).phase.is_terminal:
+            await world.put(execution, node("n1"), moved("n1"))
+            await world.drive(execution, ExecutionPhase.SUCCEEDED)
+            world.news.notice(execution, ())
+        return found
+
+    monkeypatch.setattr(world.admin, "history", history_before_the_end)
+    update = await world.extensions.update(execution, 0, 30)
+    assert (update.execution.phase, update.nodes) == (ExecutionPhase.SUCCEEDED, (node("n1"),))
 
 
 async def test_logs_are_read_from_where_one_stopped(world: WireWorld) -> None:
