@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT
@@ -33,6 +33,7 @@ from elevon.idl.admin_messages import (
 
 _BINARY: Final = "application/octet-stream"
 _JSON: Final = "application/json"
+_CONNECT_TIMEOUT_S: Final = 5.0
 _TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = 30.0
 _PAUSE_S: Final = 0.3
@@ -52,23 +53,14 @@ class Client:
     """
 
     def __init__(self, url: str, principal: str) -> None:
-        found = urllib.parse.urlsplit(url)
-        if found.scheme not in ("http", "https") or not found.hostname or found.query or found.fragment:
-            raise errors.UserError(f"{url!r} is no URL of a server: write it as http://127.0.0.1:7380")
-        try:
-            port = found.port
-        except ValueError as error:
-            raise errors.UserError(f"{url!r} is no URL of a server: {error}") from error
-        kind = http.client.HTTPSConnection if found.scheme == "https" else http.client.HTTPConnection
         self.url = url.rstrip("/")
-        self._prefix = found.path.rstrip("/")
-        self._connection = kind(found.hostname, port, timeout=_TIMEOUT_S)
+        self._connection, self._prefix = _connection_to(url)
         self._principal = principal.encode("ascii", "replace").decode()
         self._has_answered = False
         self._lock = asyncio.Lock()
 
     def close(self) -> None:
-        """Let the connection go; a request that waits for its answer ends."""
+        """Let the connection go; a request that waits for its answer ends, one that connects within seconds."""
         opened: socket.socket | None = self._connection.sock
         if opened is not None:
             with contextlib.suppress(OSError):
@@ -78,18 +70,18 @@ class Client:
     async def register(self, registration: Registration) -> LaunchPlan:
         """Keep a workflow with its code at the server."""
         content = msgspec.json.encode(registration)
-        return LaunchPlan.FromString(await self._post("/elevon/v1/launch_plans", content, _JSON))
+        return _message(await self._post("/elevon/v1/launch_plans", content, _JSON), LaunchPlan)
 
     async def create(self, request: ExecutionCreateRequest) -> ExecutionCreateResponse:
         """Start an execution."""
         content = request.SerializeToString()
-        return ExecutionCreateResponse.FromString(await self._post("/api/v1/executions", content, _BINARY))
+        return _message(await self._post("/api/v1/executions", content, _BINARY), ExecutionCreateResponse)
 
     async def list_page(self, filters: str, limit: int, token: str) -> ExecutionList:
         """A page of executions, newest first; of all that there are at once for a limit of 0."""
         query = {"limit": min(limit or _PAGE_COUNT, _PAGE_COUNT), "filters": filters, "token": token}
         path = _path("api", "v1", "executions", PROJECT, DOMAIN, **query)
-        return ExecutionList.FromString(await self._ask("GET", path))
+        return _message(await self._ask("GET", path), ExecutionList)
 
     async def snapshot(self, text: str, *, is_history_wanted: bool) -> Snapshot:
         """All rows of the execution of that name, or of the only one whose name begins so."""
@@ -125,7 +117,7 @@ class Client:
         headers = {"Accept": _BINARY, "Elevon-By": self._principal}
         if media_type:
             headers["Content-Type"] = media_type
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline: float | None = None
         async with self._lock:
             while True:
                 try:
@@ -133,18 +125,28 @@ class Client:
                     break
                 except (OSError, http.client.HTTPException) as error:
                     self._connection.close()
+                    deadline = deadline or time.monotonic() + _PATIENCE_S
                     if not self._has_answered or time.monotonic() > deadline:
                         raise self._unreached(error) from error
                 await asyncio.sleep(_PAUSE_S)
         self._has_answered = True
-        if status >= http.client.BAD_REQUEST:
+        if status != http.client.OK:
             raise self._refusal(status, answer)
         return answer
 
     def _send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        if self._connection.sock is None:
+            self._connect()
         self._connection.request(method, f"{self._prefix}{path}", content or None, dict(headers))
         response = self._connection.getresponse()
         return response.status, response.read()
+
+    def _connect(self) -> None:
+        """Connect, or fail soon: nothing ends a thread that tries to."""
+        self._connection.timeout = _CONNECT_TIMEOUT_S
+        self._connection.connect()
+        opened: socket.socket = self._connection.sock
+        opened.settimeout(_TIMEOUT_S)
 
     def _unreached(self, error: Exception) -> errors.UnavailableError:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -163,6 +165,24 @@ class Client:
             )
 
 
+def _connection_to(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """What will be connected to the server of a URL, and the path below which its paths are."""
+    refused = f"{url!r} is no URL of a server"
+    try:
+        found = urllib.parse.urlsplit(url)
+        host, port = (found.hostname or "").encode("idna").decode(), found.port
+        kind = http.client.HTTPSConnection if found.scheme == "https" else http.client.HTTPConnection
+        connection = kind(host, port)
+    except (ValueError, http.client.InvalidURL) as error:
+        raise errors.UserError(f"{refused}: {error}") from error
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if found.scheme not in ("http", "https") or not host or found.query or found.fragment or not is_plain:
+        raise errors.UserError(f"{refused}: write it as http://127.0.0.1:7380")
+    if found.username is not None:
+        raise errors.UserError(f"{refused}: leave out the user, as no server of elevon asks for one")
+    return connection, found.path.rstrip("/")
+
+
 def _path(*steps: str, **query: Any) -> str:
     path = "/".join(urllib.parse.quote(step, safe="") for step in steps)
     given = {name: value for name, value in query.items() if value not in ("", None)}
@@ -172,10 +192,21 @@ def _path(*steps: str, **query: Any) -> str:
 S = TypeVar("S", bound=msgspec.Struct)
 
 
+def _message(content: bytes, wanted: type[M]) -> M:
+    try:
+        return wanted.FromString(content)
+    except DecodeError as error:
+        raise _strange(error) from error
+
+
 def _struct(content: bytes, wanted: type[S]) -> S:
     try:
         return msgspec.json.decode(content, type=wanted)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.CorruptStateError(
-            f"the server's answer can't be understood ({error}): is it another release of elevon?"
-        ) from error
+        raise _strange(error) from error
+
+
+def _strange(error: Exception) -> errors.CorruptStateError:
+    return errors.CorruptStateError(
+        f"the server's answer can't be understood ({error}): is it another release of elevon?"
+    )

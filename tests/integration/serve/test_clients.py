@@ -8,10 +8,12 @@ import re
 import socket
 import threading
 from collections.abc import Generator, Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from elevon import errors
+from elevon.serve import clients
 from elevon.serve.clients import Client
 
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -105,14 +107,34 @@ async def test_what_is_no_server_of_elevon_is_named(body: bytes) -> None:
         await client.list_page("", 0, "")
 
 
+async def test_who_leads_elsewhere_is_no_server_of_elevon() -> None:
+    refused = pytest.raises(errors.UnavailableError, match=r"is no server of elevon: .* 302")
+    with peer(answer("302 Found", b"")) as (_, client), refused:
+        await client.list_page("", 0, "")
+
+
 async def test_an_answer_of_another_kind_is_named() -> None:
-    refused = pytest.raises(errors.CorruptStateError, match="another release of elevon")
-    with peer(answer("200 OK", b"<html>")) as (_, client), refused:
-        await client.update("a1", 0, 0)
+    page = answer("200 OK", b"<html>")
+    with peer(page, page) as (_, client):
+        for ask in (client.update("a1", 0, 0), client.list_page("", 0, "")):
+            with pytest.raises(errors.CorruptStateError, match="another release of elevon"):
+                await ask
 
 
 async def test_who_has_answered_is_asked_again_when_the_connection_breaks() -> None:
     with peer(EMPTY, b"", EMPTY) as (other, client):
+        await client.terminate("a1", "enough")
+        await client.terminate("a1", "enough")
+    assert len(other.asked) == 3
+
+
+async def test_who_has_answered_is_waited_for_from_when_the_connection_breaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with peer(EMPTY, b"", EMPTY) as (other, client):
+        # Each request takes longer than anybody is waited for, as one may that waits for news.
+        hasty = SimpleNamespace(monotonic=lambda: 40.0 * len(other.asked))
+        monkeypatch.setattr(clients, "time", hasty)
         await client.terminate("a1", "enough")
         await client.terminate("a1", "enough")
     assert len(other.asked) == 3
@@ -126,7 +148,22 @@ async def test_who_has_never_answered_is_not_asked_again() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:7380", "ftp://localhost", "http://", "http://localhost:0x50", "http://localhost?x=1"],
+    [
+        "",
+        "localhost:7380",
+        "ftp://localhost",
+        "http://",
+        "http://localhost:0x50",
+        "http://localhost?x=1",
+        "http://[::1",
+        "http://local host",
+        "http://localhost/a b",
+        "http://localhost/\x01",
+        "http://localhost/\xe9",
+        "http://a..b",
+        f"http://{'a' * 70}",
+        "http://me:secret@localhost",
+    ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(errors.UserError, match="is no URL of a server"):
