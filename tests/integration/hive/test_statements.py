@@ -208,3 +208,34 @@ def test_a_text_that_can_t_be_is_refused_with_its_place(text: str, problem: str)
     with pytest.raises(errors.UserError) as caught:
         statements.parse(text)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a b", "a[b]", "x/y", "it\\'s", "é", "{a}", ".."])
+def test_a_partition_is_replaced_and_dropped_whatever_it_is_called(query: Queries, value: str) -> None:
+    query("CREATE TABLE t (a INT) PARTITIONED BY (d STRING)")
+    for number in (1, 2):
+        query(f"INSERT OVERWRITE TABLE t PARTITION (d = '{value}') SELECT {number}")
+    assert rows(query, "SELECT a FROM t") == ["2"]
+    query(f"ALTER TABLE t DROP PARTITION (d = '{value}')")
+    assert rows(query, "SELECT a FROM t") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "same"),
+    [("INT", "1", "'01'"), ("DATE", "'2024-01-02'", "'2024-1-2'"), ("DOUBLE", "1", "1.0")],
+)
+def test_a_partition_is_the_same_however_its_value_is_spelled(
+    query: Queries, kind: str, one: str, same: str
+) -> None:
+    query(f"CREATE TABLE t (a INT) PARTITIONED BY (d {kind})")
+    for value in (one, same, same):
+        query(f"INSERT OVERWRITE TABLE t PARTITION (d = {value}) SELECT 1")
+    assert len(rows(query, "SELECT * FROM t")) == 1
+    query(f"INSERT OVERWRITE TABLE t PARTITION (d = {same}) SELECT 1 WHERE false")
+    assert rows(query, "SELECT * FROM t") == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "../b", ".locks", "a\0b", "x" * 200])
+def test_what_can_be_no_folder_names_no_table(query: Queries, name: str) -> None:
+    with pytest.raises(errors.UserError, match=r"^query: .* table"):
+        query(f"CREATE TABLE `{name}` (a INT)")

@@ -4,7 +4,7 @@ It owns what each statement does to the warehouse. It must never parse, and know
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +106,7 @@ class Run:
             if wanted.is_overwrite and found.partition_columns:
                 gone = {str(Path(name).parent) for name in added}
                 if wanted.partition and None not in wanted.partition.values():
-                    gone = {spellings.folder_of(found, wanted.partition)}
+                    gone = {spellings.folder_of(found, self._canonical(found, wanted.partition))}
                 kept = [name for name in found.files if str(Path(name).parent) not in gone]
             changed = msgspec.structs.replace(found, files=(*kept, *added))
             self._warehouse.write(table.database, table.name, changed)
@@ -275,7 +275,22 @@ class Run:
             elif not is_fine_if_missing:
                 raise _no_table(table)
 
+    def _canonical(self, content: Table, partition: Mapping[str, str | None]) -> dict[str, str | None]:
+        """The values of a partition as their types write them: `01` is the 1 of an INT."""
+        types = {one.name: one.type for one in content.partition_columns}
+        made: dict[str, str | None] = {}
+        for name, value in partition.items():
+            row = self._connection.execute(
+                f"SELECT CAST(CAST(? AS {types.get(name, 'VARCHAR')}) AS VARCHAR)",
+                [value],
+            ).fetchone()
+            made[name] = None if row is None or row[0] is None else str(row[0])
+        return made
+
     def _drop_partitions(self, wanted: DropPartitions) -> None:
+        table = self._found(wanted.table.within(self._database))
+        partitions = [self._canonical(table, one) for one in wanted.partitions]
+
         def is_kept(name: str, _content: Table) -> bool:
             parts = dict(part.split("=", 1) for part in Path(name).parent.parts)
             return not any(
@@ -283,7 +298,7 @@ class Run:
                     value is not None and parts.get(key) == spellings.spelled(value)
                     for key, value in one.items()
                 )
-                for one in wanted.partitions
+                for one in partitions
             )
 
         dropped_count = self._keep_files(wanted.table, is_kept)

@@ -12,7 +12,6 @@ from elevon import errors
 from elevon.tasktypes.hive.backends.embedded.warehouses import Table
 
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
-_PLAIN: Final = " !$&'()+,;@[]^_`{}~|<>-."
 
 
 def scan(content: Table, data: Path) -> str:
@@ -51,8 +50,8 @@ def folder_of(content: Table, partition: Mapping[str, str | None]) -> str:
 
 
 def spelled(value: str | None) -> str:
-    """A value in the name of a folder."""
-    return _NO_VALUE if value is None else quote(value, safe=_PLAIN)
+    """A value in the name of a folder, as DuckDB writes it: no character of it is a pattern of names."""
+    return _NO_VALUE if value is None else quote(value, safe="")
 
 
 def local(uri: str) -> Path:

@@ -24,6 +24,7 @@ _DOCUMENT: Final = "table.json"
 _DATA: Final = "data"
 _STAGING: Final = ".staging"
 _POLL_S: Final = 0.02
+_NAME_LENGTH: Final = 120  # in bytes: two of them name a lock, and file systems end at 255
 DEFAULT: Final = "default"
 
 
@@ -94,7 +95,7 @@ class Warehouse:
         """While this is open, nobody else changes the table."""
         folder = self._root / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{database}.{table}", fcntl.LOCK_EX):
+        with _locked(folder / f"{_safe(database)}.{_safe(table)}", fcntl.LOCK_EX):
             yield
 
     def find(self, database: str, table: str) -> Table | None:
@@ -252,6 +253,8 @@ def _flush(path: Path) -> None:
 
 
 def _safe(name: str) -> str:
-    if not name or name.startswith(".") or "/" in name:
-        raise errors.UserError(f"{name!r} can't name a table or a database")
+    if len(name.encode()) > _NAME_LENGTH:
+        raise errors.UserError(f"query: the name {name[:20]!r}... is too long for a table or a database")
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise errors.UserError(f"query: {name!r} can't name a table or a database")
     return name
