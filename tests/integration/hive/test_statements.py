@@ -202,6 +202,7 @@ def test_a_function_means_what_it_means_in_hive(query: Queries, call: str, value
         ("MSCK REPAIR TABLE t", "no such statement: 'MSCK REPAIR TABLE t'"),
         ("CREATE TABLE x (a INT) STORED AS ORC", "files of the format ORC"),
         ("  ; ", "the query is empty"),
+        ("SELECT " + "(" * 1000 + "1" + ")" * 1000, "it is nested too deeply"),
     ],
 )
 def test_a_text_that_can_t_be_is_refused_with_its_place(text: str, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ from elevon.testing.shipped.hive import FakeBackend, QueryService
 class Bench:
     """An executor over a service in memory, and one task execution."""
 
-    def __init__(self, folder: Path, **config: Any) -> None:
-        self.service = QueryService(takes=timedelta(0))
+    def __init__(self, folder: Path, takes: timedelta = timedelta(0), **config: Any) -> None:
+        self.service = QueryService(takes=takes)
         self.service.clock = SystemClock()
         self.backend = FakeBackend(self.service)
         self.executor = HiveExecutor(self.backend)
@@ -160,6 +161,29 @@ async def test_a_collection_runs_its_queries_a_few_at_a_time(tmp_path: Path) -> 
     assert [one["phase"] for one in first.details.custom_info["queries"]] == ["queued"] * 2 + ["pending"] * 3
     assert (await bench.end()).phase is AttemptPhase.SUCCEEDED
     assert [thing.spec["text"] for thing in bench.service.things] == [f"SELECT {n}" for n in range(5)]
+
+
+async def test_a_cancel_for_its_time_out_is_known_as_one_by_the_engine_after_a_crash(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, takes=timedelta(hours=1))
+    await bench.start(QuboleHiveJob(query=HiveQuery(query="SELECT 1", timeout_sec=60)))
+    begun = await bench.context.check(bench.executor)
+    bench.service.end(bench.service.things[0])
+    state = begun.state
+    assert state is not None
+    item = msgspec.structs.replace(state.items[0], running_at=bench.context.now - timedelta(seconds=60))
+    bench.context.commit(msgspec.structs.replace(begun, state=msgspec.structs.replace(state, items=(item,))))
+    status = await bench.end()
+    assert status.phase is AttemptPhase.RETRYABLE_FAILED
+    assert "ran longer than its time-out of 60 s and was cancelled" in status.failure.message
+
+
+async def test_a_text_is_checked_beside_the_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(bench.backend, "check", lambda _query: threads.append(threading.current_thread()))
+    await bench.start(job("SELECT 1", "SELECT 2"))
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+    await bench.executor.close()
 
 
 async def test_what_another_backend_began_waits_for_it(tmp_path: Path) -> None:

@@ -101,8 +101,8 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
     ) -> TaskStatus[HiveState]:
         """Read what is asked for, and refuse what can be refused; the first check submits."""
         state = queries.read(ctx, template, spec, inputs, self._config)
-        for item in state.items:
-            self._calls.backend.check(state.query(item))
+        for item in state.items:  # a long text takes seconds to read
+            await asyncio.to_thread(self._calls.backend.check, state.query(item))
         state = msgspec.structs.replace(state, backend=self._calls.backend.name)
         if self._pool is not None and self._config.pool_per == "attempt":
             allocation = await self._pool.allocate(ctx)
@@ -175,9 +175,7 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
         overdue_at = looked_at.overdue_at
         if looked_at.is_in_flight and overdue_at is not None and ctx.now >= overdue_at:
             await self._cancelled(item)
-            looked_at = looked_at.failed(
-                f"it ran longer than its time-out of {item.timeout_s} s and was cancelled", is_mendable=True
-            )
+            looked_at = _timed_out(looked_at)
         if not looked_at.is_in_flight and self._pool is not None and self._config.pool_per == "query":
             await self._pool.release(ctx, f"query-{index}")
         return looked_at
@@ -258,6 +256,12 @@ def _status(query: QueryStatus) -> TaskStatus[Any]:
             return TaskStatus.permanent_failure(query.message or query.phase, custom_info=query)
 
 
+def _timed_out(item: WorkItem) -> WorkItem:
+    return item.failed(
+        f"it ran longer than its time-out of {item.timeout_s} s and was cancelled", is_mendable=True
+    )
+
+
 def _taken_in(ctx: TaskContext[Any], item: WorkItem, tracked: Tracked[Any]) -> WorkItem:
     """The work item, after what the last sync saw."""
     status = tracked.status
@@ -277,6 +281,8 @@ def _taken_in(ctx: TaskContext[Any], item: WorkItem, tracked: Tracked[Any]) -> W
         case QueryPhase.FAILED:
             linked = msgspec.structs.replace(item, link=query.link or item.link)
             return linked.failed(query.message, is_mendable=query.is_mendable)
+        case QueryPhase.CANCELLED if item.overdue_at is not None and ctx.now >= item.overdue_at:
+            return _timed_out(item)  # by us, before a crash or in a call without an answer; or by the service
         case QueryPhase.CANCELLED:
             by = query.message or "it was cancelled by somebody at the service"
             return item.failed(by, is_mendable=False)

@@ -103,7 +103,7 @@ class HiveBackend(abc.ABC):
         return
 
     def check(self, query: Query) -> None:
-        """Refuse what can be refused before anything is begun; by default nothing.
+        """Refuse what can be refused before anything is begun; by default nothing. It is called in a thread.
 
         A backend whose service reads the text leaves it to the service, which alone knows its language.
 

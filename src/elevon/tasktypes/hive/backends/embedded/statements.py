@@ -206,6 +206,10 @@ def parse(text: str) -> list[Statement]:
         found = sqlglot.parse(text, read="hive")
     except SqlglotError as error:
         raise errors.UserError(f"query: {_problem(text, error)}") from None
+    except RecursionError:
+        raise errors.UserError(
+            "query: it is nested too deeply for the embedded backend: some 200 parentheses in one another are too many"
+        ) from None
     made = [_understood(one) for one in found if one is not None and not isinstance(one, exp.Semicolon)]
     if not made:
         raise errors.UserError("query: the query is empty")
