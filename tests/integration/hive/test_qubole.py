@@ -1,9 +1,21 @@
 """Qubole's service in trouble: each trouble ends in the right phase, with a message that says what to do."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from elevon import app, errors
+from elevon.blobs.local_files import LocalBlobStore
+from elevon.plugin import SetupContext
+from elevon.primitives.clocks import SystemClock
 from elevon.records.phases import AttemptPhase, ExecutionPhase
+from elevon.tasktypes.hive.backends.qubole.backends import QuboleBackend
+from elevon.tasktypes.hive.backends.qubole.clients import PAGE_LIMIT
+from elevon.tasktypes.hive.configurations import HiveConfig, QuboleSettings
+from tests.contract.hive.rigs import Token
 from tests.integration.engine.worlds import driving, identity, until
 from tests.integration.hive import worlds
 from tests.integration.hive.qds.processes import QdsProcess
@@ -106,3 +118,38 @@ async def test_a_cluster_that_is_not_there_is_refused_by_the_service_or_before(q
     assert record.failure is not None
     assert "cluster_label: there is no cluster 'nowhere'" in record.failure.message
     assert qubole_rig.begun() == []
+
+
+@pytest.fixture
+async def crowded() -> AsyncIterator[QuboleBackend]:
+    """A backend of a service that filters no names and has more commands than anybody looks through."""
+
+    async def list_strangers(_request: web.Request) -> web.Response:
+        strangers = [{"id": number, "status": "done", "name": "another's"} for number in range(PAGE_LIMIT)]
+        return web.json_response({"commands": strangers})
+
+    served = web.Application()
+    served.router.add_get("/api/v1.2/commands", list_strangers)
+    async with TestServer(served) as server:
+        settings = QuboleSettings(base_url=str(server.make_url("")), search_pages=2)
+        backend = QuboleBackend(
+            SetupContext(
+                config=HiveConfig(backend="qubole", qubole=settings),
+                clock=SystemClock(),
+                blobs=LocalBlobStore(),
+                state_dir=Path("/nowhere"),
+                secrets=Token(),
+            )
+        )
+        await backend.open()
+        yield backend
+        await backend.close()
+
+
+async def test_a_command_that_may_be_behind_the_pages_that_are_searched_is_not_sent_again(
+    crowded: QuboleBackend,
+) -> None:
+    with pytest.raises(errors.MayHaveHappenedError):
+        await crowded.find("token", "q1")
+    with pytest.raises(errors.MayHaveHappenedError):
+        await crowded.abandon("token", "q1")

@@ -116,7 +116,11 @@ class QuboleBackend(HiveBackend):
         return await self._secrets.get(self._settings.secret_group, self._settings.secret_key)
 
     async def _named(self, token: str, prepared: Json) -> list[int]:
-        """What was submitted under a token, oldest first; the service's own filter may be wider than the name."""
+        """What was submitted under a token, oldest first; the service's own filter may be wider than the name.
+
+        Raises:
+            MayHaveHappenedError: It is not among the pages that are searched, and there are more.
+        """
         if prepared is None:
             return []  # and so nothing was submitted
         wanted = _name_of(token, prepared)
@@ -126,6 +130,9 @@ class QuboleBackend(HiveBackend):
             found += [command.id for command in commands if command.name == wanted]
             if len(commands) < PAGE_LIMIT:
                 break
+        else:
+            if not found:
+                raise errors.MayHaveHappenedError("submit", token)
         return sorted(found)
 
     async def _status(self, command_id: int) -> QueryStatus | None:
