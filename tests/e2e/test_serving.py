@@ -198,6 +198,9 @@ def test_the_api_is_flytes(server: Server) -> None:
     status, refused = server.ask("/healthz", Host="elevon.example")
     assert (status, "is not this server's" in refused["message"]) == (421, True)
     assert "elevon_commit_rows_total" in server.read("/metrics")[1]
+    for offset in (1 << 40, (1 << 63) - 1):
+        path = f"/elevon/v1/executions/one/logs?node=n0&attempt=0&offset={offset}"
+        assert server.read(path) == (200, ""), "nothing was written so far"
 
 
 def test_a_server_that_is_ended_leaves_everything_resumable(server: Server) -> None:

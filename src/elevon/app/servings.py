@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -85,6 +86,8 @@ class _Engines:
 def _read(path: Path, offset: int, limit: int) -> bytes:
     try:
         with path.open("rb") as file:
+            if offset >= os.fstat(file.fileno()).st_size:  # no file system seeks to any number
+                return b""
             file.seek(offset)
             return file.read(limit)
     except FileNotFoundError:
