@@ -4,6 +4,7 @@ Around every path stand two things: a request must be meant for us, and whatever
 object with `code` and `message`. A traceback goes to the log, never to a client.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -106,6 +107,13 @@ class _Gate:
                 await bodies.of_error(self._not_ours(host))(scope, receive, sent)
             else:
                 await self._served(scope, receive, sent)
+        except asyncio.CancelledError:  # the server has waited long enough for whoever sends this request
+            if sent.status:
+                raise
+            ending = errors.UnavailableError(
+                "this server is being ended: send the request again to the next one"
+            )
+            await bodies.of_error(ending)(scope, receive, sent)
         except Exception as error:  # noqa: BLE001 - Starlette raises it again, for servers that log; ours is answered
             if not sent.status:
                 await _unexpected(f"{scope['method']} {scope['path']}", error)(scope, receive, sent)

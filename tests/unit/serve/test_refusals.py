@@ -1,5 +1,6 @@
 """Whatever can't be answered is one JSON object with a code and a sentence, and the status that belongs to the code."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -148,7 +149,7 @@ async def test_each_error_has_its_status_and_its_code(
     assert type(errors.from_code(**answer.document)) is type(error)
 
 
-def raising(error: Exception) -> Any:
+def raising(error: BaseException) -> Any:
     async def raise_it(*_: Any) -> None:
         raise error
 
@@ -166,6 +167,16 @@ async def test_a_bug_is_told_to_the_log_and_not_to_the_client(
     (record,) = caplog.records
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], ZeroDivisionError)
+
+
+async def test_a_request_that_is_given_up_is_answered(
+    world: HttpWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Admin, "get", raising(asyncio.CancelledError()))
+    answer = await world.ask("GET", f"{LISTED}/a1")
+    assert (answer.status, answer.document["code"]) == (503, "SYSTEM:Unavailable")
+    assert "this server is being ended" in answer.document["message"]
+    assert not caplog.records
 
 
 async def test_a_taken_name_is_a_conflict(world: HttpWorld) -> None:
