@@ -307,6 +307,18 @@ async def test_a_field_that_is_null_is_one_that_is_not_there(cluster: Cluster) -
     assert pod["status"]["phase"] == "Succeeded"
 
 
+async def test_an_exit_code_is_told_to_who_was_started_with_the_end_of_children_ignored(
+    cluster: Cluster,
+) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        pod = await cluster.run(spec_of("exit 3"))
+        await cluster.remove()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert terminated(pod)["exitCode"] == 3
+
+
 class Opened:
     """Which files this process opens; a hook can't be taken away, so it is switched."""
 

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import timedelta
@@ -378,17 +379,25 @@ class LocalCluster:
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
+            setsigdef=[signal.SIGCHLD],  # whoever has it ignored never learns how a child ended
         )
         self._sort_in(key)
 
     def _bury_keepers(self) -> None:
         for key, pid in list(self._keepers.items()):
-            if os.waitpid(pid, os.WNOHANG)[0]:
+            if _is_gone(pid):
                 del self._keepers[key]
                 # One that is gone is nobody's any more, and another may come to have its name.
                 if key in self._pods and shelves.read_status(self._shelf.folder(key)) is None:
                     self._broken.add(key)
                 self._look_at(key)
+
+
+def _is_gone(keeper: int) -> bool:
+    try:
+        return os.waitpid(keeper, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # its end was not kept for us: this process was started with SIGCHLD ignored
+        return True
 
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:
