@@ -1,5 +1,6 @@
 """Hive's language over tables of parquet: what the embedded backend's process does with each statement."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -240,3 +241,55 @@ def test_a_partition_is_the_same_however_its_value_is_spelled(
 def test_what_can_be_no_folder_names_no_table(query: Queries, name: str) -> None:
     with pytest.raises(errors.UserError, match=r"^query: .* table"):
         query(f"CREATE TABLE `{name}` (a INT)")
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+def test_a_folder_is_replaced_as_a_whole_wherever_the_process_is_killed(
+    tmp_path: Path, query: Queries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query(f"CREATE EXTERNAL TABLE t (a INT) STORED AS PARQUET LOCATION '{tmp_path}/there'")
+    query("INSERT OVERWRITE TABLE t SELECT 1")
+    seen: list[str] = []
+    for last in range(10):
+        kill_after(monkeypatch, last)
+        with contextlib.suppress(Killed):
+            query("INSERT OVERWRITE TABLE t SELECT a + 1 FROM t")
+            break
+        monkeypatch.undo()
+        seen += rows(query, "SELECT a FROM t")
+    assert seen == ["1", "1", "1"]  # to a folder beside it, the old one aside, the new one in its place
+    monkeypatch.undo()
+    assert rows(query, "SELECT a FROM t") == ["2"]
+    assert {path.name for path in tmp_path.iterdir()} == {"there", "warehouse"}
+
+
+def kill_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Have the process end instead of renaming once more than so many times."""
+    rename, left = Path.rename, iter(range(count))
+
+    def renamed(path: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise Killed
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+
+
+@pytest.mark.parametrize("place", ["", "warehouse", "warehouse/default/t"])
+def test_what_holds_the_tables_is_not_replaced(tmp_path: Path, query: Queries, place: str) -> None:
+    query("CREATE TABLE t AS SELECT 1 AS a")
+    with pytest.raises(errors.UserError, match="the tables of all queries are there"):
+        query(f"INSERT OVERWRITE DIRECTORY '{tmp_path / place}' STORED AS PARQUET SELECT 2")
+    with pytest.raises(errors.UserError, match="the tables of all queries are there"):
+        query("INSERT OVERWRITE DIRECTORY '/' SELECT 2")
+    assert rows(query, "SELECT a FROM t") == ["1"]
+
+
+def test_a_path_is_no_pattern(tmp_path: Path, query: Queries) -> None:
+    for name in ("a[1]*", "a1x"):
+        query(f"INSERT OVERWRITE DIRECTORY '{tmp_path / name}' STORED AS PARQUET SELECT '{name}' AS a")
+    query(f"CREATE EXTERNAL TABLE t (a STRING) STORED AS PARQUET LOCATION '{tmp_path}/a[1]*'")
+    assert rows(query, "SELECT a FROM t") == ["a[1]*"]

@@ -36,7 +36,6 @@ from elevon.tasktypes.hive.backends.embedded.warehouses import (
     Column,
     Table,
     Warehouse,
-    replace_folder,
 )
 
 _SHOWN_COUNT: Final = 20
@@ -122,7 +121,7 @@ class Run:
             )
         staged = self._warehouse.staging()
         self._copy(self._fitted(table, content, wanted), staged, ())
-        replace_folder(staged, Path(content.location))
+        self._warehouse.replace(Path(content.location), staged)
         self._say(f"{table}: written to {content.location}")
 
     def _written(self, table: TableName, content: Table, wanted: InsertTable) -> tuple[str, ...]:
@@ -182,7 +181,7 @@ class Run:
             delimiter = spellings.text(wanted.format.delimiter)
             options = f"FORMAT csv, HEADER false, DELIMITER {delimiter}, NULLSTR '\\N', QUOTE ''"
             self._connection.execute(f"COPY ({sql}) TO {spellings.text(path)} ({options})")
-        replace_folder(staged, target)
+        self._warehouse.replace(target, staged)
         self._say(f"written: {target}")
 
     def _create(self, wanted: CreateTable) -> None:

@@ -3,13 +3,14 @@
 It owns all quoting: nothing that a user wrote reaches DuckDB's language but through here or through sqlglot.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded.warehouses import Table
+from elevon.tasktypes.hive.backends.embedded.warehouses import Table, standing
 
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
 
@@ -23,19 +24,20 @@ def scan(content: Table, data: Path) -> str:
     partitioned = (
         f", hive_partitioning=true, hive_types={{{types}}}" if types else ", hive_partitioning=false"
     )
-    if content.location and any(path.is_file() for path in Path(content.location).rglob("*")):
+    location = standing(Path(content.location)) if content.location else None
+    if location is not None and any(path.is_file() for path in location.rglob("*")):
         if content.kind == "TEXTFILE":
             names = ", ".join(f"{text(one.name)}: {text(one.type)}" for one in content.columns)
             source = (
-                f"read_csv({text(f'{content.location}/**')}, columns={{{names}}}, delim={text(content.delimiter)}, "
+                f"read_csv({text(f'{_plain(location)}/**')}, columns={{{names}}}, delim={text(content.delimiter)}, "
                 f"header=false, skip={content.skipped_count}, nullstr='\\N', quote='', escape='', auto_detect=false)"
             )
         else:
             source = (
-                f"read_parquet({text(f'{content.location}/**/*.parquet')}, union_by_name=true{partitioned})"
+                f"read_parquet({text(f'{_plain(location)}/**/*.parquet')}, union_by_name=true{partitioned})"
             )
     elif content.files and not content.location:
-        paths = ", ".join(text(str(data / name)) for name in content.files)
+        paths = ", ".join(text(_plain(data / name)) for name in content.files)
         source = f"read_parquet([{paths}], union_by_name=true{partitioned})"
     else:
         nothing = ", ".join(f"CAST(NULL AS {one.type}) AS {name(one.name)}" for one in content.all_columns)
@@ -68,6 +70,11 @@ def local(uri: str) -> Path:
             f"query: {uri!r} is no directory of this machine: use an absolute path or a file:// URI"
         )
     return Path(path)
+
+
+def _plain(path: Path) -> str:
+    """A path to which DuckDB gives no other meaning, as it does to the signs of patterns."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 def name(plain: str) -> str:

@@ -8,6 +8,7 @@ know a query.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -93,9 +94,7 @@ class Warehouse:
     @contextlib.contextmanager
     def changing(self, database: str, table: str) -> Generator[None]:
         """While this is open, nobody else changes the table."""
-        folder = self._root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{_safe(database)}.{_safe(table)}", fcntl.LOCK_EX):
+        with self._locked_as(f"{_safe(database)}.{_safe(table)}"):
             yield
 
     def find(self, database: str, table: str) -> Table | None:
@@ -160,6 +159,28 @@ class Warehouse:
             names.append(name)
         return tuple(names)
 
+    def replace(self, target: Path, staged: Path) -> None:
+        """Have a folder of staged files stand in the place of another, as a whole; see `standing`.
+
+        Raises:
+            UserError: The tables themselves are there.
+        """
+        target = Path(os.path.normpath(target))
+        if self._root.is_relative_to(target) or target.is_relative_to(self._root):
+            raise errors.UserError(
+                f"query: {target} can't be replaced, the tables of all queries are there: choose another directory"
+            )
+        files.make_folder(target.parent)
+        with self._locked_as(hashlib.blake2b(bytes(target), digest_size=16).hexdigest()):
+            fresh = _bring_beside(staged, target)
+            aside = _aside(target)
+            if target.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                target.rename(aside)
+            fresh.rename(target)
+            files.flush_folder(target.parent)
+            shutil.rmtree(aside, ignore_errors=True)
+
     def has_database(self, name: str) -> bool:
         """Whether there is one."""
         return name == DEFAULT or (self._root / _safe(name)).is_dir()
@@ -180,6 +201,13 @@ class Warehouse:
     def release(self) -> None:
         """Remove what is staged for the query."""
         shutil.rmtree(self._root / _STAGING / self._token, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _locked_as(self, name: str) -> Generator[None]:
+        folder = self._root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / name, fcntl.LOCK_EX):
+            yield
 
     def _folder(self, database: str, table: str) -> Path:
         return self._root / _safe(database) / _safe(table)
@@ -208,22 +236,28 @@ class Warehouse:
                     path.unlink(missing_ok=True)
 
 
-def replace_folder(staged: Path, target: Path) -> None:
-    """Have a folder stand in the place of another, its files durable before."""
-    for path in staged.iterdir():
-        _flush(path)
-    files.flush_folder(staged)
-    files.make_folder(target.parent)
-    aside = target.with_name(f".{target.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if target.exists():
-        target.rename(aside)
+def standing(folder: Path) -> Path:
+    """Where the files of a folder are that is replaced as a whole: a kill in between leaves the old one aside."""
+    aside = _aside(folder)
+    return aside if not folder.exists() and aside.exists() else folder
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.old")
+
+
+def _bring_beside(staged: Path, target: Path) -> Path:
+    """Staged files, durable, in a folder on the disk of the one that they are to replace."""
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
     try:
-        staged.rename(target)
+        staged.rename(fresh)
     except OSError:  # on another disk
-        shutil.copytree(staged, target)
-    files.flush_folder(target.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(staged, fresh)
+    for path in fresh.iterdir():
+        _flush(path)
+    files.flush_folder(fresh)
+    return fresh
 
 
 @contextlib.contextmanager
