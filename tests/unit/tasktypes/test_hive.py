@@ -1,7 +1,7 @@
 """The hive executor alone: what it reads, what it refuses, and what it says of several queries."""
 
 import asyncio
-import importlib
+import importlib.util
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -100,6 +100,15 @@ async def test_what_can_t_be_is_refused_by_its_field(
     with pytest.raises(errors.UserError) as caught:
         await bench.start(wanted)
     assert problem in str(caught.value)
+    await bench.executor.close()
+
+
+async def test_a_task_without_a_label_is_refused_where_there_is_no_default(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, cluster_labels=("etl", "adhoc"))
+    with pytest.raises(
+        errors.UserError, match=r"cluster_label: the task names none, .* choose etl or adhoc, or set"
+    ):
+        await bench.start(job("SELECT 1"))
     await bench.executor.close()
 
 
@@ -202,10 +211,7 @@ async def test_what_another_backend_began_waits_for_it(tmp_path: Path) -> None:
 def test_a_package_that_is_missing_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(name: str) -> Any:
-        raise ModuleNotFoundError(f"No module named {name!r}", name="duckdb")
-
-    monkeypatch.setattr(importlib, "import_module", refuse)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(
         errors.UserError, match=r"needs duckdb, which is not installed: pip install 'elevon\[hive\]'"
     ):

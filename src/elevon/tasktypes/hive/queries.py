@@ -44,6 +44,11 @@ def read(
     if problem:
         raise errors.UserError(problem)
     label = spec.cluster_label or config.default_cluster_label
+    if config.cluster_labels and not label and "" not in config.cluster_labels:
+        raise errors.UserError(
+            "cluster_label: the task names none, and there is no default: choose "
+            f"{' or '.join(config.cluster_labels)}, or set [executors.hive] default_cluster_label"
+        )
     if config.cluster_labels and label not in config.cluster_labels:
         raise errors.UserError(
             f"cluster_label: there is no cluster {label!r}: {suggestions.hint(label, config.cluster_labels)}"

@@ -5,6 +5,7 @@ queries; it must never compute anything.
 """
 
 import asyncio
+import importlib.util
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,10 @@ class EmbeddedBackend(HiveBackend):
     resync_s: ClassVar[float] = 0.2
 
     def __init__(self, setup: SetupContext[HiveConfig]) -> None:
+        if (
+            importlib.util.find_spec("duckdb") is None
+        ):  # which the processes of queries import, and nobody here
+            raise ModuleNotFoundError("No module named 'duckdb'", name="duckdb")
         self._settings = setup.config.embedded
         self._cluster = setup.cluster
         self._clock = setup.clock

@@ -23,7 +23,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         name: Whose it is, for people.
         text: In Hive's language.
         warehouse: Folder of the tables.
-        history: The file that remembers what was ever begun; one line each.
+        history: The file that remembers what was begun, one line each; a long one is set aside, in place of the last.
         threads: At most so many; 0 for as many as there are.
         memory: At most so much; empty for DuckDB's own limit.
     """

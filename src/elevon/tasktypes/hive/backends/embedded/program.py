@@ -4,6 +4,8 @@ It owns the connection to DuckDB, and says in the folder what came of the query.
 what counts is in the warehouse by then, or nothing is.
 """
 
+import contextlib
+import fcntl
 import os
 import sys
 import time
@@ -19,6 +21,7 @@ from elevon.tasktypes.hive.backends.embedded.orders import Order, Outcome
 from elevon.tasktypes.hive.backends.embedded.runs import Run
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
 
+_HISTORY_LIMIT_BYTES: Final = 16 << 20  # some 100,000 queries
 _HOPELESS: Final = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException)
 """What another try fails of as well."""
 
@@ -74,8 +77,18 @@ def _remember(order: Order) -> None:
     try:
         os.write(descriptor, line + b"\n")
         os.fsync(descriptor)
+        if os.fstat(descriptor).st_size > _HISTORY_LIMIT_BYTES:
+            _set_aside(Path(order.history), descriptor)
     finally:
         os.close(descriptor)
+
+
+def _set_aside(history: Path, descriptor: int) -> None:
+    """Have the next one begin a new history, beside this one; of several processes one does it."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with contextlib.suppress(FileNotFoundError):
+        if history.stat().st_ino == os.fstat(descriptor).st_ino:
+            history.replace(history.with_suffix(".old.jsonl"))
 
 
 if __name__ == "__main__":
