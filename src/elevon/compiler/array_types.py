@@ -6,8 +6,6 @@ lists. `execution_mode` and `data_mode` say how Flyte keeps an array, and mean n
 values: how long the lists are is the machine's business.
 """
 
-from decimal import Decimal
-
 from elevon.compiler.templates import Interface, Types
 from elevon.idl import literal_types, literals, pods
 from elevon.idl.messages import ArrayNode, KeyValuePair, LiteralType, SimpleType, TaskTemplate
@@ -47,14 +45,9 @@ def mapped_inputs(array: ArrayNode, inputs: Types) -> frozenset[str]:
     return frozenset(names)
 
 
-def min_success_ratio_of(array: ArrayNode) -> Decimal:
-    """Which part of the elements must succeed, where no number is said.
-
-    The wire has single precision, in which a tenth is a little more: of 10 elements 2 would have to succeed.
-    """
-    if array.WhichOneof("success_criteria") != "min_success_ratio" or not array.min_success_ratio < 1:
-        return Decimal(1)
-    return Decimal(f"{array.min_success_ratio:.6g}")
+def min_success_ratio_of(array: ArrayNode) -> float:
+    """Which part of the elements must succeed, where no number is said."""
+    return array.min_success_ratio if array.WhichOneof("success_criteria") == "min_success_ratio" else 1
 
 
 def as_element(task: TaskTemplate) -> TaskTemplate:

@@ -4,13 +4,12 @@ Built by `compiler.index` from a `CompiledWorkflowClosure`; immutable, and share
 """
 
 import enum
-import math
 from datetime import timedelta
-from decimal import Decimal
 
 import msgspec
 
 from elevon.idl.messages import Binding, IfElseBlock, Node, TaskTemplate, TypedInterface
+from elevon.primitives import ratios
 
 
 class NodeKind(enum.StrEnum):
@@ -101,7 +100,7 @@ class Array(msgspec.Struct, frozen=True, kw_only=True):
     is_wrapped: bool = False
     limit: int = 0
     min_success_count: int | None = None
-    min_success_ratio: Decimal = Decimal(1)
+    min_success_ratio: float = 1
 
     @property
     def element(self) -> GraphNode:
@@ -112,7 +111,7 @@ class Array(msgspec.Struct, frozen=True, kw_only=True):
         """How many of so many elements must succeed."""
         if self.min_success_count is not None:
             return self.min_success_count
-        return math.ceil(self.min_success_ratio * count)
+        return ratios.least(self.min_success_ratio, count)
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,7 +106,7 @@ def _array_settings(array: ArrayNode) -> Iterator[str]:
     if array.WhichOneof("success_criteria") == "min_successes":
         yield f"at least {array.min_successes} succeed"
     elif (ratio := array_types.min_success_ratio_of(array)) != 1:
-        yield f"at least {ratio} of them succeed"
+        yield f"at least {ratio:.6g} of them succeed"
     if array.run_all_sub_nodes:
         yield "all run to their end"
 

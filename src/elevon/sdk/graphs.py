@@ -4,13 +4,12 @@ It exists so that tracing knows nothing of identifiers (project, domain, version
 Bindings are kept as the wire's messages already; there is no parallel model of them.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Protocol
 
 from elevon.idl import messages
+from elevon.primitives import ratios
 from elevon.sdk import definitions, interfaces, settings
 
 
@@ -99,8 +98,7 @@ class MapSettings:
             return self.min_successes
         if self.min_success_ratio is None:
             return count
-        # A tenth of 10 is one, whatever it is in binary; the wire has no more than six digits.
-        return math.ceil(Decimal(f"{self.min_success_ratio:.6g}") * count)
+        return ratios.least(self.min_success_ratio, count)
 
 
 @dataclass(frozen=True, slots=True)
