@@ -114,6 +114,7 @@ class Judge:
         self._judged.add(node_id)
         if row is None:
             _expect(may_stop, f"{node_id} could have run and did not")
+            self._judged |= self._taken_over_under(node_id)
             return None
         for begun in (row, *self._attempts.get(node_id, ())):
             _expect(
@@ -191,6 +192,14 @@ class Judge:
             _expect(min(stopped_at, failed_at) < NEVER, f"{row.node_id} is neither whole nor failed")
             return None
         return sum(succeeded)
+
+    def _taken_over_under(self, node_id: str) -> set[str]:
+        """Rows that were there before an array that never began."""
+        return {
+            name
+            for name, row in self._nodes.items()
+            if row.parent == node_id and row.phase is NodePhase.RECOVERED
+        }
 
     def _judge_skipped(self, node_id: str) -> None:
         """An arm that was not taken says so, and nothing else ever happened to it."""

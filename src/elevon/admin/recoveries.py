@@ -14,7 +14,7 @@ A node is taken over when all of this holds; otherwise it runs again:
 
 Under a subworkflow or a branch that had not succeeded, the nodes that had are taken over by the same rules: it opens
 again with the same inputs, a branch decides again as it did. So are the elements of an array, because its lists are the
-same.
+same. It may itself have been about to open again, and nothing but what it had taken over is there.
 """
 
 from collections import Counter
@@ -44,7 +44,9 @@ class _Search:
     def __init__(self, nodes: Sequence[NodeRecord]) -> None:
         self._records = {record.node_id: record for record in nodes}
         self._run_under: Counter[str] = Counter()
+        self._by_parent: dict[str, list[NodeRecord]] = {}
         for record in nodes:
+            self._by_parent.setdefault(record.parent, []).append(record)
             if record.phase is not NodePhase.SKIPPED:
                 steps = record.node_id.split("/")
                 self._run_under.update("/".join(steps[:depth]) for depth in range(1, len(steps)))
@@ -55,17 +57,16 @@ class _Search:
             node = after.nodes[name]
             node_id = f"{parent}/{name}" if parent else name
             record = self._records.get(node_id)
-            if record is None or name not in before.nodes or not taken.issuperset(node.upstream):
+            is_idle = record is None and not self._run_under[node_id]
+            if is_idle or name not in before.nodes or not taken.issuperset(node.upstream):
                 continue
             if not _is_alike(before.nodes[name], node):
                 continue
-            under = self._under(before.nodes[name], node, record)
-            if _has_outputs(record) and self._is_whole(node, record, len(under)):
+            under = self._under(before.nodes[name], node, node_id)
+            if record is not None and _has_outputs(record) and self._is_whole(node, record, len(under)):
                 taken.add(name)
                 yield _taken_over(record)
-                yield from under
-            else:
-                yield from under
+            yield from under
 
     def _is_whole(self, node: GraphNode, record: NodeRecord, under_count: int) -> bool:
         """Whether all is taken over under a node that the new one needs."""
@@ -73,11 +74,9 @@ class _Search:
             return under_count >= min(node.array.needed(record.element_count), record.element_count)
         return record.expansion is not None or under_count == self._run_under[record.node_id]
 
-    def _under(self, before: GraphNode, after: GraphNode, record: NodeRecord) -> list[NodeRecord]:
-        node_id = record.node_id
+    def _under(self, before: GraphNode, after: GraphNode, node_id: str) -> list[NodeRecord]:
         if after.array is not None:
-            elements = (self._records.get(f"{node_id}/{index}") for index in range(record.element_count))
-            return [_taken_over(each) for each in elements if each is not None and _has_outputs(each)]
+            return [_taken_over(each) for each in self._by_parent.get(node_id, ()) if _has_outputs(each)]
         inner_before, inner_after = before.subgraph or before.arms, after.subgraph or after.arms
         if inner_before is None or inner_after is None:
             return []

@@ -180,6 +180,13 @@ async def test_an_array_that_can_no_longer_do_without_some_elements_runs_those_a
     assert await recovered(world, failed, new) == {"n0/0", "n0/2"}
 
 
+async def test_what_was_taken_over_is_so_again_though_nothing_had_begun_since(world: World) -> None:
+    failed = await with_elements(world, n0=None, n0__0=2, n0__1=None, n0__2=6)
+    second = await world.admin.recover(failed, specimens.prepare(specimens.mapped))
+    await world.drive(second.id, ExecutionPhase.FAILED)
+    assert await recovered(world, second.id, specimens.prepare(specimens.mapped)) == {"n0/0", "n0/2"}
+
+
 async def test_elements_of_another_task_run_again(world: World) -> None:
     failed = await with_elements(world, n0=None, n0__0=2)
     new = specimens.prepare(specimens.mapped)
