@@ -18,7 +18,7 @@ def interface_of(array: ArrayNode, task: Interface) -> Interface:
     if not array.is_original_sub_node_interface.value:
         return task
     mapped = mapped_inputs(array, task.inputs)
-    may_lack = min_success_ratio_of(array) < 1
+    may_lack = array.WhichOneof("success_criteria") == "min_successes" or min_success_ratio_of(array) < 1
     return Interface(
         inputs={
             name: literal_types.collection_of(each) if name in mapped else each

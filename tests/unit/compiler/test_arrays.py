@@ -71,7 +71,7 @@ def test_settings_of_the_wire_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "count", "needed"),
-    [(0.1, 10, 1), (0.7, 10, 7), (1 / 3, 3, 1), (0.5, 3, 2), (0, 5, 0), (1, 5, 5)],
+    [(0.1, 10, 1), (0.7, 10, 7), (1 / 3, 3, 1), (2 / 3, 3, 2), (0.5, 3, 2), (0, 5, 0), (1, 5, 5)],
 )
 def test_a_ratio_means_the_least_whole_number_that_is_not_below_it(
     ratio: float, count: int, needed: int
@@ -81,10 +81,15 @@ def test_a_ratio_means_the_least_whole_number_that_is_not_below_it(
     assert array_of(compiled(made)["n0"]).needed(count) == needed
 
 
-@pytest.mark.parametrize(("ratio", "is_right"), [(1.0, True), (0.5, False)])
-def test_a_list_that_may_lack_elements_is_one_of_optional_values(ratio: float, is_right: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "is_right"),
+    [("min_success_ratio", 1.0, True), ("min_success_ratio", 0.5, False), ("min_successes", 2, False)],
+)
+def test_a_list_that_may_lack_elements_is_one_of_optional_values(
+    name: str, value: float, is_right: bool
+) -> None:
     made = areas()
-    made.array_node.min_success_ratio = ratio
+    setattr(made.array_node, name, value)
     total = node("n1", "total", items="n0.o0")
     tasks = (*TASKS, task("total", {"items": INTS}))
     if is_right:
