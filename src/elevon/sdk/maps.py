@@ -18,6 +18,8 @@ from elevon.sdk.tasks import Task
 
 R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
+LARGEST_COUNT = 2**32 - 1
+"""That the wire holds."""
 
 
 class MapOptions(TypedDict, total=False):
@@ -228,6 +230,8 @@ def _problem(name: str, value: object) -> str:
     match name:
         case "concurrency" | "min_successes" if value is not None and (type(value) is not int or value < 0):
             return "is no count: use 0 or more"
+        case "concurrency" | "min_successes" if isinstance(value, int) and value > LARGEST_COUNT:
+            return f"is no count of elements: use at most {LARGEST_COUNT}"
         case "min_success_ratio" if value is not None and not _is_part(value):
             return "is no part of a whole: use a number from 0 to 1"
         case "run_all_sub_nodes" if not isinstance(value, bool):
