@@ -11,7 +11,7 @@ from elevon.idl import customs
 from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.idl.messages import DynamicJobSpec, TaskTemplate
 from elevon.sdk import contexts, serialization
-from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select
+from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select, written
 
 load = HiveTask(
     "load",
@@ -74,10 +74,27 @@ def test_a_query_is_flyte_s_message() -> None:
     )
 
 
+WRITE = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET "
+
+
 def test_the_rows_of_a_select_are_written_to_the_data_set() -> None:
-    assert job_of(template_of(rows_of)).query.query == (
-        "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET\nSELECT 1 AS a"
-    )
+    assert job_of(template_of(rows_of)).query.query == (f"{WRITE}SELECT 1 AS a")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("SELECT 1,\nFROM", 2), ("\n\n SELECT 1,\nFROM ;\n", 4), ("\n-- all\nWITH a AS\n(SELEC", 4)],
+)
+def test_the_lines_of_a_select_keep_their_numbers(text: str, line: int) -> None:
+    last = text.rstrip(" ;\n").splitlines()[-1]
+    assert written(text).splitlines()[line - 1].startswith(last)
+
+
+@pytest.mark.parametrize(
+    "text", ["with a as (select 1) select * from a", "-- all\n /* of it */ WITH a AS (SELECT 1)"]
+)
+def test_a_with_is_put_where_hive_takes_it(text: str) -> None:
+    assert written(text).endswith(f"STORED AS PARQUET SELECT * FROM ({text}\n) AS selected")
 
 
 def test_a_function_of_queries_is_a_python_task_of_another_type() -> None:
@@ -92,7 +109,7 @@ def test_each_query_becomes_a_node_after_those_that_it_names() -> None:
     assert isinstance(spec, DynamicJobSpec)
     jobs = {template.id.name: job_of(template) for template in spec.tasks}
     named = {node.id: jobs[node.task_node.reference_id.name] for node in spec.nodes}
-    assert [job.query.query.splitlines()[-1] for job in named.values()] == [
+    assert [job.query.query.removeprefix(WRITE) for job in named.values()] == [
         "CREATE TABLE t AS SELECT 1",
         "SELECT 2",
         "SELECT * FROM t WHERE a > 3",
@@ -120,7 +137,7 @@ def test_a_data_set_stands_beside_a_value(tmp_path: Path) -> None:
         "o0": "promise",
         "o1": "scalar",
     }
-    assert "SELECT * FROM (\nWITH c AS (SELECT 1) SELECT * FROM c\n)" in job_of(spec.tasks[0]).query.query
+    assert "SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c\n)" in job_of(spec.tasks[0]).query.query
 
 
 def test_a_workflow_takes_the_data_set_as_a_directory() -> None:

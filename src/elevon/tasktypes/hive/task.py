@@ -6,6 +6,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, Unpack, cast
@@ -19,6 +20,7 @@ from elevon.sdk.types.transformers import bare
 from elevon.tasktypes.hive import limits
 
 _WRITE: Final = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET"
+_WITH: Final = re.compile(r"(\s|--[^\n]*\n|/\*[\s\S]*?\*/)*with\b", re.IGNORECASE)
 _OUTPUT: Final = "o0"
 
 
@@ -95,13 +97,16 @@ _WITHOUT_OUTPUTS: Final = frozenset(
 
 
 def written(text: str) -> str:
-    """A text that writes the rows of a SELECT to the data set; one that says itself what it writes stays as it is."""
+    """A text that writes the rows of a SELECT to the data set; one that says itself what it writes stays as it is.
+
+    The lines keep their numbers, which errors name.
+    """
     if "rawoutputdataprefix" in text.lower():
         return text
-    body = text.strip().rstrip(";").rstrip()
-    if body[:4].lower() == "with":  # Hive takes no WITH between INSERT and SELECT
-        return f"{_WRITE}\nSELECT * FROM (\n{body}\n) AS selected"
-    return f"{_WRITE}\n{body}"
+    body = text.rstrip().rstrip(";").rstrip()
+    if _WITH.match(body):  # Hive takes no WITH between INSERT and SELECT
+        return f"{_WRITE} SELECT * FROM ({body}\n) AS selected"  # noqa: S608 - of the author's own text
+    return f"{_WRITE} {body}"
 
 
 class HiveTask(tasks.Task[..., Any]):
