@@ -29,6 +29,8 @@ STREAMS: Final = ("stdout", "stderr")
 LOG_LIMIT: Final = 1 << 20
 LONGEST_WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.5
+_RESTS: Final = 3
+_LONGEST_REST_S: Final = 2.0
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +120,9 @@ class Extensions:
     async def update(self, execution: ExecutionId, after: int, patience_s: float) -> Update:
         """What has changed since one update; waits for it, unless the execution has ended.
 
+        Until it has ended, an answer is held back three times as long as it took to find, so that who looks on takes
+        no more than a quarter of the time, however large the execution is.
+
         Args:
             execution: Which.
             after: Of the update before; 0 for all.
@@ -128,9 +133,13 @@ class Extensions:
         with self._news.of(execution) as event:
             while True:
                 event.clear()
+                begun_at = loop.time()
                 found = await self._look(execution, after)
                 left = 0.0 if self._news.is_closed else deadline - loop.time()
-                if found.after > after or found.execution.phase.is_terminal or left <= 0:
+                if found.execution.phase.is_terminal or left <= 0:
+                    return found
+                if found.after > after:
+                    await asyncio.sleep(min(_RESTS * (loop.time() - begun_at), left, _LONGEST_REST_S))
                     return found
                 try:
                     async with asyncio.timeout(min(left, _LOOK_S)):

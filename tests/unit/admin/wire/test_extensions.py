@@ -8,10 +8,11 @@ import pytest
 
 from elevon import errors
 from elevon.admin.snapshots import Snapshot
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
 from elevon.records.transitions import Transition
+from elevon.testing.clocks import SimulatedClock
 from tests.unit.admin import specimens
 from tests.unit.admin.specimens import NOON
 from tests.unit.admin.wire.specimens import WireWorld
@@ -129,6 +130,29 @@ async def test_an_update_tells_of_no_end_before_all_that_led_to_it(
     monkeypatch.setattr(world.admin, "history", history_before_the_end)
     update = await world.extensions.update(execution, 0, 30)
     assert (update.execution.phase, update.nodes) == (ExecutionPhase.SUCCEEDED, (node("n1"),))
+
+
+def test_who_looks_on_takes_no_more_than_a_quarter_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        world = WireWorld()
+        await world.store.open()
+        execution = await world.create()
+        await world.put(execution, node("n1"), moved("n1"))
+        rows = world.admin.rows
+
+        async def many_rows(asked: ExecutionId) -> Any:
+            await asyncio.sleep(0.1)
+            return await rows(asked)
+
+        monkeypatch.setattr(world.admin, "rows", many_rows)
+        loop = asyncio.get_running_loop()
+        for phase, seconds in ((ExecutionPhase.RUNNING, 0.4), (ExecutionPhase.SUCCEEDED, 0.1)):
+            await world.drive(execution, phase)
+            begun_at = loop.time()
+            await world.extensions.update(execution, 0, 30)
+            assert loop.time() - begun_at == pytest.approx(seconds)
+
+    SimulatedClock().run(story())
 
 
 async def test_logs_are_read_from_where_one_stopped(world: WireWorld) -> None:
