@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from elevon.admin.views import NodeView
+from elevon.records.changes import Change
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import NodePhase
 
@@ -30,6 +31,8 @@ class Tally:
     ) -> None:
         self.count = record.element_count
         self._named_count = 0
+        self._taken_over_count = taken_over_count
+        self._is_over = bytearray(record.element_count)
         self._over: Counter[str] = Counter({NodePhase.RECOVERED: taken_over_count})
         self._under_way: dict[str, NodePhase] = {}
         for element in known:
@@ -47,7 +50,15 @@ class Tally:
         return self._named_count <= FAILED_COUNT
 
     def take(self, element: NodeRecord) -> bool:
-        """Take a change of an element in; whether another tenth of them is over with it."""
+        """Take a change of an element in; whether another tenth of them is over with it.
+
+        It may be told again, or too late: a server tells first how all stands, and then what happened.
+        """
+        index = int(element.spec_node_id)
+        is_counted = element.phase is NodePhase.RECOVERED and self._taken_over_count > 0
+        if self._is_over[index] or is_counted:
+            return False
+        self._is_over[index] = element.phase.is_terminal
         before = self.over_count
         self._under_way.pop(element.node_id, None)
         if element.phase.is_terminal:
@@ -75,6 +86,12 @@ class Tallies:
                 self._taken_over[node.id] = node.taken_over_count
             if node.record is not None and is_long(node.record):
                 self._by_array[node.id] = Tally(node.record, node.children)
+
+    def expect(self, changes: Iterable[Change]) -> None:
+        """Know of the arrays among changes before their elements are told: a server may name elements first."""
+        for change in changes:
+            if isinstance(change, NodeRecord):
+                self.of_array(change)
 
     def of_array(self, record: NodeRecord) -> Tally | None:
         """The tally of a node that is a long array."""

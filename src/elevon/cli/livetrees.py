@@ -83,6 +83,10 @@ class Drawing:
         for child in elements.named(node.children) if is_long else node.children:
             self._add(child, depth + 1)
 
+    def expect(self, changes: Sequence[Change]) -> None:
+        """Know of long arrays before their elements change."""
+        self._tallies.expect(changes)
+
     def change(self, change: Change) -> None:
         match change:
             case ExecutionRecord():
@@ -110,7 +114,8 @@ class Drawing:
         if change.parent != array_id:
             return
         tally.take(change)
-        self.rows[array_id].note = str(tally)
+        row = self.rows.setdefault(array_id, _Row(array_id.count("/"), array_id, None))
+        row.note = str(tally)
         if change.phase is NodePhase.FAILED and tally.name_one():
             note = spellings.first_line(change.failure.message) if change.failure else ""
             self.rows[change.node_id] = _Row(change.node_id.count("/"), change.node_id, change, note)
@@ -178,6 +183,7 @@ class LiveTree:
 
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Take the changes in; the next drawing shows them."""
+        self._drawings[execution].expect(changes)
         for change in changes:
             self._drawings[execution].change(change)
 

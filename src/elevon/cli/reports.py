@@ -66,6 +66,7 @@ class PlainReport:
 
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Tell of a batch, in one write."""
+        self._tallies[execution].expect(changes)
         prefix = f"{execution.name} " if self._is_several else ""
         lines = [f"{prefix}{line}\n" for change in changes for line in self._lines(execution, change)]
         if lines:

@@ -159,7 +159,7 @@ async def test_the_tree_shows_how_the_execution_stands(world: World) -> None:
 
 def element(world: World, index: int, phase: NodePhase, why: str = "") -> NodeRecord:
     failure = Failure("USER:ValueError", why) if why else None
-    return node(world, phase, f"n0/{index}", parent="n0", failure=failure)
+    return node(world, phase, f"n0/{index}", spec_node_id=str(index), parent="n0", failure=failure)
 
 
 def array(world: World, count: int, phase: NodePhase = NodePhase.RUNNING) -> NodeRecord:
@@ -188,6 +188,27 @@ async def test_elements_that_were_taken_over_are_counted_as_recovered(world: Wor
     report = reports.PlainReport([await world.admin.view(execution)], stream)
     report.changed(execution, [array(world, 20), element(world, 9, NodePhase.SUCCEEDED)])
     assert "20 elements: 9 recovered, 1 succeeded, 10 not started" in stream.getvalue()
+
+
+async def test_an_element_that_is_told_again_or_too_late_is_counted_once(world: World) -> None:
+    execution = await world.create(specimens.mapped)
+    await world.put(execution, array(world, 20), element(world, 0, NodePhase.SUCCEEDED))
+    stream = io.StringIO()
+    report = reports.PlainReport([await world.admin.view(execution)], stream)
+    again = [element(world, 0, phase) for phase in (NodePhase.SUCCEEDED, NodePhase.RUNNING)]
+    report.changed(execution, [*again, element(world, 1, NodePhase.SUCCEEDED)])
+    assert stream.getvalue() == f"n0 map of {DOUBLE} 20 elements: 2 succeeded, 18 not started\n"
+
+
+async def test_elements_that_a_server_names_before_their_array_are_summed_up_too(world: World) -> None:
+    execution = await world.create(specimens.mapped)
+    stream = io.StringIO()
+    report = reports.PlainReport([await world.admin.view(execution)], stream)
+    ended = [element(world, index, NodePhase.SUCCEEDED) for index in range(20)]
+    report.changed(execution, [*ended, array(world, 20, NodePhase.SUCCEEDED)])
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 9 + 1
+    assert lines[-1] == f"n0 map of {DOUBLE} SUCCEEDED in 0.00 s; 20 elements: 20 succeeded"
 
 
 async def test_a_short_array_is_told_as_any_nodes_are(world: World) -> None:
