@@ -3,23 +3,21 @@
 It owns the processes and the files of the round.
 """
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from elevon import app
-from elevon.primitives import failpoints
 from http_job.server.ledgers import Entry
 from http_job.server.processes import ServiceProcess
+from tests.storm import engines
+from tests.storm.engines import Strike
 from tests.storm.jobs import behaviours
 from tests.storm.jobs.behaviours import Behaviour
 
-ROOT = Path(__file__).parents[3]
+EXAMPLE = engines.ROOT / "examples" / "http-job"
 FAILPOINTS = (
     "once.after_intent",
     "once.after_submit",
@@ -35,22 +33,6 @@ FAILPOINTS = (
     "store.after_commit",
 )
 LATEST_S = 3.0
-PATIENCE_S = 90.0
-
-
-class Strike(NamedTuple):
-    """One kill of the engine.
-
-    Attributes:
-        after_s: So long after its start, in seconds; what has ended by then is not killed.
-        failpoint: `name:count`, whichever comes first; empty for none.
-    """
-
-    after_s: float
-    failpoint: str
-
-    def __str__(self) -> str:
-        return f"{self.failpoint or 'nothing'} or {self.after_s:.2f} s"
 
 
 class Plan(NamedTuple):
@@ -136,38 +118,11 @@ class Round:
 
     def _go_on(self, url: str, strike: Strike | None) -> int:
         """The next engine; how it ended."""
-        process = self._start(url, strike.failpoint if strike else "")
-        try:
-            _, said = process.communicate(timeout=strike.after_s if strike else PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, said = process.communicate()
-            if strike is None:
-                self.complaints.append(f"the last engine hung for {PATIENCE_S:.0f} s")
-        self.story.append(f"an engine, to be killed at {strike}, ended with {process.returncode}")
-        if process.returncode not in (0, -signal.SIGKILL):
-            self.complaints.append(f"an engine ended with {process.returncode}: {said.strip()[-2000:]}")
-        return process.returncode
-
-    def _start(self, url: str, failpoint: str) -> subprocess.Popen[str]:
-        paths = (ROOT / "src", ROOT, ROOT / "examples" / "http-job")
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.directory),
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            failpoints.VARIABLE: failpoint,
-        }
-        first, count = self.plan.runs[0].seed, len(self.plan.runs)
-        words = [sys.executable, "-m", "tests.storm.jobs.program", self.home.path, url, first, count]
-        return subprocess.Popen(
-            list(map(str, words)),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.directory,
-        )
+        words = (self.home.path, url, self.plan.runs[0].seed, len(self.plan.runs))
+        ended = engines.driven("tests.storm.jobs.program", words, self.directory, strike, [EXAMPLE])
+        self.story.append(f"an engine, to be killed at {strike}, ended with {ended.code}")
+        self.complaints.extend(ended.complaints())
+        return ended.code
 
 
 def _running(service: ServiceProcess) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
+from tests.storm.engines import Strike
 
 KINDS: Final = {
     "quick": ExecutionPhase.SUCCEEDED,
@@ -44,16 +45,6 @@ class Waiter(NamedTuple):
     name: str
     awaits: tuple[str, ...]
     abort_after_s: float | None = None
-
-
-class Strike(NamedTuple):
-    """One kill of an engine: so long after its start, or at a failpoint (`name:count`) if that comes first."""
-
-    after_s: float
-    failpoint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.failpoint or 'nothing'} or {self.after_s:.2f} s"
 
 
 class Plan(NamedTuple):

@@ -4,10 +4,7 @@ It owns the processes and the files of the round.
 """
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,16 +15,15 @@ from elevon.admin.executions import NewExecution
 from elevon.cli import programs
 from elevon.idl import literals
 from elevon.idl.messages import Literal
-from elevon.primitives import failpoints
 from elevon.sdk import types
 from elevon.sdk.files import IN_PLACE
 from elevon.sdk.types import Waitable
-from tests.storm.waits.plans import Plan, Strike, Waiter
+from tests.storm import engines
+from tests.storm.engines import Strike
+from tests.storm.waits.plans import Plan, Waiter
 
-ROOT = Path(__file__).parents[3]
 FLOWS = Path(__file__).with_name("awaited_flows.py")
 ROLES = ("awaited", "waiting")
-PATIENCE_S = 90.0
 
 
 class Round:
@@ -81,36 +77,11 @@ class Round:
 
     def _go_on(self, role: str, strike: Strike | None) -> int:
         """The next engine; how it ended."""
-        process = self._start(role, strike.failpoint if strike else "")
-        try:
-            _, said = process.communicate(timeout=strike.after_s if strike else PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, said = process.communicate()
-            if strike is None:
-                self.complaints.append(f"the last engine of what is {role} hung for {PATIENCE_S:.0f} s")
-        self.story.append(f"an engine ({role}), to be killed at {strike}, ended with {process.returncode}")
-        if process.returncode not in (0, -signal.SIGKILL):
-            self.complaints.append(f"an engine ended with {process.returncode}: {said.strip()[-2000:]}")
-        return process.returncode
-
-    def _start(self, role: str, failpoint: str) -> subprocess.Popen[str]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.directory),
-            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),
-            failpoints.VARIABLE: failpoint,
-        }
-        words = [sys.executable, "-m", "tests.storm.waits.program", self.home.path, self.plan.seed, role]
-        return subprocess.Popen(
-            list(map(str, words)),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.directory,
-        )
+        words = (self.home.path, self.plan.seed, role)
+        ended = engines.driven("tests.storm.waits.program", words, self.directory, strike)
+        self.story.append(f"an engine ({role}), to be killed at {strike}, ended with {ended.code}")
+        self.complaints.extend(f"{role}: {said}" for said in ended.complaints())
+        return ended.code
 
 
 def prepared(workflow: str) -> NewExecution:
