@@ -119,11 +119,19 @@ def counts_of(elements: Iterable[NodeView]) -> Mapping[str, int]:
     return Counter(element.record.phase for element in elements if element.record is not None)
 
 
-def summed(counts: Mapping[str, int], count: int) -> str:
-    """So many elements in each phase, in words."""
+def summed(counts: Mapping[str, int], count: int, *, is_taken_over: bool = False) -> str:
+    """So many elements in each phase, in words.
+
+    Args:
+        counts: Those that have begun, by phase.
+        count: How many there are.
+        is_taken_over: Whether the array was: it did without the others.
+    """
     left = count - sum(counts.values())
     told = [f"{number:,} {phase.lower()}" for phase, number in sorted(counts.items())]
-    return f"{count:,} elements: {', '.join([*told, *([f'{left:,} not started'] if left else [])])}"
+    if left:
+        told.append(f"{left:,} {'failed before' if is_taken_over else 'not started'}")
+    return f"{count:,} elements: {', '.join(told)}"
 
 
 def named(elements: Iterable[NodeView]) -> list[NodeView]:

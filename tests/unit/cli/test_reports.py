@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from elevon.cli import livetrees, reports
+from elevon.cli import elements, livetrees, reports
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.failures import Failure
@@ -239,3 +239,9 @@ async def test_the_tree_sums_a_long_array_up(world: World) -> None:
     text = await drawn(world, specimens.both, 40, *changes)
     assert "1,000 elements: 10 failed, 1 running, 1 succeeded, 988 not started" in text.replace("\n", " ")
     assert text.count("✗ n0/") == 5
+
+
+def test_what_an_array_that_was_taken_over_did_without_is_not_told_as_to_come() -> None:
+    counts = {str(NodePhase.RECOVERED): 11}
+    assert elements.summed(counts, 12, is_taken_over=True) == "12 elements: 11 recovered, 1 failed before"
+    assert elements.summed(counts, 12) == "12 elements: 11 recovered, 1 not started"

@@ -140,7 +140,8 @@ def _node(
 def _elements(view: NodeView, record: NodeRecord, now: datetime) -> Iterator[str]:
     """A long array: sums, and the first elements that failed."""
     counts = elements.counts_of(view.children)
-    yield elements.summed(counts, record.element_count)
+    is_taken_over = record.phase is NodePhase.RECOVERED
+    yield elements.summed(counts, record.element_count, is_taken_over=is_taken_over)
     named = elements.named(view.children)
     for each in named:
         if each.record is not None and each.record.failure is not None:
