@@ -1,5 +1,7 @@
 """The parts of the backend `hiveserver2` that need no server."""
 
+import shutil
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +10,10 @@ import pytest
 from elevon import errors
 from elevon.tasktypes.hive.backends.hiveserver2 import complaints, statements
 from elevon.tasktypes.hive.backends.hiveserver2.books import Book, Stage
+from elevon.tasktypes.hive.backends.hiveserver2.couriers import Carrier, Equipment, Order
 from elevon.tasktypes.hive.backends.hiveserver2.handles import Handle, QueryHandle
+from elevon.tasktypes.hive.backends.hiveserver2.statements import Script
+from elevon.tasktypes.hive.configurations import HiveServer2Settings
 
 QUERY = QueryHandle("session", "operation", datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -126,3 +131,19 @@ def test_a_courier_that_died_has_sent_nothing_or_nobody_knows(tmp_path: Path) ->
 
 def test_a_book_knows_itself_again_and_is_no_other(tmp_path: Path) -> None:
     assert Book(tmp_path / "a").id == Book(tmp_path / "a").id != Book(tmp_path / "b").id
+
+
+def test_a_courier_that_can_note_nothing_sends_nothing_and_says_so(tmp_path: Path) -> None:
+    session = Handle(b"0" * 16, b"1" * 16).to_text()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = HiveServer2Settings(port=server.getsockname()[1], auth="NOSASL")
+        carrier = Carrier(
+            Equipment(id="c1", directory=str(tmp_path), settings=settings, password="", call_s=10.0)
+        )
+        shutil.rmtree(tmp_path / "submissions")
+        receipt = carrier.carried_out(Order("t1", session, Script((), "SELECT 1")))
+        taken, _ = server.accept()
+        with taken:
+            assert taken.recv(1) == b""
+    assert (receipt.query, receipt.status) == (None, None)
+    assert "what became of it can't be noted: " in receipt.error

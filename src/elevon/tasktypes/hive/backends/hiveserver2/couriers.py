@@ -195,7 +195,7 @@ def _write(process: asyncio.subprocess.Process, message: Equipment | Order) -> N
     process.stdin.write(msgspec.json.encode(message) + b"\n")
 
 
-class _Carrier:
+class Carrier:
     """The courier's own side."""
 
     def __init__(self, equipment: Equipment) -> None:
@@ -217,7 +217,7 @@ class _Carrier:
             Path(held.name).unlink()
 
     def _carry_out(self, order: Order) -> None:
-        self._say(self._carried_out(order))
+        self._say(self.carried_out(order))
 
     def _say(self, receipt: Receipt) -> None:
         # An engine that has gone meanwhile reads the book.
@@ -225,7 +225,8 @@ class _Carrier:
             sys.stdout.buffer.write(msgspec.json.encode(receipt) + b"\n")
             sys.stdout.buffer.flush()
 
-    def _carried_out(self, order: Order) -> Receipt:
+    def carried_out(self, order: Order) -> Receipt:
+        """What came of an order, whatever it is: without a receipt the engine would take it to be under way."""
         is_sent = False
         equipment = self._equipment
         try:
@@ -243,6 +244,8 @@ class _Carrier:
             if error.status is not None or not is_sent:
                 self._book.forget(order.token)
             return Receipt(order.token, error=str(error), status=error.status)
+        except OSError as error:  # of the book, on a disk that is full
+            return Receipt(order.token, error=f"what became of it can't be noted: {error}")
 
     def _set_up(self, connection: Connection, session: Handle, script: Script) -> None:
         """Change the session as the script says."""
@@ -259,4 +262,4 @@ class _Carrier:
 
 
 if __name__ == "__main__":
-    _Carrier(msgspec.json.decode(sys.stdin.buffer.readline(), type=Equipment)).run()
+    Carrier(msgspec.json.decode(sys.stdin.buffer.readline(), type=Equipment)).run()
