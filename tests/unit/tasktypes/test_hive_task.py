@@ -169,6 +169,7 @@ def test_queries_can_t_run_without_an_engine() -> None:
         (["a,b"], "holds a comma"),
         ([" "], "one of them is empty"),
         ("abc", "give a list of texts"),
+        ([7], "give a list of texts"),
     ],
 )
 def test_tags_are_held_to_their_limits_at_the_definition(tags: Any, problem: str) -> None:
@@ -185,7 +186,8 @@ def test_tags_are_held_to_their_limits_at_the_definition(tags: Any, problem: str
     [
         ({"text": " ; "}, "is empty: write a query"),
         ({"text": "SELECT 1", "retries": -1}, "retries=-1 of a query is negative"),
-        ({"text": "SELECT 1", "timeout": timedelta(0)}, "is too short"),
+        ({"text": "SELECT 1", "timeout": timedelta(0)}, "use whole seconds, 1 or more"),
+        ({"text": "SELECT 1", "timeout": timedelta(seconds=1.5)}, "use whole seconds, 1 or more"),
         ({"text": "SELECT 1", "after": [""]}, "is empty"),
     ],
 )

@@ -50,8 +50,10 @@ class HiveQuery:
             raise errors.UserError(f"query: {text!r} is empty: write a query in Hive's language")
         if retries < 0:
             raise errors.UserError(f"retries={retries} of a query is negative: use 0 or more")
-        if timeout is not None and timeout < timedelta(seconds=1):
-            raise errors.UserError(f"timeout={timeout} of a query is too short: use whole seconds")
+        if timeout is not None and (timeout < timedelta(seconds=1) or timeout % timedelta(seconds=1)):
+            raise errors.UserError(
+                f"timeout={timeout} of a query is not possible: use whole seconds, 1 or more"
+            )
         self.text = text
         self.timeout = timeout
         self.retries = retries
@@ -266,7 +268,8 @@ def _alone(query: HiveQuery) -> HiveQuery:
 
 
 def _checked_tags(task: tasks.Task[..., Any], tags: Sequence[str]) -> tuple[str, ...]:
-    problem = "tags: give a list of texts" if isinstance(tags, str) else limits.problem_of_tags(tags)
+    are_texts = not isinstance(tags, str) and all(isinstance(tag, str) for tag in tags)  # pyright: ignore[reportUnnecessaryIsInstance]
+    problem = limits.problem_of_tags(tags) if are_texts else "tags: give a list of texts"
     if problem:
         raise task.site.error(problem)
     return tuple(tags)
