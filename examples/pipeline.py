@@ -62,7 +62,9 @@ def export_airports() -> Directory:
 def count_neighbours(airports: Directory, within_km: int) -> Directory:
     """A row for each airport with others within so many kilometres."""
     table = f"airports_{current_context().execution_id.name.replace('-', '_')}"
-    made = HiveQuery(f"CREATE EXTERNAL TABLE {table} ({COLUMNS}) STORED AS PARQUET LOCATION '{airports.uri}'")
+    made = HiveQuery(
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS {table} ({COLUMNS}) STORED AS PARQUET LOCATION '{airports.uri}'"
+    )
     return select(
         f"SELECT a.icao, a.name, a.country, count(*) AS neighbours FROM {table} a "
         f"JOIN {table} b ON a.icao <> b.icao AND {DISTANCE_KM} <= {within_km} GROUP BY a.icao, a.name, a.country",

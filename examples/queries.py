@@ -37,15 +37,16 @@ def summarize(airports: Directory, least: int) -> Directory:
     raw, table = f"raw_{run}", f"airports_{run}"
     columns = "icao STRING, name STRING, country STRING, region STRING, feet DOUBLE"
     made = [
-        HiveQuery(f"CREATE EXTERNAL TABLE {raw} ({columns}) STORED AS PARQUET LOCATION '{airports.uri}'"),
         HiveQuery(
-            f"CREATE TABLE {table} (icao STRING, country STRING, feet DOUBLE) "
+            f"CREATE EXTERNAL TABLE IF NOT EXISTS {raw} ({columns}) STORED AS PARQUET LOCATION '{airports.uri}'"
+        ),
+        HiveQuery(
+            f"CREATE TABLE IF NOT EXISTS {table} (icao STRING, country STRING, feet DOUBLE) "
             "PARTITIONED BY (region STRING) STORED AS PARQUET"
         ),
     ]
-    for (
-        region
-    ) in REGIONS:  # one after the other: two that write to one table of Spark's get in each other's way
+    # One after the other: two that write to one table of Spark's get in each other's way.
+    for region in REGIONS:
         made.append(
             HiveQuery(
                 f"INSERT OVERWRITE TABLE {table} PARTITION (region = '{region}') "
