@@ -52,6 +52,10 @@ def test_two_queries_in_one_text_are_refused_with_the_line() -> None:
     [
         ("SELECT 1", True),
         ("/* a */ insert\n overwrite directory 'x' SELECT 1", True),
+        ("INSERT OVERWRITE DIRECTORY '/a/directory' SELECT 1", True),
+        ("INSERT OVERWRITE TABLE d.`t` PARTITION (a = 1) SELECT b FROM ts", True),
+        ("INSERT OVERWRITE TABLE d.`t` SELECT a + 1 FROM T", False),
+        ("WITH a AS (SELECT * FROM t) INSERT OVERWRITE t SELECT * FROM a", False),
         ("CREATE EXTERNAL TABLE IF NOT EXISTS t (a INT)", True),
         ("DROP TABLE IF EXISTS t", True),
         ("WITH a AS (SELECT 1) SELECT * FROM a", True),

@@ -27,6 +27,9 @@ _REPEATABLE: Final = re.compile(
     re.IGNORECASE,
 )
 _WITH: Final = re.compile(r"with\b", re.IGNORECASE)
+_REPLACED: Final = re.compile(
+    r"\binsert\s+overwrite\s+(?:table\s+)?(?!(?:local|directory)\b)([\w.`]+)", re.IGNORECASE
+)
 _WRITES: Final = re.compile(r"\binsert\s+into\b", re.IGNORECASE)
 
 
@@ -69,8 +72,12 @@ def script_of(text: str, mark: str = "") -> Script:
 
 
 def is_repeatable(text: str) -> bool:
-    """Whether a query may run twice and leave the same as once: it reads, or replaces what it has written."""
+    """Whether a query may run twice and leave the same as once: it reads, or replaces what it does not read."""
     bare = list(_statements(text))[-1].bare
+    for replaced in _REPLACED.finditer(bare):
+        table = replaced[1].replace("`", "").rpartition(".")[2]
+        if len(re.findall(rf"\b{re.escape(table)}\b", bare, re.IGNORECASE)) > 1:
+            return False
     if _WITH.match(bare):
         return not _WRITES.search(bare)
     return _REPEATABLE.match(bare) is not None
