@@ -7,6 +7,7 @@ and not the execution.
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 
 from elevon.admin import inputs
@@ -71,7 +72,7 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
     with drives.report_of([view], invocation) as report:
 
         def tell(update: Update) -> None:
-            changes = (*update.attempts, *sorted(update.nodes, key=_turn))
+            changes = (*update.attempts, *in_turn(update.nodes))
             is_over = update.execution.phase.is_terminal
             report.changed(
                 view.record.id, (*changes, update.execution) if is_over else (update.execution, *changes)
@@ -89,7 +90,14 @@ async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocatio
     return view.record
 
 
-def _turn(record: NodeRecord) -> tuple[bool, datetime, int]:
-    """What has ended is told first, in the order of the ends: what runs under a node before the node."""
+def in_turn(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
+    """Nodes in the order of what they tell: an array begins before its elements end, and ends after them."""
+    return sorted(nodes, key=_turn)
+
+
+def _turn(record: NodeRecord) -> tuple[datetime, bool, int]:
+    """At one moment ends come before beginnings; inner nodes end first, outer ones begin first."""
     depth = record.node_id.count("/")
-    return record.ended_at is None, record.ended_at or record.started_at, -depth
+    if record.ended_at is None:
+        return record.started_at, True, depth
+    return record.ended_at, False, -depth
