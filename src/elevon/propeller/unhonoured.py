@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from elevon.compiler.graphs import Graph, GraphNode
 from elevon.idl.messages import Resources, TaskTemplate
-from elevon.propeller.jobs import ENTRYPOINT
 from elevon.sdk.settings import DEFAULT_IMAGE
 
 _UNKNOWN_RESOURCES = {
@@ -45,8 +44,7 @@ def _settings(node: GraphNode, task: TaskTemplate) -> Iterator[str]:
     if not task.HasField("container"):
         return
     image = task.container.image
-    is_python = ENTRYPOINT in task.container.args[:1]
-    if image and not (is_python and image == DEFAULT_IMAGE):
+    if image not in ("", DEFAULT_IMAGE):  # who names none gets the default, whatever runs in it
         yield f"the image {image}"
     asked = (*task.container.resources.requests, *task.container.resources.limits)
     yield from dict.fromkeys(

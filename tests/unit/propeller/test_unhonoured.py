@@ -19,6 +19,14 @@ def test_each_task_is_named_once_with_all_that_it_does_not_get() -> None:
     ]
 
 
+def test_who_named_no_image_hears_nothing_of_the_default_whatever_the_command_is() -> None:
+    template = task("t")
+    template.container.args.extend(["wc", "-w"])
+    template.container.image = "elevon:py3.11"
+    made = specimens.templates(workflow(node("n0", "t")), tasks=[template])
+    assert unhonoured.warnings_of(compiler.index(compiler.compile(made))) == []
+
+
 def test_a_task_that_gets_all_it_asks_for_is_not_mentioned() -> None:
     template = task("t")
     template.container.args.append("elevon-execute")
