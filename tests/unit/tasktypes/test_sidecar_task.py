@@ -112,8 +112,34 @@ BOX = {"name": "box", "emptyDir": {}}
     [
         (None, "has no pod_spec: write @sidecar_task"),
         ("pod", "pod_spec is 'pod': give a PodSpec, as a dict"),
-        ({}, r"pod_spec: object missing required field `containers`"),
-        ({"containers": []}, r"pod_spec\.containers: expected `array` of length >= 1"),
+        (
+            {},
+            r"pod_spec has no containers: write 'containers': \[{'name': 'primary'}\] for the function alone",
+        ),
+        ({"containers": []}, r"pod_spec has no containers: write 'containers': \[{'name': 'primary'}\]"),
+        ({"containers": [{}]}, r"pod_spec\.containers\[0\] has no name: give it one"),
+        (pod(volums=[]), r"pod_spec\.volums is no field of a PodSpec: did you mean 'volumes'\?"),
+        (
+            {"containers": [{"name": "primary", "comand": ["x"]}]},
+            r"pod_spec\.containers\[0\]\.comand is no field of a Container: did you mean 'command'\?",
+        ),
+        (pod({"nam": "a"}), r"containers\[1\]\.nam is no field of a Container: did you mean 'name'\?"),
+        (
+            pod(initContainers=[{"name": "a", "env": [{"name": "A", "valu": "x"}]}]),
+            r"initContainers\[0\]\.env\[0\]\.valu is no field of an EnvVar: did you mean 'value'\?",
+        ),
+        (
+            pod({"name": "a", "volumeMounts": [{"name": "box", "mountpath": "/x"}]}, volumes=[BOX]),
+            r"volumeMounts\[0\]\.mountpath is no field of a VolumeMount: did you mean 'mountPath'\?",
+        ),
+        (
+            pod({"name": "a", "resources": {"limit": {}}}),
+            r"resources\.limit is no field of a ResourceRequirements: did you mean 'limits'\?",
+        ),
+        (
+            pod(volumes=[{"name": "box", "emptydir": {}}]),
+            r"volumes\[0\]\.emptydir is no field of a Volume: did you mean 'emptyDir'\?",
+        ),
         (
             {"containers": [{"name": "primry"}]},
             "primary_container_name is 'primary', and pod_spec.containers has no such container: .*'primry'",
@@ -192,3 +218,12 @@ def test_what_is_not_looked_at_passes_through() -> None:
     spec = pod(schedulingGates=[{"name": "x"}], tolerations=[{"key": "gpu"}])
     podspecs.check(spec, "primary")
     assert define(spec).pod_spec == spec
+
+
+def test_a_field_that_only_others_know_passes_where_no_hand_wrote_it() -> None:
+    class Newer:
+        def to_dict(self) -> dict[str, Any]:
+            return pod(invented=1)
+
+    assert define(Newer()).pod_spec == pod(invented=1)
+    podspecs.check(pod({"name": "a", "invented": 1}), "primary")

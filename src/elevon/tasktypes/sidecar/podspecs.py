@@ -2,7 +2,7 @@
 
 It owns how a spec is taken from an author, in Kubernetes' JSON or as an object of a client library, and every reason to
 refuse one that no cluster could run, or that a task can't have. What a cluster makes of a good one is the cluster's
-matter, so what is not named here passes through.
+matter, so what is not named here passes through; which names there are is the matter of `corefields`.
 """
 
 import re
@@ -14,9 +14,11 @@ import msgspec
 
 from elevon import errors
 from elevon.primitives import quantities, suggestions
+from elevon.tasktypes.sidecar import corefields
 
 PodSpec = dict[str, Any]
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_MISSING: Final = re.compile("Object missing required field `(?P<field>[^`]+)`")
 _OF_THE_TASK: Final = ("image", "command", "args", "resources")
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -99,12 +101,13 @@ def plain(given: Any) -> Any:
     return plain(told()) if callable(told) else given
 
 
-def check(spec: Any, primary: str) -> None:
+def check(spec: Any, primary: str, *, is_handwritten: bool = False) -> None:
     """Refuse a spec that can't be the pod of a task.
 
     Args:
         spec: JSON data.
         primary: The container whose end is the task's.
+        is_handwritten: Whether a field that Kubernetes does not have, as far as we know, is a mistake.
 
     Raises:
         UserError: Names the field, as `pod_spec.containers[1].image`, and the mend.
@@ -113,14 +116,27 @@ def check(spec: Any, primary: str) -> None:
         raise errors.UserError(
             f"pod_spec is {spec!r}: give a PodSpec, as a dict in the spelling of Kubernetes"
         )
-    for problem in (*_foreign(spec, "pod_spec"), *_misspelled(cast("PodSpec", spec), "pod_spec")):
+    given = cast("PodSpec", spec)
+    for problem in (*_foreign(given, "pod_spec"), *_misspelled(given, "pod_spec")):
         raise errors.UserError(problem)
+    for problem in corefields.unknown(given, "pod_spec") if is_handwritten else ():
+        raise errors.UserError(problem)
+    if given.get("containers") in (None, []):
+        example = [{"name": primary or "primary"}]
+        raise errors.UserError(
+            f"pod_spec has no containers: write 'containers': {example} for the function alone, and add to the list "
+            "what runs beside it"
+        )
     try:
         pod = msgspec.convert(spec, _Pod)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
+        place = f"pod_spec{path.removesuffix('`')}"
+        missing = _MISSING.fullmatch(problem)
         raise errors.UserError(
-            f"pod_spec{path.removesuffix('`')}: {problem[:1].lower()}{problem[1:]}"
+            f"{place} has no {missing['field']}: give it one"
+            if missing
+            else f"{place}: {problem[:1].lower()}{problem[1:]}"
         ) from None
     for problem in _problems(pod, primary):
         raise errors.UserError(problem)

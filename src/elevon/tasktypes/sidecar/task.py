@@ -52,7 +52,10 @@ class SidecarTask(tasks.RunnableTask[P, R_co]):
         self.annotations = self._texts("annotations", annotations)
         self.labels = self._texts("labels", labels)
         try:
-            podspecs.check(self.pod_spec, primary_container_name)
+            # An object of a client library has no misspelled fields, and may have newer ones than we know.
+            podspecs.check(
+                self.pod_spec, primary_container_name, is_handwritten=isinstance(pod_spec, Mapping)
+            )
             podspecs.check_is_left_to_the_task(self.pod_spec, primary_container_name)
         except errors.UserError as error:
             raise self.site.error(str(error)) from None
