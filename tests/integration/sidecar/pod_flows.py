@@ -101,6 +101,19 @@ def eats(text: str, place: str) -> str:
     return greedy(text, place)
 
 
+BROKEN = {"name": "fetch", "image": "busybox:1.37", "command": ["sh", "-c", "echo no such host >&2; exit 4"]}
+
+
+@sidecar_task(pod_spec=pod(initContainers=[BROKEN]))
+def fetched(text: str, place: str) -> str:
+    return text
+
+
+@workflow
+def lacks_its_data(text: str, place: str) -> str:
+    return fetched(text, place)
+
+
 WEB = {"name": "web", "image": "nginx:0.0.1"}
 
 

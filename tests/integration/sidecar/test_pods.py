@@ -114,6 +114,12 @@ async def test_too_much_memory_is_told_with_advice(world: World) -> None:
     assert failure.message.endswith("OOMKilled; raise its memory limit, or make it use less")
 
 
+async def test_what_a_failing_init_container_wrote_last_is_in_the_failure(world: World) -> None:
+    failure = await failure_of(world, "lacks_its_data")
+    assert "container fetch of Pod " in failure.message
+    assert failure.message.endswith("ended with exit code 4: Error: no such host")
+
+
 async def test_an_image_that_does_not_exist_is_named_with_the_mend(world: World) -> None:
     failure = await failure_of(world, "lacks_an_image")
     assert failure.message.endswith(

@@ -122,6 +122,24 @@ async def test_the_other_containers_keep_their_own_with_placeholders_replaced(
     assert variables(first)["FLYTE_INTERNAL_EXECUTION_ID"] == "a0"
 
 
+async def test_what_a_container_wrote_last_stands_in_for_its_message_unless_the_spec_says_otherwise(
+    stage: Stage,
+) -> None:
+    spec = {
+        "initContainers": [{"name": "first", "image": "busybox"}],
+        "containers": [{"name": "primary"}, {"name": "side", "terminationMessagePolicy": "File"}],
+    }
+    pod = (await stage.pod_of(as_target(spec)))["spec"]
+    policies = {
+        one["name"]: one["terminationMessagePolicy"] for one in (*pod["initContainers"], *pod["containers"])
+    }
+    assert policies == {
+        "first": "FallbackToLogsOnError",
+        "primary": "FallbackToLogsOnError",
+        "side": "File",
+    }
+
+
 async def test_an_input_comes_to_its_container_as_it_is(stage: Stage, tmp_path: Path) -> None:
     text = "US$$5, $(HOME) and $FLYTE"
     pod = await stage.pod_of(template_of(greet), literals.literal_map({"name": literals.string(text)}))

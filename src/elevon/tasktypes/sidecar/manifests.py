@@ -73,6 +73,9 @@ def manifest_of(
         for field in ("command", "args"):
             if container.get(field):
                 container[field] = list(placeholders.replaced(container[field], place, inputs, _quoted))
+        if not container.get("terminationMessagePolicy"):
+            # What it wrote last is why it failed, where it leaves no message; without this an exit code alone is told.
+            container["terminationMessagePolicy"] = "FallbackToLogsOnError"
         is_primary = container["name"] == asked.primary
         _set_variables(container, {**for_all, **for_primary} if is_primary else for_all)
     own = {PRIMARY_ANNOTATION: asked.primary, MAIN_CONTAINER_ANNOTATION: asked.primary}
