@@ -304,3 +304,24 @@ def test_a_full_disk_stops_the_engine_and_the_execution_resumes(shell: Shell) ->
     assert said.splitlines()[-1].startswith("elevon: the engine stopped: ")
     assert said.endswith("go on with: elevon resume big\n")
     assert shell.run("resume", "big").stdout == "outputs:\n  o0: 1800000\n"
+
+
+def test_an_exit_code_is_told_where_the_parent_ignores_the_ends_of_children(shell: Shell) -> None:
+    shell.program.write_text(
+        "import os\n"
+        "from elevon import task, workflow\n"
+        "@task\n"
+        "def leave(code: int) -> int:\n"
+        "    os._exit(code)\n"
+        "@workflow\n"
+        "def leaving(code: int) -> int:\n"
+        "    return leave(code=code)\n"
+    )
+
+    def ignore_children() -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    run = shell.start("run", shell.program.name, "leaving", "--code", "3", preexec_fn=ignore_children)
+    _, said = run.communicate(timeout=WAIT_S)
+    assert run.returncode == 1
+    assert "the worker process exited with code 3 while it ran the task" in said

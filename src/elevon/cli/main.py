@@ -5,7 +5,9 @@ It owns the promise that nobody sees a traceback of ours without `--debug`.
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import cast
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, one of `exits.Exit`.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _learn_of_children()
     options = None
     try:
         options = grammar.parse(given)
@@ -45,6 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort of the program: it is shown, never swallowed
         return _report(error, is_debugging=options.debug if options else "--debug" in given)
     return code
+
+
+def _learn_of_children() -> None:
+    """Learn how children end, also where the parent has their ends ignored, as some supervisors do.
+
+    Ignored signals are inherited, and then the system forgets every exit code at once.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _only_one(error: Exception) -> Exception:
