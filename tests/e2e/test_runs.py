@@ -325,3 +325,36 @@ def test_an_exit_code_is_told_where_the_parent_ignores_the_ends_of_children(shel
     _, said = run.communicate(timeout=WAIT_S)
     assert run.returncode == 1
     assert "the worker process exited with code 3 while it ran the task" in said
+
+
+PICKLED = """
+from decimal import Decimal
+
+from elevon import task, workflow
+
+
+class Box:
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+
+@task
+def total(content: bytes, by_default: bytes, box: Box, share: Decimal) -> str:
+    return f"{content} {by_default} {box.width} {share}"
+
+
+@task
+def half(box: Box) -> Decimal:
+    return Decimal(box.width) / 2
+
+
+@workflow
+def flow(by_default: bytes = b"abc") -> str:
+    return total(content=b"hi", by_default=by_default, box=Box(5), share=half(box=Box(3)))
+"""
+
+
+def test_pickled_constants_and_defaults_travel_with_the_execution(shell: Shell) -> None:
+    (shell.program.parent / "pickled.py").write_text(PICKLED)
+    done = shell.run("run", "pickled.py", "flow")
+    assert done.stdout == "outputs:\n  o0: b'hi' b'abc' 5 1.5\n", done.stderr

@@ -27,8 +27,11 @@ class Store:
         self.files: dict[str, bytes] = {uri: base64.b64decode(held) for uri, held in GOLDEN["files"].items()}
 
     def upload(self, local_path: Path) -> str:
+        return self.keep(local_path.read_bytes())
+
+    def keep(self, content: bytes) -> str:
         uri = f"pickled://upload/{len(self.files)}"
-        self.files[uri] = local_path.read_bytes()
+        self.files[uri] = content
         return uri
 
     def download(self, uri: str) -> Path:

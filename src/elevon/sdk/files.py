@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from elevon import errors
+from elevon.idl import inlines
+from elevon.primitives import files as durable_files
 
 
 def local_path(uri: str) -> Path:
@@ -33,6 +35,14 @@ class InPlaceFiles:
     def upload(self, local_path: Path) -> str:
         """The absolute URI of the path."""
         return local_path.absolute().as_uri()
+
+    def keep(self, content: bytes) -> str:
+        """A uri that holds the bytes: they go wherever the constant or argument goes.
+
+        Raises:
+            UserError: They are too many for that.
+        """
+        return inlines.to_uri(content)
 
     def download(self, uri: str) -> Path:
         """The path itself."""
@@ -64,6 +74,19 @@ class FolderFiles:
             shutil.copytree(local_path, target, copy_function=_copy)
         else:
             _copy(local_path, target)
+        return target.as_uri()
+
+    def keep(self, content: bytes) -> str:
+        """Write a file, durably.
+
+        Returns:
+            Its URI.
+
+        Raises:
+            UserError: The prefix is not on this machine.
+        """
+        target = _folder(self.prefix) / uuid.uuid4().hex / "content"
+        durable_files.write(target, content)
         return target.as_uri()
 
     def download(self, uri: str) -> Path:

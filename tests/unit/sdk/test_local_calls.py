@@ -222,3 +222,25 @@ def test_a_task_type_may_override_how_its_function_is_run() -> None:
     assert one.settings.retries == 3
     assert one.__doc__ == "Say what it does."
     assert one.__name__ == "one"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_pickled_value_is_passed_by_plain_calls_and_from_workflows() -> None:
+    @task
+    def size(content: bytes, parts: set[int]) -> int:
+        return len(content) + len(parts)
+
+    @workflow
+    def flow(content: bytes = b"abc") -> int:
+        return size(content=content, parts={1, 2})
+
+    assert size(content=b"abc", parts={1}) == 4
+    assert flow() == 5
+
+
+def test_a_constant_too_large_to_travel_is_refused_where_it_stands() -> None:
+    @task
+    def size(content: bytes) -> int:
+        return len(content)
+
+    with pytest.raises(UserError, match=r"'content': a constant or an input of .* pass a File"):
+        size(content=bytes(33 * 1024 * 1024))

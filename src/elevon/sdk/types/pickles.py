@@ -1,17 +1,17 @@
 """The last resort: values that only pickle can carry, as a file by reference.
 
-It owns the pickled blob, which is flytekit's. Pickles tie both sides to one version of Python and of the user's code,
-and reading one runs code: nothing but the task that declares such a parameter may ever decode it.
+It owns the pickled blob, which is flytekit's; the uri of a constant's or an input's holds the file itself. Pickles
+tie both sides to one version of Python and of the user's code, and reading one runs code: nothing but the task that
+declares such a parameter may ever decode it.
 """
 
 import logging
 import pickle
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from elevon.errors import UserError
-from elevon.idl import literal_types, literals
+from elevon.idl import inlines, literal_types, literals
 from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.packing import unpacker_for
 from elevon.sdk.types.transformers import (
@@ -36,12 +36,12 @@ def pickle_of(annotation: Any) -> Transformer:
     def encode(value: Any, files: FileSink) -> Literal:
         if value is None or not is_instance(value):
             raise mismatch(value, type_name(annotation))
-        return literals.blob(_upload(value, files), file_format=literal_types.PICKLE_FORMAT)
+        return literals.blob(files.keep(_pickled(value)), file_format=literal_types.PICKLE_FORMAT)
 
     def decode(literal: Literal, files: FileSource) -> Any:
         match literals.kind_of(literal):
             case "blob" if literal.scalar.blob.metadata.type.format == literal_types.PICKLE_FORMAT:
-                return _read(files.download(literal.scalar.blob.uri))
+                return _read(literal.scalar.blob.uri, files)
             case "binary" if annotation is bytes:
                 return unpacker_for(bytes)(packed(literal), files)
             case "binary":
@@ -82,32 +82,26 @@ def _warn(spelled: str) -> None:
         )
 
 
-def _upload(value: Any, files: FileSink) -> str:
-    try:
-        content = _pickled(value)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise UserError(f"a {type_name(type(value))} can't be pickled: {error}") from error
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "value.pickle"
-        path.write_bytes(content)
-        return files.upload(path)
-
-
 def _pickled(value: Any) -> bytes:
     """By cloudpickle where it is installed, which also carries classes of the user's script."""
-    if isinstance(value, bytes):
-        return pickle.dumps(value)
     try:
-        import cloudpickle  # pyright: ignore[reportMissingTypeStubs]
-    except ImportError:
-        return pickle.dumps(value)
-    return cloudpickle.dumps(value)  # pyright: ignore[reportUnknownMemberType]
+        if isinstance(value, bytes):
+            return pickle.dumps(value)
+        try:
+            import cloudpickle  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError:
+            return pickle.dumps(value)
+        return cloudpickle.dumps(value)  # pyright: ignore[reportUnknownMemberType]
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UserError(f"a {type_name(type(value))} can't be pickled: {error}") from error
 
 
-def _read(path: Path) -> Any:
+def _read(uri: str, files: FileSource) -> Any:
+    content, place = inlines.content_of(uri), "in the literal"
+    if content is None:
+        path = files.download(uri)
+        content, place = path.read_bytes(), f"at {path}"
     try:
-        return pickle.loads(path.read_bytes())  # noqa: S301 - the declared type asks for it; see the module's head
+        return pickle.loads(content)  # noqa: S301 - the declared type asks for it; see the module's head
     except (pickle.UnpicklingError, AttributeError, ImportError, EOFError) as error:
-        raise UserError(f"the pickle at {path} can't be read: {error}") from error
+        raise UserError(f"the pickle {place} can't be read: {error}") from error

@@ -145,5 +145,8 @@ class _NoFiles:
     def upload(self, local_path: pathlib.Path) -> str:
         raise UserError(f"the default {local_path} is a local file: use a uri, or give it with each value")
 
+    def keep(self, content: bytes) -> str:
+        raise UserError(f"a default of {len(content)} bytes can't be stored: give it with each value")
+
 
 _NO_FILES = _NoFiles()

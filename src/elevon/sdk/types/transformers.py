@@ -31,6 +31,14 @@ class FileSink(Protocol):
         """
         ...
 
+    def keep(self, content: bytes, /) -> str:
+        """Stores bytes for good that are in no file.
+
+        Returns:
+            A uri as of `upload`, or one that holds the bytes itself: see `elevon.idl.inlines`.
+        """
+        ...
+
 
 class FileSource(Protocol):
     """Where files of inputs come from."""
