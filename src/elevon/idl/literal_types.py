@@ -136,6 +136,8 @@ def _describe_blob(literal_type: LiteralType) -> str:
             if literal_type.metadata.fields
             else ""
         )
+        if name == str(bytes):
+            return "bytes"
         return f"pickle of {name}" if name else "pickle"
     name = "Directory" if kind.dimensionality == BlobType.BlobDimensionality.MULTIPART else "File"
     return f"{name}[{kind.format!r}]" if kind.format else name

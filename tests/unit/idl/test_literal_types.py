@@ -56,7 +56,8 @@ class Renamed:
         (Small | None, "Small | None"),
         (types.File, "File"),
         (types.Directory, "Directory"),
-        (bytes, "pickle of <class 'bytes'>"),
+        (bytes, "bytes"),
+        (set[int], "pickle of set[int]"),
     ],
 )
 def test_types_are_spelled_as_python_spells_them(annotation: Any, spelled: str):

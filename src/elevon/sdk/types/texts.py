@@ -4,6 +4,7 @@ It owns how a text becomes a value of an annotation. It must never guess beyond 
 fit is refused with the type spelled out.
 """
 
+import base64
 import dataclasses
 import datetime as dt
 import enum
@@ -28,8 +29,8 @@ def from_text(text: str, annotation: Any) -> Any:
     """The value that a text means: JSON for lists, dicts and dataclasses, and the obvious spelling for the rest.
 
     Args:
-        text: ``42``, ``true``, ``2024-05-01``, ``1h30m``, the name or value of an enum's member, a path for a file,
-            ``null`` for None.
+        text: ``42``, ``true``, ``2024-05-01``, ``1h30m``, base64 for bytes, the name or value of an enum's member, a
+            path for a file, ``null`` for None.
         annotation: The parameter's.
 
     Raises:
@@ -80,12 +81,16 @@ def _none(text: str) -> None:
         raise ValueError(text)
 
 
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
 _PARSERS: Mapping[Any, Callable[[str], Any]] = {
     int: int,
     float: float,
     bool: _boolean,
     str: str,
-    bytes: str.encode,
+    bytes: _bytes,
     type(None): _none,
     None: _none,
     dt.datetime: json_values.parse_instant,
@@ -95,6 +100,7 @@ _PARSERS: Mapping[Any, Callable[[str], Any]] = {
 }
 _HINTS: Mapping[Any, str] = {
     bool: " (true or false)",
+    bytes: " as base64, such as aGVsbG8=",
     dt.datetime: " such as 2024-05-01T12:00:00+00:00",
     dt.date: " such as 2024-05-01",
     dt.timedelta: " such as 90s, 1h30m or 2d",
