@@ -11,10 +11,8 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from elevon.idl import json_values
+from elevon.idl import json_values, placeholders
 from elevon.idl.messages import LiteralMap
-
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*[.$](\w+(?:\.\w+)?)\s*\}\}")
 
 
 class Paths(Protocol):
@@ -76,13 +74,13 @@ def replaced(
         family, _, name = found[1].partition(".")
         if name and family.lower() == "inputs" and name in inputs.literals:
             return quoted(_text(json_values.to_json(inputs.literals[name])))
-        known = _KNOWN.get(found[1].lower())
+        known = KNOWN.get(found[1].lower())
         return found[0] if known is None else quoted(known(place))
 
-    return tuple(_PLACEHOLDER.sub(text_of, argument) for argument in args)
+    return tuple(placeholders.PATTERN.sub(text_of, argument) for argument in args)
 
 
-_KNOWN: Final[dict[str, Callable[[Place], str]]] = {
+KNOWN: Final[dict[str, Callable[[Place], str]]] = {
     "input": lambda place: str(place.paths.inputs_file),
     "inputprefix": lambda place: str(place.paths.data_dir),
     "outputprefix": lambda place: str(place.paths.data_dir),
@@ -92,6 +90,7 @@ _KNOWN: Final[dict[str, Callable[[Place], str]]] = {
     "checkpointoutputprefix": lambda place: place.paths.checkpoint_prefix,
     "prevcheckpointprefix": lambda place: place.paths.previous_checkpoint_prefix or '""',
 }
+"""What each of `idl.placeholders.NAMES` stands for."""
 
 
 def _text(value: Any) -> str:

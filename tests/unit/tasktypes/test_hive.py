@@ -84,6 +84,10 @@ def template_of(**outputs: LiteralType) -> TaskTemplate:
         (QuboleHiveJob(), "query: the task has none"),
         (QuboleHiveJob(query=HiveQuery(query=" ;")), "query.query: the query is empty"),
         (job("SELECT 1", ""), "query_collection.queries[1].query: the query is empty"),
+        (
+            job("SELECT 1", "SELECT '{{ .inputs.dax }}'"),
+            "query_collection.queries[1].query: {{ .inputs.dax }} stands for nothing: the task has no inputs",
+        ),
         (job("SELECT 1", query=HiveQuery(query="SELECT 2")), "query_collection: there is a query beside it"),
         (job("SELECT 1", tags=["x" * 21]), "tags: 'xxxxxxxxxxxxxxxxxxxxx' has 21 characters"),
         (job("SELECT 1", tags=list("abcdefg")), "tags: 7 are too many, at most 6 are allowed"),

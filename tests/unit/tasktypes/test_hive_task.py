@@ -11,7 +11,8 @@ from elevon.idl import customs
 from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.idl.messages import DynamicJobSpec, TaskTemplate
 from elevon.sdk import contexts, serialization
-from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select, written
+from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select
+from elevon.tasktypes.hive.texts import own_span, written
 
 load = HiveTask(
     "load",
@@ -74,7 +75,7 @@ def test_a_query_is_flyte_s_message() -> None:
     )
 
 
-WRITE = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET "
+WRITE = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET  "
 
 
 def test_the_rows_of_a_select_are_written_to_the_data_set() -> None:
@@ -94,7 +95,43 @@ def test_the_lines_of_a_select_keep_their_numbers(text: str, line: int) -> None:
     "text", ["with a as (select 1) select * from a", "-- all\n /* of it */ WITH a AS (SELECT 1)"]
 )
 def test_a_with_is_put_where_hive_takes_it(text: str) -> None:
-    assert written(text).endswith(f"STORED AS PARQUET SELECT * FROM ({text}\n) AS selected")
+    assert written(text).endswith(f"STORED AS PARQUET  SELECT * FROM  ({text}\n) AS selected")
+
+
+@pytest.mark.parametrize("text", [" SELECT * FROM (SELECT 1)", "WITH a AS (SELECT 1) SELECT ';' FROM a"])
+@pytest.mark.parametrize("end", ["", ";", " ; -- done\n;"])
+def test_the_author_s_text_is_found_again(text: str, end: str) -> None:
+    made = written(text + end)
+    start, stop = own_span(made.replace("{{ .rawOutputDataPrefix }}", "file:///somewhere"))
+    shift = len("{{ .rawOutputDataPrefix }}") - len("file:///somewhere")
+    assert made[start + shift : stop + shift] == text
+
+
+def test_a_data_set_is_of_one_statement() -> None:
+    with pytest.raises(UserError, match="is one statement, and a second one begins at line 2"):
+        select("SELECT 1 AS a;\nSELECT 2 AS b")
+    with pytest.raises(UserError, match=r"task .*two_of_them.*second one begins at line 1"):
+        HiveTask("two_of_them", "SET a = b; SELECT 1", outputs={"o0": Directory})
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "SELECT '{{ .inputs.dax }}'",
+            "{{ .inputs.dax }} stands for nothing, there is no input 'dax': did you mean",
+        ),
+        ("SELECT '{{ inputs.day }}'", "{{ inputs.day }} stands for nothing: write {{ .inputs.NAME }}"),
+        ("SELECT '{{ .perRetryUniqeKey }}'", "{{ .perRetryUniqeKey }} stands for nothing"),
+    ],
+)
+def test_a_placeholder_that_stands_for_nothing_is_refused_at_the_definition(text: str, problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        HiveTask("mistyped", text, inputs={"day": str})
+    assert problem in str(caught.value)
+    HiveTask("fine", "SELECT '{{.Inputs.day}}', '{{ $perRetryUniqueKey }}', '{}}'", inputs={"day": str})
+    with pytest.raises(UserError, match="the task has no inputs"):
+        HiveTask("none", "SELECT '{{ .inputs.day }}'")
 
 
 def test_a_function_of_queries_is_a_python_task_of_another_type() -> None:
@@ -137,7 +174,7 @@ def test_a_data_set_stands_beside_a_value(tmp_path: Path) -> None:
         "o0": "promise",
         "o1": "scalar",
     }
-    assert "SELECT * FROM (WITH c AS (SELECT 1) SELECT * FROM c\n)" in job_of(spec.tasks[0]).query.query
+    assert "SELECT * FROM  (WITH c AS (SELECT 1) SELECT * FROM c\n)" in job_of(spec.tasks[0]).query.query
 
 
 def test_a_workflow_takes_the_data_set_as_a_directory() -> None:

@@ -13,7 +13,7 @@ from elevon.idl.messages import LiteralMap, TaskTemplate, Variable
 from elevon.plugin import TaskContext
 from elevon.plugin.placeholders import Place, replaced
 from elevon.primitives import suggestions
-from elevon.tasktypes.hive import limits
+from elevon.tasktypes.hive import limits, texts
 from elevon.tasktypes.hive.configurations import HiveConfig
 from elevon.tasktypes.hive.items import HiveState, Output, WorkItem
 
@@ -81,6 +81,9 @@ def _items(spec: QuboleHiveJob, place: Place, inputs: LiteralMap) -> list[WorkIt
         raise errors.UserError("query: the task has none: set query in its custom message, a QuboleHiveJob")
     items: list[WorkItem] = []
     for field, query in named:
+        problem = texts.problem_of_placeholders(query.query, inputs.literals)
+        if problem:
+            raise errors.UserError(f"{field}.query: {problem}")
         (text,) = replaced((query.query,), place, inputs)
         if not text.strip().strip(";").strip():
             raise errors.UserError(f"{field}.query: the query is empty")

@@ -6,7 +6,6 @@
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, Unpack, cast
@@ -17,10 +16,8 @@ from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.sdk import dynamics, interfaces, settings, tasks, tracing
 from elevon.sdk.types import Directory
 from elevon.sdk.types.transformers import bare
-from elevon.tasktypes.hive import limits
+from elevon.tasktypes.hive import limits, texts
 
-_WRITE: Final = "INSERT OVERWRITE DIRECTORY '{{ .rawOutputDataPrefix }}' STORED AS PARQUET"
-_WITH: Final = re.compile(r"(\s|--[^\n]*\n|/\*[\s\S]*?\*/)*with\b", re.IGNORECASE)
 _OUTPUT: Final = "o0"
 
 
@@ -66,7 +63,7 @@ class _Selection(HiveQuery):
 
     def __init__(self, text: str, **options: Any) -> None:
         super().__init__(text, **options)
-        self.text = written(text)
+        self.text = texts.written(self.text)
         self.has_output = True
 
 
@@ -86,7 +83,7 @@ def select(
         after: See `HiveQuery`.
 
     Raises:
-        UserError: The text is empty, or a number can't be.
+        UserError: The text is empty or several statements, or a number can't be.
     """
     # What the function returns when it runs is a query, and for whoever calls the task it is a data set.
     return cast("Directory", _Selection(text, timeout=timeout, retries=retries, after=after))
@@ -96,19 +93,6 @@ Queries: TypeAlias = str | HiveQuery | Sequence[str | HiveQuery] | None
 _WITHOUT_OUTPUTS: Final = frozenset(
     map(repr, (str, list[str], HiveQuery, list[HiveQuery], list[str | HiveQuery], Queries))
 )
-
-
-def written(text: str) -> str:
-    """A text that writes the rows of a SELECT to the data set; one that says itself what it writes stays as it is.
-
-    The lines keep their numbers, which errors name.
-    """
-    if "rawoutputdataprefix" in text.lower():
-        return text
-    body = text.rstrip().rstrip(";").rstrip()
-    if _WITH.match(body):  # Hive takes no WITH between INSERT and SELECT
-        return f"{_WRITE} SELECT * FROM ({body}\n) AS selected"  # noqa: S608 - of the author's own text
-    return f"{_WRITE} {body}"
 
 
 class HiveTask(tasks.Task[..., Any]):
@@ -142,17 +126,21 @@ class HiveTask(tasks.Task[..., Any]):
             **options: Settings of any task.
 
         Raises:
-            UserError: The query is empty, a tag is too long, or there are too many.
+            UserError: The query is empty, or has a placeholder that stands for nothing; a tag is too long, or there are
+                too many.
         """
         super().__init__(name, inputs=inputs or {}, outputs=outputs or {}, **options)
         try:
             query = query_template if isinstance(query_template, HiveQuery) else HiveQuery(query_template)
+            self._text = texts.written(query.text) if outputs else query.text
         except errors.UserError as error:
             raise self.site.error(str(error)) from None
+        problem = texts.problem_of_placeholders(query.text, self.interface.inputs)
+        if problem:
+            raise self.site.error(f"query: {problem}")
         if query.after:
             raise self.site.error("after: a task of one query has no others: call a task for each, in order")
         self._query = query
-        self._text = written(query.text) if outputs else query.text
         self._cluster_label = cluster_label
         self._tags = _checked_tags(self, tags)
 

@@ -4,19 +4,11 @@ What precedes the query may change its session alone; so there is one thing to f
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from elevon import errors
+from elevon.tasktypes.hive import texts
 
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<comment> --[^\n]* | /\*[\s\S]*?\*/ )
-    | '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*" | `[^`]*`
-    | (?P<end> ; )
-    """,
-    re.VERBOSE,
-)
 _OF_THE_SESSION: Final = re.compile(
     r"(set|reset|use|add\s+(jars?|files?|archives?)|create\s+(or\s+replace\s+)?temporary\s+(function|macro|view))\b",
     re.IGNORECASE,
@@ -56,7 +48,7 @@ def script_of(text: str, mark: str = "") -> Script:
     Raises:
         UserError: It holds more than one statement that does more than change the session.
     """
-    *before, last = _statements(text)
+    *before, last = texts.statements_of(text)
     for statement in before:
         if not _OF_THE_SESSION.match(statement.bare):
             line = text.count("\n", 0, statement.start) + 1
@@ -73,7 +65,7 @@ def script_of(text: str, mark: str = "") -> Script:
 
 def is_repeatable(text: str) -> bool:
     """Whether a query may run twice and leave the same as once: it reads, or replaces what it does not read."""
-    bare = list(_statements(text))[-1].bare
+    bare = list(texts.statements_of(text))[-1].bare
     for replaced in _REPLACED.finditer(bare):
         table = replaced[1].replace("`", "").rpartition(".")[2]
         if len(re.findall(rf"\b{re.escape(table)}\b", bare, re.IGNORECASE)) > 1:
@@ -81,27 +73,3 @@ def is_repeatable(text: str) -> bool:
     if _WITH.match(bare):
         return not _WRITES.search(bare)
     return _REPEATABLE.match(bare) is not None
-
-
-class _Statement(NamedTuple):
-    start: int
-    end: int
-    bare: str
-
-
-def _statements(text: str) -> Iterator[_Statement]:
-    """Those that hold more than comments; all of the text if none does."""
-    start, is_empty = 0, True
-    for end in (*(token.start() for token in _TOKEN.finditer(text) if token["end"]), len(text)):
-        bare = _TOKEN.sub(_without_comment, text[start:end]).strip()
-        if bare:
-            is_empty = False
-            blank_count = len(text[start:end]) - len(text[start:end].lstrip())
-            yield _Statement(start + blank_count, end, bare)
-        start = end + 1
-    if is_empty:
-        yield _Statement(0, len(text), text.strip())
-
-
-def _without_comment(token: re.Match[str]) -> str:
-    return " " if token["comment"] else token[0]
