@@ -173,8 +173,14 @@ def note_of(record: AttemptRecord) -> str:
     if record.is_parked:
         return f"waits for an operator: {spellings.first_line(record.reason)}"
     if record.reason and not record.phase.is_terminal:
-        return f"waits: {spellings.first_line(record.reason)}"
+        return f"{verb_of(record)}: {spellings.first_line(record.reason)}"
     return ""
+
+
+def verb_of(record: AttemptRecord) -> str:
+    """What an attempt does with its reason: one that runs waits for nothing, and has something to say all the same."""
+    runs = record.phase is AttemptPhase.RUNNING and not record.is_parked
+    return "reports" if runs else "waits"
 
 
 def _because(record: NodeRecord) -> str:

@@ -95,6 +95,11 @@ async def test_nothing_is_told_twice(world: World) -> None:
     ]
 
 
+async def test_an_attempt_that_runs_waits_for_nothing(world: World) -> None:
+    running = attempt(world, AttemptPhase.RUNNING, reason="container side ended with exit code 3")
+    assert await lines_of(world, running) == [f"n0 {DOUBLE} reports: container side ended with exit code 3"]
+
+
 async def test_a_failed_attempt_that_will_be_repeated_has_a_line(world: World) -> None:
     failed = attempt(
         world, AttemptPhase.RETRYABLE_FAILED, failure=Failure("USER:ValueError", "ValueError: no\nmore")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from elevon import errors
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.cli import documents, elements, exits, grammar, invocations, sites, spellings
+from elevon.cli import documents, elements, exits, grammar, invocations, reports, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
@@ -159,7 +159,9 @@ def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> It
     began = f", started {spellings.instant(record.started_at)}" if record.started_at else ""
     yield f"attempt {record.attempt}  {record.phase}{span}{began}"
     if record.reason and not record.phase.is_terminal:
-        yield f"  waits: {record.reason}"
+        first, *more = record.reason.splitlines()
+        yield f"  {reports.verb_of(record)}: {first}"
+        yield from (f"    {line}" for line in more)
     if record.setback_count:
         yield f"  went back to an earlier phase {record.setback_count} times, which the engine passed over"
     if record.failure:
