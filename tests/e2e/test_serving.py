@@ -152,6 +152,40 @@ def test_a_signal_ends_the_watching_and_not_the_execution(server: Server) -> Non
     assert server.client.json("executions", "--phase", "running")[0]["execution"] == "lazy"
 
 
+HASTY = """
+import sys
+from elevon.cli.main import main
+from elevon.serve import clients
+
+clients._PATIENCE_S = 1.0
+sys.exit(main())
+"""
+
+
+def test_who_watches_a_server_that_died_is_told_at_once_and_then_how_to_look_again(server: Server) -> None:
+    process = server.start()
+    client = server.client
+    words = ["run", "--execution-id", "lazy", client.program.name, "rest", "--seconds", "600"]
+    with subprocess.Popen(
+        [sys.executable, "-c", HASTY, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=client.directory,
+        env=client.environment,
+    ) as watching:
+        assert watching.stderr is not None
+        assert any(line == "lazy RUNNING\n" for line in watching.stderr)
+        process.kill()
+        process.communicate()
+        *_, waited, lost, standing = watching.stderr.read().splitlines()
+    assert watching.returncode == 130
+    assert waited == f"the server at {server.url} does not answer; it is waited for, for 1 s"
+    assert lost.startswith(f"elevon: no server answers at {server.url}")
+    assert standing == (
+        "it is durable there, and the next server over that home goes on with it; look by: elevon show lazy"
+    )
+
+
 def test_a_server_says_what_is_wrong_before_anything_runs(server: Server) -> None:
     server.start()
     client = server.client

@@ -6,10 +6,12 @@ and not the execution.
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Iterable
 from datetime import datetime
 
+from elevon import errors
 from elevon.admin import inputs
 from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
 from elevon.admin.wire.extensions import Registration, Update
@@ -25,16 +27,15 @@ from elevon.serve.clients import Client
 async def run(new: NewExecution, invocation: Invocation, *, is_detached: bool) -> int:
     """Start an execution and watch it to its end, or only start it; returns the exit code."""
     with remote_sites.connected(invocation.remote) as site:
-        name = await _start(site.client, new)
         if is_detached:
+            name = await _start(site.client, new)
             return _conclude_detached((await site.see(name, is_history_wanted=False)).view.record, invocation)
-        print(f"execution {name}", file=sys.stderr, flush=True)
-        record = await _watch(site, name, invocation)
+        record, standing = await _start_and_watch(site, new, invocation)
     if record.phase.is_terminal:
         return drives.conclude(record, invocation)
     if invocation.is_json:
         documents.write(documents.result(record))
-    reports.write(sys.stderr, f"the server goes on with it; look by: {invocation.command('show', name)}\n")
+    reports.write(sys.stderr, f"{standing}; look by: {invocation.command('show', record.id.name)}\n")
     return exits.Exit.SUSPENDED
 
 
@@ -66,28 +67,46 @@ def _conclude_detached(record: ExecutionRecord, invocation: Invocation) -> int:
     return exits.Exit.SUCCEEDED
 
 
-async def _watch(site: remote_sites.RemoteSite, name: str, invocation: Invocation) -> ExecutionRecord:
+async def _start_and_watch(
+    site: remote_sites.RemoteSite, new: NewExecution, invocation: Invocation
+) -> tuple[ExecutionRecord, str]:
+    """Its record when it has ended, a signal came or the server is lost, and what becomes of it if it has not ended."""
+    interrupted = asyncio.Event()
+    # From before the start: what it starts may run before its name has come back.
+    with contextlib.ExitStack() as shown, signals.caught(interrupted.set, shown.close):
+        name = await _start(site.client, new)
+        print(f"execution {name}", file=sys.stderr, flush=True)
+        view = (await site.see(name, is_history_wanted=False)).view
+        report = shown.enter_context(drives.report_of([view], invocation))
+        try:
+            record = await _watch(site, view.record, report, interrupted)
+        except errors.UnavailableError as error:
+            report.say(f"elevon: {error}")
+            return view.record, "it is durable there, and the next server over that home goes on with it"
+    return record, "the server goes on with it"
+
+
+async def _watch(
+    site: remote_sites.RemoteSite,
+    record: ExecutionRecord,
+    report: reports.Report,
+    interrupted: asyncio.Event,
+) -> ExecutionRecord:
     """Tell what happens until the execution has ended, or a signal comes."""
-    view = (await site.see(name, is_history_wanted=False)).view
-    with drives.report_of([view], invocation) as report:
 
-        def tell(update: Update) -> None:
-            changes = (*update.attempts, *in_turn(update.nodes))
-            is_over = update.execution.phase.is_terminal
-            report.changed(
-                view.record.id, (*changes, update.execution) if is_over else (update.execution, *changes)
-            )
+    def tell(update: Update) -> None:
+        changes = (*update.attempts, *in_turn(update.nodes))
+        is_over = update.execution.phase.is_terminal
+        report.changed(record.id, (*changes, update.execution) if is_over else (update.execution, *changes))
 
-        interrupted = asyncio.Event()
-        with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
-            following = asyncio.ensure_future(site.watched(view.record.id, tell))
-            watching = asyncio.ensure_future(interrupted.wait())
-            await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
-            watching.cancel()
-            if following.done():
-                return following.result()
-            following.cancel()
-    return view.record
+    following = asyncio.ensure_future(site.watched(record.id, tell))
+    watching = asyncio.ensure_future(interrupted.wait())
+    await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
+    watching.cancel()
+    if following.done():
+        return following.result()
+    following.cancel()
+    return record
 
 
 def in_turn(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Generator, Sequence
 
 from elevon.admin.wire import executions
 from elevon.admin.wire.extensions import Update
-from elevon.cli import orders
+from elevon.cli import orders, reports
 from elevon.cli.sights import Sight
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
@@ -19,8 +20,12 @@ _PAUSE_S = 0.3
 
 @contextlib.contextmanager
 def connected(url: str) -> Generator["RemoteSite"]:
-    """The server at a URL; whether it is there shows with the first request."""
-    with contextlib.closing(Client(url, orders.who())) as client:
+    """The server at a URL; if it is there shows with the first request, and on stderr when it is waited for."""
+
+    def say(sentence: str) -> None:
+        reports.write(sys.stderr, f"{sentence}\n")  # as it is by then: a tree that is drawn stands in for it
+
+    with contextlib.closing(Client(url, orders.who(), say)) as client:
         yield RemoteSite(client)
 
 

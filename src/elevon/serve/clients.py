@@ -13,7 +13,7 @@ import json
 import socket
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -37,6 +37,8 @@ _CONNECT_TIMEOUT_S: Final = 5.0
 _TIMEOUT_S: Final = 30.0
 _PATIENCE_S: Final = 30.0
 _PAUSE_S: Final = 0.3
+# A first one may be a connection that was closed because it was idle.
+_FAILED_TO_SAY: Final = 2
 _PAGE_COUNT: Final = 1000
 M = TypeVar("M", bound=Message)
 
@@ -47,15 +49,17 @@ class Client:
     Args:
         url: Where it is.
         principal: Who asks, for the record.
+        say: Is told when the server is waited for, and when it is there again.
 
     Raises:
         UserError: That is no URL of a server.
     """
 
-    def __init__(self, url: str, principal: str) -> None:
+    def __init__(self, url: str, principal: str, say: Callable[[str], None] = lambda _sentence: None) -> None:
         self.url = url.rstrip("/")
         self._connection, self._prefix = _connection_to(url)
         self._principal = principal.encode("ascii", "replace").decode()
+        self._say = say
         self._has_answered = False
         self._lock = asyncio.Lock()
 
@@ -117,21 +121,35 @@ class Client:
         headers = {"Accept": _BINARY, "Elevon-By": self._principal}
         if media_type:
             headers["Content-Type"] = media_type
-        deadline: float | None = None
         async with self._lock:
-            while True:
-                try:
-                    status, answer = await asyncio.to_thread(self._send, method, path, content, headers)
-                    break
-                except (OSError, http.client.HTTPException) as error:
-                    self._connection.close()
-                    deadline = deadline or time.monotonic() + _PATIENCE_S
-                    if not self._has_answered or time.monotonic() > deadline:
-                        raise self._unreached(error) from error
-                await asyncio.sleep(_PAUSE_S)
-        self._has_answered = True
+            status, answer = await self._send_until_answered(method, path, content, headers)
+            self._has_answered = True
         if status != http.client.OK:
             raise self._refusal(status, answer)
+        return answer
+
+    async def _send_until_answered(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        deadline: float | None = None
+        failed_count = 0
+        while True:
+            try:
+                answer = await asyncio.to_thread(self._send, method, path, content, headers)
+                break
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                deadline = deadline or time.monotonic() + _PATIENCE_S
+                if not self._has_answered or time.monotonic() > deadline:
+                    raise self._unreached(error) from error
+            failed_count += 1
+            if failed_count == _FAILED_TO_SAY:
+                self._say(
+                    f"the server at {self.url} does not answer; it is waited for, for {_PATIENCE_S:.0f} s"
+                )
+            await asyncio.sleep(_PAUSE_S)
+        if failed_count >= _FAILED_TO_SAY:
+            self._say(f"the server at {self.url} answers again")
         return answer
 
     def _send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:

@@ -140,6 +140,30 @@ async def test_who_has_answered_is_waited_for_from_when_the_connection_breaks(
     assert len(other.asked) == 3
 
 
+async def test_that_a_server_is_waited_for_is_told_and_that_it_is_there_again() -> None:
+    said: list[str] = []
+    with peer(EMPTY, b"", b"", b"", EMPTY) as (other, _):
+        client = Client(other.url, "me", said.append)
+        with contextlib.closing(client):
+            await client.terminate("a1", "enough")
+            await client.terminate("a1", "enough")
+    assert said == [
+        f"the server at {other.url} does not answer; it is waited for, for 30 s",
+        f"the server at {other.url} answers again",
+    ]
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_nothing_to_tell() -> None:
+    said: list[str] = []
+    with (
+        peer(EMPTY, b"", EMPTY) as (other, _),
+        contextlib.closing(Client(other.url, "me", said.append)) as client,
+    ):
+        await client.terminate("a1", "enough")
+        await client.terminate("a1", "enough")
+    assert said == []
+
+
 async def test_who_has_never_answered_is_not_asked_again() -> None:
     with peer(b"") as (other, client), pytest.raises(errors.UnavailableError, match="no server answers at"):
         await client.terminate("a1", "enough")
