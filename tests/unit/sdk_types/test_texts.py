@@ -23,6 +23,11 @@ class Point:
     y: float = 0.0
 
 
+@dataclass
+class Painted:
+    color: Color
+
+
 class Model(pydantic.BaseModel):
     count: int
 
@@ -98,9 +103,19 @@ def test_json_data_is_read_strictly():
     assert types.from_json("90s", dt.timedelta) == dt.timedelta(seconds=90)
     assert types.from_json(90, dt.timedelta) == dt.timedelta(seconds=90)
     assert types.from_json("cmF3", bytes) == b"raw"
-    assert types.from_json(["red"], list[Color]) == [Color.RED]
+    assert types.from_json(["red", "GREEN"], list[Color]) == [Color.RED, Color.GREEN]
+    assert types.from_json({"color": "GREEN"}, Painted) == Painted(Color.GREEN)
     assert types.from_json("a/b", types.File) == types.File("a/b")
     with pytest.raises(UserError, match="expected int, got '1'"):
         types.from_json("1", int)
     with pytest.raises(UserError, match="expected bytes as base64"):
         types.from_json("%%", bytes)
+
+
+def test_the_value_of_an_enum_comes_before_the_name_of_another_member():
+    class Crossed(enum.Enum):
+        A = "B"
+        B = "A"
+
+    assert types.from_json("A", Crossed) is types.from_text("A", Crossed) is Crossed.B
+    assert types.from_json("B", Crossed) is types.from_text("B", Crossed) is Crossed.A

@@ -113,6 +113,7 @@ def _class(cls: type[Any]) -> atoms.Plain:
 
 def _enum(cls: type[enum.Enum]) -> atoms.Plain:
     spelled = f"{type_name(cls)} (one of {', '.join(repr(member.value) for member in cls)})"
+    names, held = cls.__members__, [member.value for member in cls]
 
     def pack(value: Any, files: FileSink) -> Any:
         if not isinstance(value, cls):
@@ -120,6 +121,9 @@ def _enum(cls: type[enum.Enum]) -> atoms.Plain:
         return value.value
 
     def unpack(value: Any, files: FileSource | None) -> Any:
+        is_written_by_a_person = files is None
+        if is_written_by_a_person and isinstance(value, str) and value in names and value not in held:
+            return cls[value]
         try:
             return cls(value)
         except ValueError as error:

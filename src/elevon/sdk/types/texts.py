@@ -129,8 +129,10 @@ def _from_choices(text: str, allowed: tuple[Any, ...]) -> Any:
 
 def _from_members(text: str, cls: type[enum.Enum]) -> enum.Enum:
     for member in cls:
-        if text in (str(member.value), member.name):
+        if text == str(member.value):
             return member
+    if text in cls.__members__:
+        return cls[text]
     raise mismatch(text, f"{type_name(cls)}: one of {', '.join(str(member.value) for member in cls)}")
 
 
