@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from elevon import errors
 from elevon.cli import grammar
-from elevon.idl import literal_types
 from elevon.idl.messages import Literal
 from elevon.sdk import interfaces, types
 from elevon.sdk.files import IN_PLACE
@@ -151,20 +150,19 @@ def describe(prog: str, interface: interfaces.Interface) -> str:
     parser.description = interface.summary or None
     group = parser.add_argument_group("parameters")
     for name, parameter in interface.inputs.items():
-        spelled = literal_types.describe(parameter.type)
         default = (
-            "required" if parameter.default is interfaces.ABSENT else f"default: {_shown(parameter.default)}"
+            "required"
+            if parameter.default is interfaces.ABSENT
+            else f"default: {types.shown(parameter.default)}"
         )
         text = " ".join(part for part in (parameter.description, f"({default})") if part)
-        group.add_argument(f"--{name}", metavar=spelled, help=text.replace("%", "%%"))
+        group.add_argument(
+            f"--{name}", metavar=types.spelled(parameter.annotation), help=text.replace("%", "%%")
+        )
     if not interface.inputs:
         group.description = "none"
     parser.epilog = "elevon run --help shows the options of elevon itself."
     return parser.format_help()
-
-
-def _shown(default: object) -> str:
-    return repr(default)
 
 
 def _parameter_of(flag: str, parameters: Mapping[str, interfaces.Parameter]) -> str:
@@ -192,7 +190,7 @@ def _value_of(flag: str, parameter: interfaces.Parameter, waiting: list[str]) ->
         return "true"
     if not waiting or waiting[-1].startswith("--"):
         hint = f" (write {flag}={waiting[-1]} if that is it)" if waiting else ""
-        raise errors.UserError(f"{flag} needs a value of type {literal_types.describe(parameter.type)}{hint}")
+        raise errors.UserError(f"{flag} needs a value of type {types.spelled(parameter.annotation)}{hint}")
     return waiting.pop()
 
 

@@ -1,6 +1,8 @@
 """The words behind `elevon run` are dealt out between elevon and the workflow, which comes first."""
 
+import enum
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,16 @@ def flow(count: int, name: str = "x", is_loud: bool = False, sizes: list[int] | 
 @workflow
 def shadowing(output: str, detach: bool, box: Size) -> None:
     """Has parameters named like options of ours."""
+
+
+class Color(enum.Enum):
+    RED = "r"
+    BLUE = "b"
+
+
+@workflow
+def painted(on: date = date(2024, 1, 1), color: Color = Color.RED) -> None:
+    """Has defaults that Python spells at length."""
 
 
 INPUTS = flow.interface.inputs
@@ -149,6 +161,12 @@ def test_help_shows_each_parameter_with_type_default_and_meaning() -> None:
     ):
         assert part in text
     assert "--is_loud bool" in text
+
+
+def test_help_spells_types_and_defaults_as_they_are_written() -> None:
+    text = parameters.describe("elevon run f.py painted", painted.interface)
+    for part in ("--on date", "(default: 2024-01-01)", "--color Color (RED, BLUE)", "(default: RED)"):
+        assert part in text
 
 
 def test_help_may_stand_among_the_parameters() -> None:

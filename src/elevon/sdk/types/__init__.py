@@ -14,7 +14,7 @@ from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.pickles import warn_of_pickles
 from elevon.sdk.types.resolution import transformer_for
-from elevon.sdk.types.texts import from_json, from_text
+from elevon.sdk.types.texts import from_json, from_text, shown, spelled
 from elevon.sdk.types.transformers import FileSink, FileSource
 from elevon.sdk.types.waitables import Waitable
 
@@ -28,6 +28,8 @@ __all__ = [
     "from_text",
     "literal_to_json",
     "literal_type_of",
+    "shown",
+    "spelled",
     "to_literal",
     "to_python",
 ]

@@ -69,6 +69,25 @@ def from_json(value: Any, annotation: Any) -> Any:
     return unpacker_for(annotation)(value, None)
 
 
+def spelled(annotation: Any) -> str:
+    """The type, as it is told to whoever is to write a value of it: of an enum, the names of its members too."""
+    annotation = bare(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return f"{type_name(annotation)} ({', '.join(annotation.__members__)})"
+    return type_name(annotation)
+
+
+def shown(value: Any) -> str:
+    """A value as `from_text` reads it where that is clearer than Python's spelling: dates, times and enums."""
+    match value:
+        case enum.Enum():
+            return value.name
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case _:
+            return repr(value)
+
+
 def _boolean(text: str) -> bool:
     lowered = text.strip().lower()
     if lowered not in _TRUE + _FALSE:
