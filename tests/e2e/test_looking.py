@@ -180,6 +180,38 @@ def test_logs_are_those_of_the_named_node(shell: Shell) -> None:
     assert "has no node 'n9': there are 'n0', 'n1'" in unknown.stderr
 
 
+POD = """
+from elevon import workflow
+from elevon.tasktypes.sidecar.task import sidecar_task
+
+FIRST = {"name": "fetch", "image": "busybox", "command": ["sh", "-c", "echo there; echo slowly >&2"]}
+
+
+@sidecar_task(pod_spec={"containers": [{"name": "primary"}], "initContainers": [FIRST]})
+def tell() -> int:
+    print("here")
+    return 1
+
+
+@workflow
+def telling() -> int:
+    return tell()
+"""
+
+
+def test_logs_are_those_of_all_containers_of_a_pod(shell: Shell) -> None:
+    shell.program.write_text(POD)
+    shell.run("run", "--execution-id", "one", shell.program.name, "telling")
+    assert shell.run("logs", "one").stdout == (
+        "--- n0, attempt 0, stdout ---\n"
+        "here\n"
+        "--- n0, attempt 0, container fetch, stdout ---\n"
+        "there\n"
+        "--- n0, attempt 0, container fetch, stderr ---\n"
+        "slowly\n"
+    )
+
+
 def test_a_deleted_execution_leaves_no_files(shell: Shell) -> None:
     shell.run("run", "--execution-id", "one", shell.program.name, "ratio", "--x", "3")
     assert list((shell.home / "data").rglob("stdout.log"))

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from elevon import errors
 from elevon.primitives import locks
 from elevon.propeller import layouts
 from elevon.records.identities import AttemptId, ExecutionId
+
+_STREAMS: Final = ("stdout", "stderr")
+_CONTAINERS: Final = "containers"
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -72,8 +76,17 @@ class Home(msgspec.Struct, frozen=True):
         return layouts.attempt_paths(directory, attempt.node_id, attempt.attempt).data_dir
 
     def log_path(self, attempt: AttemptId, stream: str) -> Path:
-        """The file of what an attempt wrote to `stdout` or `stderr`."""
+        """The file of one of the `streams` of an attempt."""
         return self.attempt_dir(attempt) / f"{stream}.log"
+
+    def streams(self, attempt: AttemptId) -> tuple[str, ...]:
+        """What an attempt may have written: its own, and those of each further container of its pod.
+
+        Those are where the keeper of a local pod puts them, and are called `containers/NAME/stdout`.
+        """
+        containers = self.attempt_dir(attempt) / _CONTAINERS
+        names = sorted(one.name for one in containers.iterdir()) if containers.is_dir() else ()
+        return (*_STREAMS, *(f"{_CONTAINERS}/{name}/{stream}" for name in names for stream in _STREAMS))
 
     def lock_path(self, engine_id: str) -> Path:
         """The lock that an engine holds until the last of its processes is gone."""

@@ -78,6 +78,9 @@ class _Engines:
     def is_alive(self, engine_id: str) -> bool:
         return self._home.is_alive(engine_id)
 
+    async def streams(self, attempt: AttemptId) -> tuple[str, ...]:
+        return await asyncio.to_thread(self._home.streams, attempt)
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:
         path = self._home.log_path(attempt, stream)
         return await asyncio.to_thread(_read, path, offset, limit)

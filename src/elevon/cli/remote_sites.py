@@ -76,6 +76,9 @@ class RemoteSite:
                 await asyncio.sleep(_PAUSE_S)  # a server that is being ended holds no answer back
             after = update.after
 
+    async def streams(self, attempt: AttemptId) -> Sequence[str]:
+        return await self.client.streams(attempt.execution.name, attempt.node_id, attempt.attempt)
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
         name = attempt.execution.name
         return await self.client.read_log(name, attempt.node_id, attempt.attempt, stream, offset)

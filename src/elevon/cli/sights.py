@@ -44,6 +44,10 @@ class Site(Protocol):
         """Its record, once it has ended or nobody drives it."""
         ...
 
+    async def streams(self, attempt: AttemptId) -> Sequence[str]:
+        """What an attempt may have written: `stdout`, `stderr`, and `containers/NAME/stdout` of others in its pod."""
+        ...
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
-        """What an attempt has written to `stdout` or `stderr`, from a byte on, a piece of it; nothing for the end."""
+        """What an attempt has written to a stream, from a byte on, a piece of it; nothing for the end."""
         ...

@@ -69,6 +69,9 @@ class HomeSite:
                 return record
             await asyncio.sleep(_POLL_S)
 
+    async def streams(self, attempt: AttemptId) -> Sequence[str]:
+        return await asyncio.to_thread(self._home.streams, attempt)
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
         return await asyncio.to_thread(_read, self._home.log_path(attempt, stream), offset)
 

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError, Message
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT
 from elevon.admin.snapshots import Snapshot
-from elevon.admin.wire.extensions import Registration, Update
+from elevon.admin.wire.extensions import Registration, Streams, Update
 from elevon.idl.admin_messages import (
     ExecutionCreateRequest,
     ExecutionCreateResponse,
@@ -102,6 +102,11 @@ class Client:
         """Ask for the end of an execution."""
         content = ExecutionTerminateRequest(cause=cause).SerializeToString()
         await self._ask("DELETE", _path("api", "v1", "executions", PROJECT, DOMAIN, name), content, _BINARY)
+
+    async def streams(self, name: str, node_id: str, attempt: int) -> tuple[str, ...]:
+        """What an attempt may have written, by the names that `read_log` takes."""
+        path = _path("elevon", "v1", "executions", name, "streams", node=node_id, attempt=attempt)
+        return _struct(await self._ask("GET", path), Streams).streams
 
     async def read_log(self, name: str, node_id: str, attempt: int, stream: str, offset: int) -> bytes:
         """What an attempt has written, from a byte on, a piece of it."""

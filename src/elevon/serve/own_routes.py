@@ -39,6 +39,7 @@ def routes(extensions: Extensions, probes: Probes) -> list[Route]:
         Route(f"{PREFIX}/launch_plans", calls.register, methods=["POST"]),
         Route(f"{PREFIX}/executions/{{name}}", calls.snapshot),
         Route(f"{PREFIX}/executions/{{name}}/updates", calls.update),
+        Route(f"{PREFIX}/executions/{{name}}/streams", calls.streams),
         Route(f"{PREFIX}/executions/{{name}}/logs", calls.logs),
     ]
 
@@ -80,17 +81,23 @@ class _Calls:
         )
         return bodies.of_struct(await self._extensions.update(_execution_in(request), after, patience_s))
 
+    async def streams(self, request: Request) -> Response:
+        queries.check_names(request, ("node", "attempt"))
+        return bodies.of_struct(await self._extensions.streams(_attempt_in(request)))
+
     async def logs(self, request: Request) -> Response:
         queries.check_names(request, ("node", "attempt", "stream", "offset"))
-        node_id, number = queries.text(request, "node"), queries.count(request, "attempt")
-        attempt = AttemptId(_execution_in(request), node_id, number)
         stream, offset = (
             queries.text(request, "stream", "stdout"),
             queries.count(request, "offset", queries.LARGEST_PLACE),
         )
-        content = await self._extensions.read_log(attempt, stream, offset)
+        content = await self._extensions.read_log(_attempt_in(request), stream, offset)
         return Response(content, media_type=bodies.BINARY)
 
 
 def _execution_in(request: Request) -> ExecutionId:
     return ExecutionId(PROJECT, DOMAIN, request.path_params["name"])
+
+
+def _attempt_in(request: Request) -> AttemptId:
+    return AttemptId(_execution_in(request), queries.text(request, "node"), queries.count(request, "attempt"))

@@ -83,6 +83,15 @@ async def test_a_request_says_who_asks_and_goes_below_the_path_of_the_url() -> N
     assert "Elevon-By: Zo? (pid 7)\r\n" in head
 
 
+async def test_what_there_is_to_read_is_asked_of_the_server() -> None:
+    body = b'{"streams":["stdout","containers/side/stderr"]}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with peer(answer) as (other, client):
+        assert await client.streams("a1", "n0", 2) == ("stdout", "containers/side/stderr")
+    (head,) = other.asked
+    assert head.startswith("GET /below/elevon/v1/executions/a1/streams?node=n0&attempt=2 HTTP/1.1\r\n")
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [

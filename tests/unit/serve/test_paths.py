@@ -121,6 +121,8 @@ async def test_rows_changes_and_logs_are_below_our_own_prefix(world: HttpWorld) 
     )
     update = await world.ask("GET", "/elevon/v1/executions/a1/updates?after=0&wait=0.0")
     assert msgspec.json.decode(update.body, type=Update).execution.id == execution
+    streams = await world.ask("GET", "/elevon/v1/executions/a1/streams?node=n0&attempt=0")
+    assert streams.document == {"streams": ["stdout"]}
     log = await world.ask("GET", "/elevon/v1/executions/a1/logs?node=n0&attempt=0&stream=stdout&offset=4")
     assert log.body == b"two\n"
 

@@ -30,6 +30,10 @@ class Engines(Protocol):
         """Whether an engine lives, this one or another."""
         ...
 
+    async def streams(self, attempt: AttemptId) -> tuple[str, ...]:
+        """What an attempt may have written: `stdout`, `stderr`, and `containers/NAME/stdout` of others in its pod."""
+        ...
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:
-        """What an attempt has written to `stdout` or `stderr`, from a byte on; nothing if there is no more."""
+        """What an attempt has written to a stream, from a byte on; nothing if there is no more."""
         ...

@@ -5,6 +5,7 @@ of an execution, custom states and history among them; what changes while one lo
 """
 
 import asyncio
+import re
 from typing import Final, TypeVar
 
 import msgspec
@@ -25,7 +26,8 @@ from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.nodes import NodeRecord
 
 M = TypeVar("M", CompiledWorkflowClosure, ParameterMap)
-STREAMS: Final = ("stdout", "stderr")
+# Of the attempt, or of a further container of its pod.
+_STREAM: Final = re.compile(r"(containers/[A-Za-z0-9][A-Za-z0-9._-]*/)?(stdout|stderr)")
 LOG_LIMIT: Final = 1 << 20
 LONGEST_WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.5
@@ -67,6 +69,16 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeRecord, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
     is_driven: bool = False
+
+
+class Streams(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attempt may have written.
+
+    Attributes:
+        streams: The names by which they are read, in the order to show them.
+    """
+
+    streams: tuple[str, ...]
 
 
 class Extensions:
@@ -147,6 +159,15 @@ class Extensions:
                 except TimeoutError:
                     continue
 
+    async def streams(self, attempt: AttemptId) -> Streams:
+        """What an attempt may have written.
+
+        Raises:
+            NotFoundError: There is no such execution, node or attempt.
+        """
+        await self._admin.attempts.find(attempt.execution, attempt.node_id, attempt.attempt)
+        return Streams(streams=await self._engines.streams(attempt))
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
         """What an attempt has written, from a byte on, a piece of it; nothing if there is no more now.
 
@@ -154,8 +175,11 @@ class Extensions:
             NotFoundError: There is no such execution, node or attempt.
             UserError: There is no such stream.
         """
-        if stream not in STREAMS:
-            raise errors.UserError(f"stream {stream!r} is none: an attempt has {' and '.join(STREAMS)}")
+        if not _STREAM.fullmatch(stream):
+            raise errors.UserError(
+                f"stream {stream!r} is none: an attempt has stdout and stderr, and those of further containers are "
+                "containers/NAME/stdout and containers/NAME/stderr"
+            )
         await self._admin.attempts.find(attempt.execution, attempt.node_id, attempt.attempt)
         return await self._engines.read_log(attempt, stream, offset, LOG_LIMIT)
 

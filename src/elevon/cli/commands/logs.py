@@ -13,7 +13,6 @@ from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.identities import AttemptId
 
-_STREAMS = ("stdout", "stderr")
 _POLL_S = 0.5
 
 
@@ -68,7 +67,7 @@ def _attempts(sight: Sight, node_id: str) -> Sequence[AttemptRecord]:
 
 
 class _Printer:
-    """Prints each stream from where it stopped the last time, under a heading that names the attempt.
+    """Prints each stream from where it stopped the last time, under a heading that names the attempt and the container.
 
     Args:
         site: Where the streams are read.
@@ -85,9 +84,9 @@ class _Printer:
         """Print what an attempt has written since the last time; one that had ended then writes nothing more."""
         if attempt in self._finished:
             return
-        for stream in _STREAMS:
+        for stream in await self._site.streams(attempt):
             while chunk := await self._next(attempt, stream):
-                heading = f"--- {attempt.node_id}, attempt {attempt.attempt}, {stream} ---"
+                heading = f"--- {attempt.node_id}, attempt {attempt.attempt}, {_title(stream)} ---"
                 if heading != self._heading:
                     self._heading = heading
                     print(heading, flush=True)
@@ -102,3 +101,9 @@ class _Printer:
         chunk = await self._site.read_log(attempt, stream, offset)
         self._offsets[attempt, stream] = offset + len(chunk)
         return chunk
+
+
+def _title(stream: str) -> str:
+    """`containers/NAME/stdout` as a person says it."""
+    place, _, name = stream.rpartition("/")
+    return f"container {place.rpartition('/')[2]}, {name}" if place else name

@@ -51,6 +51,9 @@ class NotingEngines:
     def is_alive(self, engine_id: str) -> bool:
         return engine_id in self.alive
 
+    async def streams(self, attempt: AttemptId) -> tuple[str, ...]:
+        return tuple(stream for known, stream in self.logs if known == attempt)
+
     async def read_log(self, attempt: AttemptId, stream: str, offset: int, limit: int) -> bytes:
         return self.logs.get((attempt, stream), b"")[offset : offset + limit]
 

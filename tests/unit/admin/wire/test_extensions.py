@@ -164,11 +164,30 @@ async def test_logs_are_read_from_where_one_stopped(world: WireWorld) -> None:
     assert await world.extensions.read_log(attempt, "stderr", 0) == b""
 
 
+async def test_the_output_of_further_containers_is_read_by_their_names(world: WireWorld) -> None:
+    execution = await world.commit(specimens.attempt(AttemptPhase.RUNNING))
+    attempt = AttemptId(execution, "n0", 0)
+    world.engines.logs[attempt, "containers/side/stderr"] = b"why\n"
+    (stream,) = (await world.extensions.streams(attempt)).streams
+    assert await world.extensions.read_log(attempt, stream, 0) == b"why\n"
+
+
+@pytest.mark.parametrize(
+    "stream", ["containers/../stdout", "containers//stdout", "../stdout", "containers/a/b/stdout", "stdout\n"]
+)
+async def test_a_stream_is_in_the_folder_of_its_attempt(world: WireWorld, stream: str) -> None:
+    execution = await world.commit(specimens.attempt(AttemptPhase.RUNNING))
+    with pytest.raises(errors.UserError, match="is none: an attempt has stdout and stderr"):
+        await world.extensions.read_log(AttemptId(execution, "n0", 0), stream, 0)
+
+
 async def test_logs_of_nothing_are_refused(world: WireWorld) -> None:
     execution = await world.commit(specimens.attempt(AttemptPhase.RUNNING))
     with pytest.raises(errors.UserError, match="stream 'stdin' is none"):
         await world.extensions.read_log(AttemptId(execution, "n0", 0), "stdin", 0)
     with pytest.raises(errors.NotFoundError, match="has no attempt 3"):
         await world.extensions.read_log(AttemptId(execution, "n0", 3), "stdout", 0)
+    with pytest.raises(errors.NotFoundError, match="has no attempt 3"):
+        await world.extensions.streams(AttemptId(execution, "n0", 3))
     with pytest.raises(errors.NotFoundError):
         await world.extensions.read_log(AttemptId(execution, "../../n0", 0), "stdout", 0)
