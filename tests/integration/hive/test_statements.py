@@ -12,6 +12,7 @@ from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import statements
 from elevon.tasktypes.hive.backends.embedded.runs import Run
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
+from elevon.tasktypes.hive.texts import written
 
 Queries: TypeAlias = Callable[[str], list[str]]
 
@@ -210,6 +211,55 @@ def test_a_text_that_can_t_be_is_refused_with_its_place(text: str, problem: str)
     with pytest.raises(errors.UserError) as caught:
         statements.parse(text)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("SELECT 1 +", "line 1, column 10, near '+': something is missing here"),
+        ("SELECT 1\n\n FROM t FORM u w", "line 3, column 14, near 'u': this is not expected here"),
+        ("SELECT (1\nFROM t", "line 2, column 1, near 'FROM': ) is missing here"),
+        ("SELECT * FROM", "line 1, column 10, near 'FROM': the name of a table is missing here"),
+        ("SELECT CAST(a INT) FROM t", "line 1, column 15, near 'INT': AS is missing here after CAST"),
+        ("WITH x AS (SELECT 1 AS a)\nSELECT (a", "line 2, column 9"),
+        ("SELECT 'abc", "line 1, column 8: a quote"),
+        ("SELECT 1\nFROM a_table\nWHERE x = 1", r"there is no table default.a_table: line 2, column 6"),
+        ("WITH x AS (SELECT a FROM d.u) SELECT a FROM x", "there is no table d.u: line 1, column 28"),
+        ("SELECT a,\n  zz FROM t", 'there is no column zz: line 2, column 3; nearest: "a"'),
+        ("SELECT\n t.zz FROM t", "there is no column zz: line 2, column 4"),
+        ("SELECT q.a FROM t", 'there is no table or alias q: line 1, column 8; nearest: "t"'),
+        ("SELECT upper(nofunc(a)) FROM t", "there is no function nofunc: line 1, column 14"),
+        (
+            "SELECT a FROM (SELECT a AS b FROM t) u",
+            "there is no column a: line 1, column 8 or line 1, column 23",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_written", [False, True])
+def test_places_are_those_of_the_author_s_text(
+    tmp_path: Path, query: Queries, text: str, problem: str, is_written: bool
+) -> None:
+    query("CREATE TABLE t (a INT)")
+    if is_written:
+        text = written(text).replace("{{ .rawOutputDataPrefix }}", (tmp_path / "out").as_uri())
+    with pytest.raises(errors.UserError) as caught:
+        query(text)
+    assert problem in str(caught.value)
+    assert "sqlglot" not in str(caught.value)
+    assert "selected" not in str(caught.value)
+
+
+def test_statements_name_the_places_of_their_tables(query: Queries) -> None:
+    for text, place in (
+        ("INSERT INTO nope SELECT 1", "line 1, column 13"),
+        ("CREATE TABLE u LIKE\n  nope", "line 2, column 3"),
+        ("TRUNCATE TABLE nope", "line 1, column 16"),
+    ):
+        with pytest.raises(errors.UserError, match=rf"no table default\.nope: {place}$"):
+            query(text)
+    query("CREATE TABLE t AS SELECT 1 AS a; CREATE VIEW v AS SELECT a FROM t; DROP TABLE t")
+    with pytest.raises(errors.UserError, match=r"no table default\.t$"):
+        query("SELECT * FROM v")  # whose text is not this one
 
 
 @pytest.mark.parametrize("value", ["a b", "a[b]", "x/y", "it\\'s", "é", "{a}", ".."])

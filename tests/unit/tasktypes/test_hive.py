@@ -23,6 +23,7 @@ from elevon.tasktypes.hive.backends import selection
 from elevon.tasktypes.hive.configurations import HiveConfig
 from elevon.tasktypes.hive.executor import HiveExecutor
 from elevon.tasktypes.hive.task import HiveTask
+from elevon.tasktypes.hive.texts import written
 from elevon.testing.contexts import FakeTaskContext
 from elevon.testing.shipped.hive import FakeBackend, QueryService
 
@@ -178,7 +179,7 @@ async def test_a_collection_runs_its_queries_a_few_at_a_time(tmp_path: Path) -> 
 
 async def test_a_cancel_for_its_time_out_is_known_as_one_by_the_engine_after_a_crash(tmp_path: Path) -> None:
     bench = Bench(tmp_path, takes=timedelta(hours=1))
-    await bench.start(QuboleHiveJob(query=HiveQuery(query="SELECT 1", timeout_sec=60)))
+    await bench.start(QuboleHiveJob(query=HiveQuery(query=written("SELECT 1\nAS a"), timeout_sec=60)))
     begun = await bench.context.check(bench.executor)
     bench.service.end(bench.service.things[0])
     state = begun.state
@@ -187,7 +188,7 @@ async def test_a_cancel_for_its_time_out_is_known_as_one_by_the_engine_after_a_c
     bench.context.commit(msgspec.structs.replace(begun, state=msgspec.structs.replace(state, items=(item,))))
     status = await bench.end()
     assert status.phase is AttemptPhase.RETRYABLE_FAILED
-    assert "ran longer than its time-out of 60 s and was cancelled" in status.failure.message
+    assert "ran longer than its time-out of 60 s and was cancelled\n  SELECT 1 AS a" in status.failure.message
 
 
 async def test_a_text_is_checked_beside_the_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from elevon.plugin.statuses import DetailOptions
 from elevon.records.attempts import LogLink
 from elevon.records.failures import Failure
 from elevon.records.phases import AttemptPhase
+from elevon.tasktypes.hive import texts
 from elevon.tasktypes.hive.items import HiveState, ItemPhase, Output, WorkItem
 
 _FAILED_CODE: Final = "USER:HiveQueryFailed"
@@ -64,7 +65,8 @@ def _until_overdue(now: datetime, state: HiveState) -> timedelta:
 def _failure(state: HiveState, index: int, item: WorkItem, details: DetailOptions) -> TaskStatus[HiveState]:
     which = f"query {index} of {len(state.items)}" if len(state.items) > 1 else "the query"
     tries = f" in {item.try_index + 1} tries" if item.try_index else ""
-    shown = " ".join(item.text.split())
+    start, end = texts.own_span(item.text)
+    shown = " ".join(item.text[start:end].split())
     if len(shown) > _SHOWN_LIMIT:
         shown = f"{shown[:_SHOWN_LIMIT]}..."
     at = f" ({item.link})" if item.link else ""

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded import functions, spellings
+from elevon.tasktypes.hive.backends.embedded import complaints, functions, places, spellings
 from elevon.tasktypes.hive.backends.embedded.statements import (
     CreateTable,
     CreateView,
@@ -81,7 +81,14 @@ class Run:
             Database: self._change_database,
             Nothing: lambda _nothing: None,
         }
-        verbs[type(statement)](statement)
+        try:
+            verbs[type(statement)](statement)
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            rows = getattr(statement, "rows", None)
+            problem = "" if rows is None else complaints.of_names(str(error), rows)
+            if not problem:
+                raise
+            raise errors.UserError(f"query: {problem}") from None
 
     def _show(self, wanted: Select) -> None:
         """The first rows, in the log: nobody keeps the rest."""
@@ -355,7 +362,9 @@ class Run:
         for one in adapted.find_all(exp.Table):
             if not isinstance(one.this, exp.Identifier) or (not one.db and one.name.lower() in known):
                 continue
-            table = TableName(one.name.lower(), one.db.lower()).within(database or self._database)
+            table = TableName(one.name.lower(), one.db.lower(), places.of(one.this)).within(
+                database or self._database
+            )
             self._attach(table, depth)
             one.set("this", exp.to_identifier(table.name, quoted=True))
             one.set("db", exp.to_identifier(table.database, quoted=True))
@@ -384,7 +393,8 @@ def _kept_type(found: str) -> str:
 
 
 def _no_table(table: TableName) -> errors.UserError:
-    return errors.UserError(f"query: there is no table {table}")
+    at = f": {table.place}" if table.place else ""
+    return errors.UserError(f"query: there is no table {table}{at}")
 
 
 def _no_database(name: str) -> errors.UserError:

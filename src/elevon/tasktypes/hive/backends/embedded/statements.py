@@ -6,7 +6,7 @@ rows a statement speaks of stays an expression of it, for `functions` and `runs`
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import sqlglot
@@ -14,6 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from elevon import errors
+from elevon.tasktypes.hive.backends.embedded import complaints, places
 
 Expression: TypeAlias = Any
 """A tree of sqlglot's; what it calls the class of all trees differs from release to release."""
@@ -26,14 +27,21 @@ _SKIPPED_LINES: Final = "skip.header.line.count"
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table; an empty database is the current one."""
+    """A table; an empty database is the current one.
+
+    Attributes:
+        name: Without its database.
+        database: That.
+        place: Where in the text it is named; empty if it is not.
+    """
 
     name: str
     database: str = ""
+    place: str = field(default="", compare=False)
 
     def within(self, database: str) -> "TableName":
         """The table with its database."""
-        return self if self.database else TableName(self.name, database)
+        return self if self.database else TableName(self.name, database, self.place)
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}" if self.database else self.name
@@ -210,6 +218,9 @@ def parse(text: str) -> list[Statement]:
         raise errors.UserError(
             "query: it is nested too deeply for the embedded backend: some 200 parentheses in one another are too many"
         ) from None
+    for one in found:
+        if one is not None:
+            places.note(text, one)
     made = [_understood(one) for one in found if one is not None and not isinstance(one, exp.Semicolon)]
     if not made:
         raise errors.UserError("query: the query is empty")
@@ -221,12 +232,12 @@ def _problem(text: str, error: SqlglotError) -> str:
     if details and details[0].get("line"):
         first = details[0]
         near = str(first.get("highlight") or "")
-        line, column = int(first["line"]), max(1, int(first["col"]) - len(near) + 1)
-        return f"it does not parse: line {line}, column {column}, near {near!r}: {first['description']}"
-    line, column = _open_quote(text)
-    return (
-        f"it does not parse: line {line}, column {column}: a quote or comment that is opened there has no end"
-    )
+        line = int(first["line"])
+        place = places.spelled(text, line, int(first["col"]) - len(near) + 1)
+        at = place if places.is_behind(text, line) else f"{place}, near {near!r}"
+        return f"it does not parse: {at}: {complaints.of_syntax(str(first['description']))}"
+    place = places.spelled(text, *_open_quote(text))
+    return f"it does not parse: {place}: a quote or comment that is opened there has no end"
 
 
 def _open_quote(text: str) -> tuple[int, int]:
@@ -388,7 +399,7 @@ def _alter(made: exp.Alter) -> Statement:
 def _table(made: Expression) -> TableName:
     if not isinstance(made, exp.Table):
         raise _unsupported(made)
-    return TableName(made.name.lower(), made.db.lower())
+    return TableName(made.name.lower(), made.db.lower(), places.of(made.this))
 
 
 def _unsupported(made: Expression) -> errors.UserError:
