@@ -7,7 +7,7 @@ the errors of a signature that the wire can't carry. It must never convert value
 import enum
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,8 +124,15 @@ class _Reader:
         return Parameter(name, annotation, literal_type, default, self.texts.parameters.get(name, ""))
 
 
-def of_function(function: Callable[..., Any], site: definitions.Site) -> Interface:
+def of_function(
+    function: Callable[..., Any], site: definitions.Site, annotations_of_nothing: Collection[Any] = ()
+) -> Interface:
     """Read a function's signature.
+
+    Args:
+        function: Whose.
+        site: Where it is defined.
+        annotations_of_nothing: What it may be annotated to return, beside None, to say that there are no outputs.
 
     Raises:
         UserError: A parameter has no annotation, can't be named (`*args`, `**kwargs`, positional-only), or a type is
@@ -151,7 +158,9 @@ def of_function(function: Callable[..., Any], site: definitions.Site) -> Interfa
         positional_count += parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     if "return" not in hints and definitions.returns_value(function):
         raise site.error("returns a value but has no return annotation: write -> TYPE")
-    outputs, shape, named_tuple = _outputs(reader, hints.get("return", _NONE))
+    returned = hints.get("return", _NONE)
+    is_nothing = any(returned == one for one in annotations_of_nothing)
+    outputs, shape, named_tuple = _outputs(reader, _NONE if is_nothing else returned)
     return Interface(inputs, outputs, shape, named_tuple, positional_count, reader.texts.summary)
 
 

@@ -6,7 +6,7 @@ wire's identifiers, nor any particular task type but the function task, which is
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Unpack, cast, overload
 
 from elevon import errors
@@ -144,7 +144,14 @@ class Task(Generic[P, R_co]):
 
 
 class RunnableTask(Task[P, R_co]):
-    """A task that wraps a function of the user. A task type overrides `execute`, `message`, or both."""
+    """A task that wraps a function of the user. A task type overrides `execute`, `message`, or both.
+
+    Attributes:
+        annotations_of_nothing: What a function may be annotated to return, beside None, to say that the task has no
+            outputs, because `execute` makes something else of it.
+    """
+
+    annotations_of_nothing: Collection[Any] = ()
 
     def __init__(self, function: Callable[P, R_co], **options: Unpack[settings.TaskOptions]) -> None:
         """Wrap a function.
@@ -158,7 +165,7 @@ class RunnableTask(Task[P, R_co]):
         """
         self.site = definitions.of_function("task", function)
         self.function = function
-        self.interface = interfaces.of_function(function, self.site)
+        self.interface = interfaces.of_function(function, self.site, self.annotations_of_nothing)
         self.settings = settings.of_task(self.site, options)
         self._message = None
         self._check_type()

@@ -11,7 +11,8 @@ from elevon.idl import customs
 from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.idl.messages import DynamicJobSpec, TaskTemplate
 from elevon.sdk import contexts, serialization
-from elevon.tasktypes.hive.task import HiveQuery, HiveTask, hive_task, select
+from elevon.sdk.interfaces import Shape
+from elevon.tasktypes.hive.task import HiveQuery, HiveTask, Queries, hive_task, select
 from elevon.tasktypes.hive.texts import own_span, written
 
 load = HiveTask(
@@ -139,6 +140,22 @@ def test_a_function_of_queries_is_a_python_task_of_another_type() -> None:
     assert (template.type, list(template.interface.outputs.variables)) == ("batch_hive", [])
     assert template.container.args[-1] == "several"
     assert template.metadata.retries.retries == 2
+
+
+def test_queries_are_no_outputs_that_would_travel(caplog: pytest.LogCaptureFixture) -> None:
+    def both() -> list[str | HiveQuery]:
+        return []
+
+    def one() -> HiveQuery:
+        return HiveQuery("SELECT 1")
+
+    def any_of_them() -> Queries:
+        return None
+
+    for function in (both, one, any_of_them):
+        made: Any = hive_task(function)
+        assert (made.interface.shape, made.interface.outputs) == (Shape.NOTHING, {})
+    assert caplog.messages == []
 
 
 def test_each_query_becomes_a_node_after_those_that_it_names() -> None:

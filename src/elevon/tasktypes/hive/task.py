@@ -90,9 +90,7 @@ def select(
 
 
 Queries: TypeAlias = str | HiveQuery | Sequence[str | HiveQuery] | None
-_WITHOUT_OUTPUTS: Final = frozenset(
-    map(repr, (str, list[str], HiveQuery, list[HiveQuery], list[str | HiveQuery], Queries))
-)
+_WITHOUT_OUTPUTS: Final = (str, list[str], HiveQuery, list[HiveQuery], list[str | HiveQuery], Queries)
 
 
 class HiveTask(tasks.Task[..., Any]):
@@ -156,6 +154,7 @@ class BatchHiveTask(tasks.RunnableTask[tasks.P, tasks.R_co]):
     """A function that returns queries, which then run as nodes under its own; see `hive_task`."""
 
     task_type = "batch_hive"
+    annotations_of_nothing = _WITHOUT_OUTPUTS
 
     def __init__(
         self,
@@ -178,9 +177,6 @@ class BatchHiveTask(tasks.RunnableTask[tasks.P, tasks.R_co]):
             UserError: The function or a setting is not supported, a tag is too long, or there are too many.
         """
         super().__init__(function, **options)
-        annotations = [parameter.annotation for parameter in self.interface.outputs.values()]
-        if self.interface.shape is interfaces.Shape.SINGLE and repr(annotations[0]) in _WITHOUT_OUTPUTS:
-            self.interface = dataclasses.replace(self.interface, outputs={}, shape=interfaces.Shape.NOTHING)
         self._cluster_label = cluster_label
         self._tags = _checked_tags(self, tags)
 
