@@ -87,7 +87,7 @@ def template_of(**outputs: LiteralType) -> TaskTemplate:
         (job("SELECT 1", ""), "query_collection.queries[1].query: the query is empty"),
         (
             job("SELECT 1", "SELECT '{{ .inputs.dax }}'"),
-            "query_collection.queries[1].query: {{ .inputs.dax }} stands for nothing: the task has no inputs",
+            "query_collection.queries[1].query: {{ .inputs.dax }} stands for nothing: there are no inputs",
         ),
         (job("SELECT 1", query=HiveQuery(query="SELECT 2")), "query_collection: there is a query beside it"),
         (job("SELECT 1", tags=["x" * 21]), "tags: 'xxxxxxxxxxxxxxxxxxxxx' has 21 characters"),

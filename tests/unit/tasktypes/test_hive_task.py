@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from elevon import Directory, UserError, workflow
+from elevon import Directory, NonRecoverable, UserError, workflow
 from elevon.idl import customs
 from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.idl.messages import DynamicJobSpec, TaskTemplate
@@ -131,7 +131,7 @@ def test_a_placeholder_that_stands_for_nothing_is_refused_at_the_definition(text
         HiveTask("mistyped", text, inputs={"day": str})
     assert problem in str(caught.value)
     HiveTask("fine", "SELECT '{{.Inputs.day}}', '{{ $perRetryUniqueKey }}', '{}}'", inputs={"day": str})
-    with pytest.raises(UserError, match="the task has no inputs"):
+    with pytest.raises(UserError, match="there are no inputs for the text"):
         HiveTask("none", "SELECT '{{ .inputs.day }}'")
 
 
@@ -208,6 +208,42 @@ def test_what_is_no_query_is_named() -> None:
         futures_of(wrong)
     with pytest.raises(UserError, match="output 'o0' is a query: annotate it Directory"):
         futures_of(astray)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: select(""), "query: '' is empty"),
+        (lambda: select("SELECT 1; SELECT 2"), "query: a SELECT for a data set is one statement"),
+        (lambda: HiveQuery("SELECT 1", retries=-1), "retries=-1 of a query is negative"),
+        (
+            lambda: select("SELECT '{{ .inputs.day }}'"),
+            "query: {{ .inputs.day }} stands for nothing: there are no",
+        ),
+        (lambda: ["SELECT 1"], "output 'o0' is ['SELECT 1'], which is no directory: return select("),
+        (lambda: "SELECT 1", "output 'o0' is 'SELECT 1', which is no directory: return select("),
+    ],
+)
+def test_what_a_function_makes_is_refused_at_its_place(make: Any, problem: str) -> None:
+    @hive_task
+    def making() -> Directory:
+        return make()
+
+    with pytest.raises(UserError) as caught:
+        futures_of(making)
+    place = f"making ({Path(__file__)}:"
+    assert place in str(caught.value)
+    assert problem in str(caught.value)
+    assert type(caught.value) is UserError  # and is told without the frames of the function
+
+
+def test_an_error_of_the_author_s_own_stays_what_it_is() -> None:
+    @hive_task
+    def giving_up() -> Directory:
+        raise NonRecoverable("no")
+
+    with pytest.raises(NonRecoverable, match=r"^no$"):
+        futures_of(giving_up)
 
 
 def test_queries_can_t_run_without_an_engine() -> None:

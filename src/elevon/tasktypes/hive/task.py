@@ -6,8 +6,10 @@
 
 import dataclasses
 import functools
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, TypeAlias, Unpack, cast
 
 from elevon import errors
@@ -19,6 +21,10 @@ from elevon.sdk.types.transformers import bare
 from elevon.tasktypes.hive import limits, texts
 
 _OUTPUT: Final = "o0"
+
+
+class WrongQueryError(errors.UserError):
+    """A query that can't be, which the function of a task made: the place is the task's, not this module's."""
 
 
 class HiveQuery:
@@ -44,11 +50,11 @@ class HiveQuery:
         after: "Sequence[str | HiveQuery]" = (),
     ) -> None:
         if not isinstance(text, str) or not text.strip().strip(";").strip():  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise errors.UserError(f"query: {text!r} is empty: write a query in Hive's language")
+            raise WrongQueryError(f"query: {text!r} is empty: write a query in Hive's language")
         if retries < 0:
-            raise errors.UserError(f"retries={retries} of a query is negative: use 0 or more")
+            raise WrongQueryError(f"retries={retries} of a query is negative: use 0 or more")
         if timeout is not None and (timeout < timedelta(seconds=1) or timeout % timedelta(seconds=1)):
-            raise errors.UserError(
+            raise WrongQueryError(
                 f"timeout={timeout} of a query is not possible: use whole seconds, 1 or more"
             )
         self.text = text
@@ -63,7 +69,10 @@ class _Selection(HiveQuery):
 
     def __init__(self, text: str, **options: Any) -> None:
         super().__init__(text, **options)
-        self.text = texts.written(self.text)
+        try:
+            self.text = texts.written(self.text)
+        except errors.UserError as error:
+            raise WrongQueryError(str(error)) from None
         self.has_output = True
 
 
@@ -184,7 +193,10 @@ class BatchHiveTask(tasks.RunnableTask[tasks.P, tasks.R_co]):
         """Run the function, and compile each query that it returns into a node of type `hive`."""
         function: Callable[..., Any] = self.function
         with tracing.recording(None):
-            made = function(**inputs)
+            try:
+                made = function(**inputs)
+            except WrongQueryError as error:
+                raise self.site.error(str(error)) from None
         return dynamics.record_futures(self, functools.partial(self._recorded, made))
 
     def _recorded(self, made: Any) -> Any:
@@ -197,8 +209,15 @@ class BatchHiveTask(tasks.RunnableTask[tasks.P, tasks.R_co]):
             return None
         values = self.interface.unpack(self.site, made)
         for name, parameter in self.interface.outputs.items():
+            annotation = bare(parameter.annotation)
             if isinstance(values[name], HiveQuery):
-                values[name] = self._data_set(recorder, name, bare(parameter.annotation), values[name])
+                values[name] = self._data_set(recorder, name, annotation, values[name])
+            elif annotation is Directory and _is_text_of_queries(values[name]):
+                raise self.site.error(
+                    f"output {name!r} is {reprlib.repr(values[name])}, which is no directory: return "
+                    'select("SELECT ...") for a data set of its rows, or annotate the function -> list[str] for '
+                    "queries without one"
+                )
         return self.interface.pack(values)
 
     def _data_set(self, recorder: "_Recorder", name: str, annotation: Any, query: HiveQuery) -> Any:
@@ -233,6 +252,9 @@ class _Recorder:
             )
         if id(query) in self._results:
             return self._results[id(query)][1]
+        problem = texts.problem_of_placeholders(query.text, ())
+        if problem:
+            raise site.error(f"query: {problem}")
         before = [self.call(one) for one in query.after]
         task = HiveTask(
             f"{site.name}.query{len(self._results)}",
@@ -245,6 +267,13 @@ class _Recorder:
         result = task.with_overrides(after=before)() if before else task()
         self._results[id(query)] = (query, result)
         return result
+
+
+def _is_text_of_queries(value: Any) -> bool:
+    """Whether somebody has returned queries as they are written, and no path."""
+    if isinstance(value, list | tuple):
+        return all(isinstance(one, str | HiveQuery) for one in cast("list[Any]", value))
+    return isinstance(value, str) and len(value.split()) > 1 and not Path(value).exists()
 
 
 def _alone(query: HiveQuery) -> HiveQuery:

@@ -101,7 +101,7 @@ def problem_of_placeholders(text: str, input_names: Collection[str]) -> str:
                 "{{ .rawOutputDataPrefix }} or {{ .perRetryUniqueKey }}"
             )
         if not input_names:
-            return f"{spelled} stands for nothing: the task has no inputs"
+            return f"{spelled} stands for nothing: there are no inputs for the text, put the value itself into it"
         return (
             f"{spelled} stands for nothing, there is no input {name!r}: {suggestions.hint(name, input_names)}"
         )
