@@ -1,6 +1,7 @@
 """No process outlives the engine, however that ends."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -66,8 +67,12 @@ class Engine:
         return psutil.Process(self._process.pid).children(recursive=True)
 
     def reapers(self) -> list[psutil.Process]:
-        found = [child for child in self.descendants() if is_running(child.pid)]
-        return [child for child in found if any(word.endswith("reaper.py") for word in child.cmdline())]
+        found: list[psutil.Process] = []
+        for child in self.descendants():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile, and may be a zombie
+                if any(word.endswith("reaper.py") for word in child.cmdline()):
+                    found.append(child)
+        return found
 
 
 @pytest.fixture
