@@ -79,6 +79,15 @@ def test_what_a_file_prints_is_no_output(shell: Shell) -> None:
     assert "imported" in done.stderr.splitlines()
 
 
+def test_a_task_that_runs_alone_is_called_as_the_task_wherever_people_look(shell: Shell) -> None:
+    task = f"{shell.program.stem}.double"
+    done = shell.run("run", "--execution-id", "alone", shell.program.name, "double")
+    assert done.stderr == f"elevon: {task} can't start: input 'x' (int) is missing\n"
+    shell.run("run", "--execution-id", "alone", shell.program.name, "double", "--x", "4")
+    assert shell.run("show", "alone").stdout.startswith(f"execution alone  {task}  SUCCEEDED")
+    assert shell.run("executions").stdout.splitlines()[1].startswith(f"alone      {task}  SUCCEEDED")
+
+
 def test_a_failed_run_shows_the_frames_of_the_user_and_none_of_ours(shell: Shell) -> None:
     done = shell.run("run", "--execution-id", "bad", shell.program.name, "ratio", "--x", "3", "--y", "0")
     assert done.returncode == 1
@@ -324,7 +333,7 @@ def test_an_exit_code_is_told_where_the_parent_ignores_the_ends_of_children(shel
     run = shell.start("run", shell.program.name, "leaving", "--code", "3", preexec_fn=ignore_children)
     _, said = run.communicate(timeout=WAIT_S)
     assert run.returncode == 1
-    assert "the worker process exited with code 3 while it ran the task" in said
+    assert "s: n0, attempt 0: the worker process exited with code 3 while it ran the task" in said
 
 
 PICKLED = """

@@ -7,7 +7,7 @@ rules are those of Flyte's admin: unknown inputs are refused, and so is a litera
 from collections.abc import Iterator, Mapping
 
 from elevon import errors
-from elevon.idl import literal_types, literals
+from elevon.idl import literal_types, literals, workflow_names
 from elevon.idl.messages import Literal, LiteralMap, LiteralType, ParameterMap, SimpleType
 from elevon.primitives import suggestions
 
@@ -44,7 +44,7 @@ def complete(
     """
     problems = list(_problems(parameters, given, unreadable or {}))
     if problems:
-        raise errors.UserError(f"{workflow} can't start: {'; '.join(problems)}")
+        raise errors.UserError(f"{workflow_names.spelled(workflow)} can't start: {'; '.join(problems)}")
     defaults = {
         name: parameter.default
         for name, parameter in parameters.parameters.items()

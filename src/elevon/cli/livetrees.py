@@ -19,6 +19,7 @@ from rich.text import Text
 
 from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import elements, reports, spellings
+from elevon.idl import workflow_names
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
@@ -126,7 +127,7 @@ class Drawing:
         done_count = sum(1 for row in self.rows.values() if row.node and row.node.phase.is_terminal)
         yield Text.assemble(
             (record.id.name, "bold"),
-            f" {record.workflow} ",
+            f" {workflow_names.spelled(record.workflow)} ",
             _styled(record.phase),
             f" {span}  {done_count} of {len(self.rows)} nodes",
         )

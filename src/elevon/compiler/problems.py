@@ -9,6 +9,7 @@ import enum
 import msgspec
 
 from elevon import errors
+from elevon.idl import workflow_names
 
 
 class Code(enum.StrEnum):
@@ -49,7 +50,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __str__(self) -> str:
         direction = "output" if self.is_output else "input"
-        named = {"workflow": self.workflow, "node": self.node, "task": self.task, direction: self.variable}
+        workflow = workflow_names.spelled(self.workflow)
+        named = {"workflow": workflow, "node": self.node, "task": self.task, direction: self.variable}
         return ", ".join(f"{kind} {name!r}" for kind, name in named.items() if name)
 
     def at(self, variable: str, *, is_output: bool = False) -> "Place":
@@ -80,7 +82,7 @@ class CompilationError(errors.UserError):
 
     def __init__(self, workflow: str, problems: tuple[Problem, ...]) -> None:
         lines = [problem.sentence for problem in problems]
-        heading = f"workflow {workflow!r} has {len(lines)} problems:"
+        heading = f"workflow {workflow_names.spelled(workflow)!r} has {len(lines)} problems:"
         super().__init__(lines[0] if len(lines) == 1 else "\n- ".join([heading, *lines]))
         self.problems = problems
 

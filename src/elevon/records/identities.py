@@ -35,3 +35,8 @@ class AttemptId(msgspec.Struct, frozen=True, gc=False, order=True):
 
     def __str__(self) -> str:
         return f"{self.execution}/{self.node_id}#{self.attempt}"
+
+    @property
+    def spelled(self) -> str:
+        """What people call it inside of its execution, as `elevon show` names both."""
+        return f"{self.node_id}, attempt {self.attempt}"

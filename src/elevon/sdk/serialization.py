@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from elevon import errors
 from elevon.idl import interfaces as idl_interfaces
-from elevon.idl import messages
+from elevon.idl import messages, workflow_names
 from elevon.sdk import files, graphs, interfaces, names, templates, types
 from elevon.sdk.tasks import Task
 from elevon.sdk.workflows import Workflow
@@ -121,7 +121,7 @@ class _Collector:
             for name in sorted(task.interface.outputs)
         ]
         return messages.WorkflowTemplate(
-            id=self.namer.workflow(f".flytegen.{task.site.full_name}"),
+            id=self.namer.workflow(workflow_names.around(task.site.full_name)),
             metadata=messages.WorkflowMetadata(),
             interface=interfaces.to_message(task.interface),
             nodes=[node],

@@ -34,13 +34,17 @@ def check(job: ports.Job, settings: WorkerSettings) -> None:
         UserError: There is no command, or it is not found.
     """
     if not job.args:
-        raise errors.UserError(f"{job.id}: the task's container has no command: set its command or its args")
+        raise errors.UserError(
+            f"{job.id.spelled}: the task's container has no command: set its command or its args"
+        )
     if any("\0" in arg for arg in job.args):
-        raise errors.UserError(f"{job.id}: an argument of the command {job.args[0]!r} holds a null character")
+        raise errors.UserError(
+            f"{job.id.spelled}: an argument of the command {job.args[0]!r} holds a null character"
+        )
     path = settings.environment(job.environment).get("PATH", os.defpath)
     if shutil.which(job.args[0], path=path) is None:
         raise errors.UserError(
-            f"{job.id}: there is no command {job.args[0]!r} on this machine: install it, or give its full path"
+            f"{job.id.spelled}: there is no command {job.args[0]!r} on this machine: install it, or give its full path"
         )
 
 
@@ -71,7 +75,9 @@ class CommandRun:
                 self.process = self._start(household, stack)
         except OSError as error:
             self._remove_private()
-            raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
+            raise errors.UnavailableError(
+                f"{job.id.spelled}: {job.data_dir} can't be set up: {error}"
+            ) from error
 
     def _start(self, household: processes.Household, stack: contextlib.ExitStack) -> processes.OwnedProcess:
         work_dir = self._job.data_dir / WORK
@@ -125,11 +131,11 @@ class CommandRun:
                 outputs = self._written_outputs() if futures is None else None
                 return ports.JobResult(outputs=outputs, futures=futures, exit_code=exit_code)
         except (DecodeError, OSError) as error:
-            message = f"{self._job.id}: what the command left in {self._job.data_dir} can't be read: {error}"
+            message = f"{self._job.id.spelled}: what the command left in {self._job.data_dir} can't be read: {error}"
             failure = Failure(code="USER:BadOutput", message=message, kind=errors.ErrorKind.USER)
         if failure is not None:
             return ports.JobResult(failure=failure, exit_code=exit_code)
-        message = f"{self._job.id}: the command {self._job.args[0]!r} {exits.describe(exit_code)}"
+        message = f"{self._job.id.spelled}: the command {self._job.args[0]!r} {exits.describe(exit_code)}"
         return exits.result_of(message, exit_code, captures.tail(self._job.data_dir / captures.STDERR))
 
     def _written_outputs(self) -> bytes:
@@ -156,7 +162,7 @@ class CommandRun:
         if self._redactor.is_armed:
             document.error.message = self._redactor.text(document.error.message)
             path.write_bytes(document.SerializeToString(deterministic=True))
-        return results.failure_of(document, f"{self._job.id}: the command")
+        return results.failure_of(document, f"{self._job.id.spelled}: the command")
 
 
 def _read(path: Path) -> bytes:

@@ -194,7 +194,7 @@ class LocalLauncher:
         while self._queue:
             await self.kill(self._queue[0].job.name)
         for entry in self._entries.values():
-            message = f"{entry.job.id}: the job was ended because the engine closed"
+            message = f"{entry.job.id.spelled}: the job was ended because the engine closed"
             entry.verdict = entry.verdict or Failure(code=_KILLED, message=message)
         await self._household.close(self._clock)
 
@@ -205,7 +205,7 @@ class LocalLauncher:
 
     def _add(self, job: ports.Job, code: codes.Code | None, wake: Callable[[], None]) -> _Entry:
         if self._is_closed:
-            raise errors.UnavailableError(f"{job.id}: the engine is closing and starts nothing")
+            raise errors.UnavailableError(f"{job.id.spelled}: the engine is closing and starts nothing")
         former = self._entries.get(job.name)
         entry = _Entry(job, code, wake, former.fault_count if former else 0)
         self._entries[job.name] = entry
@@ -222,7 +222,7 @@ class LocalLauncher:
 
     def _end_early(self, entry: _Entry) -> None:
         """End a job that has not ended: at once if it waits, and else as soon as its process is gone."""
-        verdict = Failure(code=_KILLED, message=f"{entry.job.id}: the job was killed by the engine")
+        verdict = Failure(code=_KILLED, message=f"{entry.job.id.spelled}: the job was killed by the engine")
         if entry.is_running and entry.runner is not None:
             entry.verdict = entry.verdict or verdict
             entry.runner.kill()
@@ -239,13 +239,13 @@ class LocalLauncher:
     def _check(self, job: ports.Job) -> None:
         if job.cpu_slots > self._slot_count:
             raise errors.UserError(
-                f"{job.id}: the task asks for {job.cpu_slots} cores, and there are {self._slot_count} slots: "
+                f"{job.id.spelled}: the task asks for {job.cpu_slots} cores, and there are {self._slot_count} slots: "
                 "lower its cpu request, or raise --workers"
             )
         for name, text in job.environment.items():
             if not name or "=" in name or "\0" in name + text:
                 raise errors.UserError(
-                    f"{job.id}: the variable {name!r} can't be set: "
+                    f"{job.id.spelled}: the variable {name!r} can't be set: "
                     "a name holds no '=', and neither part a null character"
                 )
         mounts.check(job)
@@ -340,12 +340,12 @@ class LocalLauncher:
         if used_bytes <= job.memory_bytes:
             return None
         message = (
-            f"{job.id}: the task used {used_bytes >> 20} MiB of memory and its limit is "
+            f"{job.id.spelled}: the task used {used_bytes >> 20} MiB of memory and its limit is "
             f"{job.memory_bytes >> 20} MiB: raise its mem limit, or make it use less"
         )
         return Failure(code="USER:OutOfMemory", message=message, kind=errors.ErrorKind.USER)
 
 
 def _unwritable(job: ports.Job, error: OSError) -> Failure:
-    message = f"{job.id}: its output can't be kept in {job.data_dir}: {error}"
+    message = f"{job.id.spelled}: its output can't be kept in {job.data_dir}: {error}"
     return failures.from_exception(errors.UnavailableError(message))

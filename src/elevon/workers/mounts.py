@@ -24,8 +24,8 @@ def check(job: ports.Job) -> None:
     for secret in job.secrets:
         if not secret.is_file and "\0" in secret.value:
             raise errors.UserError(
-                f"{job.id}: the secret {secret_names.describe(secret.group, secret.key)} can't be a variable, because "
-                "it holds a null character: ask for it with mount_requirement=Secret.MountType.FILE"
+                f"{job.id.spelled}: the secret {secret_names.describe(secret.group, secret.key)} can't be a "
+                "variable, because it holds a null character: ask for it with mount_requirement=Secret.MountType.FILE"
             )
 
 

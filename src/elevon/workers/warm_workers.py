@@ -112,7 +112,9 @@ class WarmWorker:
             captures.clear(job.data_dir)
             mounts.write(job.secrets, self.folder)
         except OSError as error:
-            raise errors.UnavailableError(f"{job.id}: {job.data_dir} can't be set up: {error}") from error
+            raise errors.UnavailableError(
+                f"{job.id.spelled}: {job.data_dir} can't be set up: {error}"
+            ) from error
         if code is not None and code.digest not in self.codes:
             self.codes[code.digest] = code
             self._pipes.send(protocol.encode(protocol.LoadCode(code.content)))
@@ -194,7 +196,7 @@ class WarmWorker:
         how = exits.describe(process.exit_code or 0)
         if not self.is_ready:
             last = captures.tail(self.folder / captures.STDERR)
-            message = f"{job.id}: the worker process {how} before it could run anything: {last}"
+            message = f"{job.id.spelled}: the worker process {how} before it could run anything: {last}"
             return ports.JobResult(failure=Failure(code="SYSTEM:WorkerStart", message=message))
         reason = f": {self._breach}" if self._breach else ""
         try:
@@ -202,5 +204,5 @@ class WarmWorker:
             captures.deliver_remains(self.folder, job.data_dir)
         except OSError as error:
             reason += f"; its output can't be kept in {job.data_dir}: {error}"
-        message = f"{job.id}: the worker process {how} while it ran the task{reason}"
+        message = f"{job.id.spelled}: the worker process {how} while it ran the task{reason}"
         return exits.result_of(message, process.exit_code or 0, captures.tail(job.data_dir / captures.STDERR))

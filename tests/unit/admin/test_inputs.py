@@ -4,7 +4,7 @@ import pytest
 
 from elevon import errors
 from elevon.admin import inputs
-from elevon.idl import literal_types, literals
+from elevon.idl import literal_types, literals, workflow_names
 from elevon.idl.messages import Literal, LiteralType, Parameter, ParameterMap, SimpleType, Variable
 
 INT = literal_types.simple(SimpleType.INTEGER)
@@ -21,6 +21,12 @@ def parameters(**types: LiteralType | Literal) -> ParameterMap:
             for name, given in types.items()
         }
     )
+
+
+def test_a_task_that_runs_alone_is_called_as_the_task() -> None:
+    around = workflow_names.around("sales.tax")
+    with pytest.raises(errors.UserError, match=r"^sales\.tax can't start: input 'count' \(int\) is missing$"):
+        inputs.complete(around, parameters(count=INT), {})
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

@@ -5,6 +5,7 @@ import asyncio
 
 from elevon.cli import documents, exits, grammar, invocations, sites, spellings
 from elevon.cli.invocations import Invocation
+from elevon.idl import workflow_names
 from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
 
@@ -61,7 +62,7 @@ async def _run(phases: frozenset[ExecutionPhase], limit: int, invocation: Invoca
 def _row(record: ExecutionRecord) -> tuple[str, ...]:
     return (
         record.id.name,
-        record.workflow,
+        workflow_names.spelled(record.workflow),
         record.phase,
         spellings.instant(record.created_at),
         spellings.between(record.started_at, record.ended_at),

@@ -9,6 +9,7 @@ from elevon import errors
 from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import documents, elements, exits, grammar, invocations, reports, sites, spellings
 from elevon.cli.invocations import Invocation
+from elevon.idl import workflow_names
 from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.nodes import NodeRecord
@@ -75,7 +76,7 @@ def _story(view: ExecutionView, node: NodeView, now: datetime) -> Iterator[str]:
 def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
     record = view.record
     span = spellings.taken(record.started_at, record.ended_at, now)
-    yield f"execution {record.id.name}  {record.workflow}  {record.phase}{span}"
+    yield f"execution {record.id.name}  {workflow_names.spelled(record.workflow)}  {record.phase}{span}"
     yield f"  created {spellings.instant(record.created_at)}"
     if record.started_at:
         yield f"  started {spellings.instant(record.started_at)}"
