@@ -141,6 +141,21 @@ def test_show_tells_the_newest_states_and_where_the_others_are(shell: Shell) -> 
     )
 
 
+def test_show_shortens_a_long_state_and_says_where_all_of_it_is(shell: Shell) -> None:
+    long = COUNTING.replace("[None, int]", "[None, list[int]]").replace("running(1,", "running([7] * 200,")
+    long = long.replace("ctx.state == 5", "len(ctx.state) > 200").replace("ctx.state + 1", "[*ctx.state, 8]")
+    (shell.directory / "counting.py").write_text(long)
+    done = shell.run("run", "--execution-id", "one", "--tasktype", "counting:Count", "counting.py", "counted")
+    assert done.returncode == 0, done.stderr
+    shown = re.findall(r"state at .*: (\[.*)$", shell.run("show", "one").stdout, re.MULTILINE)
+    assert [one[160:] for one in shown] == [
+        "... (401 characters: --node shows all)",
+        "... (403 characters: --node shows all)",
+    ]
+    whole = f"state: [{','.join('7' * 200)}]\n"
+    assert whole in shell.run("show", "one", "--node", "n0").stdout
+
+
 def test_show_tells_what_an_attempt_has_trouble_with(shell: Shell) -> None:
     (shell.directory / "counting.py").write_text(
         COUNTING.replace("if ctx.state == 5", "if ctx.state.nothing")

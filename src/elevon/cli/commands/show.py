@@ -17,6 +17,7 @@ from elevon.records.phases import NodePhase
 from elevon.records.transitions import Transition
 
 _SHOWN_STATES = 3
+_SHOWN_LENGTH = 160  # of a state; the history of a node has all of it
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -175,5 +176,11 @@ def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> It
     if len(states) > _SHOWN_STATES:
         yield f"  {len(states) - _SHOWN_STATES} earlier states are in the history that --node shows"
     for transition in states[-_SHOWN_STATES:]:
-        state = (transition.custom_state or b"").decode(errors="replace")
+        state = _shortened((transition.custom_state or b"").decode(errors="replace"))
         yield f"  state at {spellings.instant(transition.at)} ({transition.phase}): {state}"
+
+
+def _shortened(state: str) -> str:
+    if len(state) <= _SHOWN_LENGTH:
+        return state
+    return f"{state[:_SHOWN_LENGTH]}... ({len(state):,} characters: --node shows all)"
