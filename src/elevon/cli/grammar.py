@@ -9,7 +9,7 @@ argparse does the parsing, because it starts in a fraction of the time of what i
 
 import argparse
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 import elevon
@@ -89,6 +89,15 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] - it is overloaded there
+        self, args: Any = None, namespace: Any = None
+    ) -> Any:
+        """Understand everything: what is left over is refused by the command that it was given to, not by the first."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
     def error(self, message: str) -> NoReturn:
         """Refuse what was typed."""
         raise errors.UserError(f"{message} (see {self.prog} --help)")
@@ -117,7 +126,8 @@ def _declare(
     parser: argparse.ArgumentParser, table: Mapping[str, str | Group], words: Sequence[str], package: str
 ) -> None:
     """Declare the commands of a table; only the one that the words name is imported."""
-    choices = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(run=_refusal(parser, table))
     chosen, *behind = words or [""]
     for name, entry in table.items():
         summary = entry.summary if isinstance(entry, Group) else entry
@@ -129,6 +139,17 @@ def _declare(
             command.declare(child)
             add_debug(child, default=argparse.SUPPRESS)
             child.set_defaults(run=command.run)
+
+
+def _refusal(
+    parser: argparse.ArgumentParser, table: Iterable[str]
+) -> Callable[[argparse.Namespace], NoReturn]:
+    """What is run where no command is named."""
+
+    def refuse(_options: argparse.Namespace) -> NoReturn:
+        parser.error(f"a command is missing behind {parser.prog}: choose from {', '.join(table)}")
+
+    return refuse
 
 
 def add_debug(parser: argparse.ArgumentParser, *, default: Any) -> None:

@@ -37,9 +37,14 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "the following arguments are required: COMMAND (see elevon --help)"),
+        ([], "a command is missing behind elevon: choose from run, serve, resume,"),
         (["sing"], "argument COMMAND: invalid choice: 'sing'"),
-        (["plugin"], "the following arguments are required: COMMAND (see elevon plugin --help)"),
+        (
+            ["tasktype"],
+            "a command is missing behind elevon tasktype: choose from new (see elevon tasktype --help)",
+        ),
+        (["executions", "foo"], "unrecognized arguments: foo (see elevon executions --help)"),
+        (["plugin", "list", "--foo"], "unrecognized arguments: --foo (see elevon plugin list --help)"),
         (["plugin", "sing"], "argument COMMAND: invalid choice: 'sing'"),
         (["show"], "the following arguments are required: ID (see elevon show --help)"),
         (
