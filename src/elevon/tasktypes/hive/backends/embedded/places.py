@@ -13,26 +13,31 @@ from elevon.tasktypes.hive import texts
 _PLACE: Final = "place"
 
 
-def spelled(text: str, line: int, column: int) -> str:
-    """A place of a text that is run, both counted from 1, as one of the author's: `line 2, column 8`."""
-    start, end = texts.own_span(text)
-    if is_behind(text, line):
-        line, column = text.count("\n", 0, end) + 1, end - (text.rfind("\n", 0, end) + 1)
-    if line == 1:
-        column -= start
-    return f"line {line}, column {max(1, column)}"
+class Places:
+    """The places of a text that is run, told as those of the author's; lines and columns are counted from 1."""
 
+    def __init__(self, text: str) -> None:
+        self._start, end = texts.own_span(text)
+        self._last_line = text.count("\n", 0, end) + 1
+        self._last_column = end - (text.rfind("\n", 0, end) + 1)
 
-def is_behind(text: str, line: int) -> bool:
-    """Whether a line of a text that is run is of what is written behind the author's."""
-    return line > text.count("\n", 0, texts.own_span(text)[1]) + 1
+    def spelled(self, line: int, column: int) -> str:
+        """A place, as `line 2, column 8`."""
+        if self.is_behind(line):
+            line, column = self._last_line, self._last_column
+        if line == 1:
+            column -= self._start
+        return f"line {line}, column {max(1, column)}"
 
+    def is_behind(self, line: int) -> bool:
+        """Whether a line is of what is written behind the author's text."""
+        return line > self._last_line
 
-def note(text: str, tree: Any) -> None:
-    """Have every name of a tree know its place."""
-    for one in tree.find_all(exp.Identifier, exp.Func):
-        if "line" in one.meta:
-            one.meta[_PLACE] = spelled(text, *_beginning(one.meta))
+    def note(self, tree: Any) -> None:
+        """Have every name of a tree know its place."""
+        for one in tree.find_all(exp.Identifier, exp.Func):
+            if "line" in one.meta:
+                one.meta[_PLACE] = self.spelled(*_beginning(one.meta))
 
 
 def _beginning(meta: Mapping[str, Any]) -> tuple[int, int]:

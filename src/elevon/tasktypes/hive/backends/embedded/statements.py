@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import complaints, places
+from elevon.tasktypes.hive.backends.embedded.places import Places
 
 Expression: TypeAlias = Any
 """A tree of sqlglot's; what it calls the class of all trees differs from release to release."""
@@ -218,9 +219,10 @@ def parse(text: str) -> list[Statement]:
         raise errors.UserError(
             "query: it is nested too deeply for the embedded backend: some 200 parentheses in one another are too many"
         ) from None
+    noted = Places(text)
     for one in found:
         if one is not None:
-            places.note(text, one)
+            noted.note(one)
     made = [_understood(one) for one in found if one is not None and not isinstance(one, exp.Semicolon)]
     if not made:
         raise errors.UserError("query: the query is empty")
@@ -228,15 +230,16 @@ def parse(text: str) -> list[Statement]:
 
 
 def _problem(text: str, error: SqlglotError) -> str:
+    at = Places(text)
     details: Sequence[Mapping[str, Any]] = getattr(error, "errors", ())
     if details and details[0].get("line"):
         first = details[0]
         near = str(first.get("highlight") or "")
         line = int(first["line"])
-        place = places.spelled(text, line, int(first["col"]) - len(near) + 1)
-        at = place if places.is_behind(text, line) else f"{place}, near {near!r}"
-        return f"it does not parse: {at}: {complaints.of_syntax(str(first['description']))}"
-    place = places.spelled(text, *_open_quote(text))
+        place = at.spelled(line, int(first["col"]) - len(near) + 1)
+        place = place if at.is_behind(line) else f"{place}, near {near!r}"
+        return f"it does not parse: {place}: {complaints.of_syntax(str(first['description']))}"
+    place = at.spelled(*_open_quote(text))
     return f"it does not parse: {place}: a quote or comment that is opened there has no end"
 
 
