@@ -114,11 +114,6 @@ class Household:
         self._reaper_start: asyncio.TimerHandle | None = None
         self._reaper_delay_s = _REAPER_DELAY_S
 
-    @property
-    def pids(self) -> frozenset[int]:
-        """The children that are waited for here: the leaders, and the reaper."""
-        return frozenset((*self._processes, *(() if self._reaper is None else (self._reaper.pid,))))
-
     def spawn(self, command: ports.ProcessCommand, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
         """Start a process as the leader of its own session; the reaper knows of it when this returns.
 

@@ -25,7 +25,7 @@ from elevon.records.resources import (
     is_being_deleted,
 )
 from elevon.workers import captures, processes
-from elevon.workers.cluster import kinds, shelves, strays
+from elevon.workers.cluster import kinds, shelves
 from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.manifests import ContainerPlan
@@ -53,7 +53,6 @@ class PodRun:
         self, folder: Path, pod: Manifest, household: processes.Household, clock: SystemClock
     ) -> None:
         self._folder = folder
-        self._household = household
         self._clock = clock
         self._plan = kinds.plan(pod, folder)
         self._logs = _log_folder(folder, pod)
@@ -90,7 +89,6 @@ class PodRun:
             await self._run(group)
             await self._end_companions()
             watch.cancel()
-        await strays.end(lambda: self._household.pids, self._clock)
         for stream in (stream for around in self._arounds for stream in around.streams):
             os.close(stream)
         with contextlib.suppress(OSError):
@@ -162,7 +160,6 @@ class PodRun:
         runs = [*self._inits, *self._containers]
         for run in runs:
             run.hold_to_memory()
-        strays.bury(self._household.pids)
         self._tell()  # again, if it could not be told before
         self._cut_logs()
         if self._ends_at_s is not None:
@@ -240,7 +237,6 @@ async def keep(folder: Path) -> None:
     pod = shelves.read(folder)
     if pod is None or shelves.read_status(folder) is not None or is_being_deleted(pod):
         return
-    strays.adopt()
     clock = SystemClock()
     household = processes.Household(folder / "scratch", lock.fileno())
     try:
