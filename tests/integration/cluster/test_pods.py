@@ -115,8 +115,9 @@ async def test_a_signal_is_told_as_shells_do(cluster: Cluster) -> None:
     assert terminated(await cluster.run(spec_of("kill -SEGV $$$$")))["exitCode"] == 128 + signal.SIGSEGV
 
 
-async def test_the_end_of_the_output_stands_in_for_a_message(cluster: Cluster) -> None:
-    spec = spec_of("echo sorry >&2; exit 1", terminationMessagePolicy="FallbackToLogsOnError")
+@pytest.mark.parametrize("script", ["echo hello; echo sorry >&2; exit 1", "echo sorry; exit 1"])
+async def test_the_end_of_the_output_stands_in_for_a_message(cluster: Cluster, script: str) -> None:
+    spec = spec_of(script, terminationMessagePolicy="FallbackToLogsOnError")
     assert terminated(await cluster.run(spec))["message"] == "sorry"
 
 

@@ -63,7 +63,7 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     goes_on: bool = False
     problem: str = ""
-    streams: tuple[str, ...] = (captures.STDERR,)
+    streams: tuple[str, ...] = (captures.STDERR, captures.STDOUT)
     noise: str = ""
 
 
