@@ -23,8 +23,13 @@ PATIENCE_S = 120
 
 
 def couriers_of_this_process() -> list[int]:
-    children = psutil.Process().children()
-    return [child.pid for child in children if couriers.__name__ in child.cmdline()]
+    # Of a child of another test that has ended and is not buried yet there is no command line: process_iter says None.
+    children = {child.pid for child in psutil.Process().children()}
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if process.pid in children and couriers.__name__ in (process.info["cmdline"] or ())
+    ]
 
 
 async def ended(backend: HiveServer2Backend, handles: Sequence[Json]) -> list[QueryPhase]:
