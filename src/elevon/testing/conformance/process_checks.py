@@ -5,9 +5,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from elevon.testing.conformance import kills, paces
+from elevon.testing.conformance import kills, lessons, paces
 from elevon.testing.conformance.faults import Plan
 from elevon.testing.conformance.findings import Finding, Unchecked
+from elevon.testing.conformance.plans import Plans
 from elevon.testing.conformance.promises import Complaint, Promise
 from elevon.testing.conformance.virtual_checks import VirtualCheck
 from elevon.testing.conformance.worlds import World
@@ -40,10 +41,11 @@ class ProcessCheck:
         found: dict[Promise, Finding] = {}
         # Before anything of the author's runs in this process: what that leaves behind, a new process must not have.
         with kills.Forkery() as forkery:
-            plans, duration_s = self._virtual.learnt()
+            lesson = lessons.learn(self._reference)
+            plans = Plans(lesson.bases)
             for number in range(seed, seed + run_count):
                 plan = kills.translated(plans.of_seed(number))
-                world = self._carried_out(plan, paces.pace_of(duration_s), forkery)
+                world = self._carried_out(plan, paces.pace_of(lesson.duration_s), forkery)
                 complaint = world.story.first_complaint
                 if complaint is not None:
                     finding = self._finding(number, plan, world, complaint)

@@ -5,7 +5,7 @@ was lost was kept in memory.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,10 +78,10 @@ class VirtualCheck:
         """What all runs have in common."""
         return self._setting
 
-    def learnt(self) -> tuple[Plans, float]:
-        """The plans by their seeds, and how long an undisturbed run takes, in seconds of its own time."""
+    def learnt(self) -> tuple[Sequence[Base], float]:
+        """Runs to which faults are added, and how long an undisturbed one takes, in seconds of its own time."""
         calm = self._judged(Plan())
-        return Plans(list(self._bases(calm))), calm.clock.monotonic()
+        return list(self._bases(calm)), calm.clock.monotonic()
 
     def _is_sound(self, calm: World) -> bool:
         """Whether an undisturbed run is worth disturbing."""
