@@ -149,6 +149,14 @@ class StateStore(Protocol):
         """The one of that id, or the newest of its name if its version is empty; `NotFoundError` if there is none."""
         ...
 
+    async def prune_launch_plans(self, before: datetime) -> Sequence[LaunchPlanId]:
+        """Remove those that were registered before an instant and that nothing refers to; returns which, in order.
+
+        An execution that runs the same closure refers to one, and so does its name if it is the newest of that name.
+        Artifacts that nothing else refers to go with them.
+        """
+        ...
+
     async def acquire_lease(
         self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
     ) -> Lease | None:

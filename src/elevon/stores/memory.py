@@ -190,13 +190,7 @@ class MemoryStateStore:
             raise refusals.leased(kept.lease)
         del self._executions[execution]
         self._drop_tokens(lambda owner: owner.execution == execution)
-        plans = [_launch_plan_of(row, plan) for plan, row in self._launch_plans.items()]
-        still_needed = frozenset[str]().union(
-            *(other.digests for other in self._executions.values()),
-            *({plan.closure_digest, plan.code_digest} for plan in plans),
-        )
-        for digest in kept.digests - still_needed:
-            self._artifacts.pop(digest, None)
+        self._drop_artifacts(kept.digests)
 
     async def put_artifact(self, execution: ExecutionId, digest: str, content: bytes) -> None:
         self._find(execution).digests |= {digest}
@@ -230,6 +224,36 @@ class MemoryStateStore:
             raise refusals.no_launch_plan(plan)
         newest = max(enumerate(found), key=lambda item: (item[1].key, item[0]))[1]
         return _launch_plan_of(newest, plan)
+
+    async def prune_launch_plans(self, before: datetime) -> Sequence[LaunchPlanId]:
+        self._check_open()
+        run = frozenset[str]().union(*(kept.digests for kept in self._executions.values()))
+        plans = [_launch_plan_of(row, plan) for plan, row in self._launch_plans.items()]
+        newest = {await self._newest_of(plan.id) for plan in plans}
+        removed = [
+            plan
+            for plan in plans
+            if plan.created_at < before and plan.closure_digest not in run and plan.id not in newest
+        ]
+        for plan in removed:
+            del self._launch_plans[plan.id]
+        self._drop_artifacts(
+            {digest for plan in removed for digest in (plan.closure_digest, plan.code_digest)}
+        )
+        return tuple(sorted(plan.id for plan in removed))
+
+    async def _newest_of(self, plan: LaunchPlanId) -> LaunchPlanId:
+        return (await self.get_launch_plan(msgspec.structs.replace(plan, version=""))).id
+
+    def _drop_artifacts(self, digests: Iterable[str]) -> None:
+        """Remove those that nothing refers to any more."""
+        plans = [_launch_plan_of(row, plan) for plan, row in self._launch_plans.items()]
+        still_needed = frozenset[str]().union(
+            *(kept.digests for kept in self._executions.values()),
+            *({plan.closure_digest, plan.code_digest} for plan in plans),
+        )
+        for digest in set(digests) - still_needed:
+            self._artifacts.pop(digest, None)
 
     async def acquire_lease(
         self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime

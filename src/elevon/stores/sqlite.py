@@ -133,6 +133,9 @@ class SqliteStateStore:
     async def get_launch_plan(self, plan: LaunchPlanId) -> LaunchPlanRecord:
         return await self._read(reads.get_launch_plan, plan)
 
+    async def prune_launch_plans(self, before: datetime) -> Sequence[LaunchPlanId]:
+        return await self._write(lambda connection: writes.prune_launch_plans(connection, before))
+
     async def acquire_lease(
         self, execution: ExecutionId, owner: str, expires_at: datetime, now: datetime
     ) -> Lease | None:

@@ -11,7 +11,7 @@ from typing import Final
 from elevon.records.drains import Drain
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
-from elevon.records.launch_plans import LaunchPlanRecord
+from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.stores import refusals, rows
 from elevon.stores.connections import Connection
@@ -125,6 +125,29 @@ def put_launch_plan(
     )
     for digest, artifact in artifacts.items():
         put_artifact(connection, digest, artifact)
+
+
+def prune_launch_plans(connection: Connection, before: datetime) -> Sequence[LaunchPlanId]:
+    """Remove what is older, run by no execution, and not the newest of its name, with artifacts of its own."""
+    removed = connection.all(
+        "DELETE FROM launch_plans AS own WHERE created_us < ? "
+        "AND NOT EXISTS (SELECT 1 FROM artifact_references WHERE digest = own.closure_digest) "
+        "AND EXISTS (SELECT 1 FROM launch_plans AS newer WHERE newer.project = own.project "
+        "AND newer.domain = own.domain AND newer.name = own.name "
+        "AND (newer.created_us, newer.key) > (own.created_us, own.key)) "
+        "RETURNING project, domain, name, plan_version, closure_digest, code_digest",
+        rows.microseconds(before),
+    )
+    for digest in {
+        digest for *_, closure_digest, code_digest in removed for digest in (closure_digest, code_digest)
+    }:
+        connection.execute(
+            "DELETE FROM artifacts WHERE digest = ?1 "
+            "AND NOT EXISTS (SELECT 1 FROM artifact_references WHERE digest = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM launch_plans WHERE closure_digest = ?1 OR code_digest = ?1)",
+            digest,
+        )
+    return tuple(sorted(LaunchPlanId(*plan) for *plan, _, _ in removed))
 
 
 def acquire_lease(
