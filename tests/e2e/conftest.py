@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.servers import Server
 
 WAIT_S = 40
 START_S = 15
@@ -149,3 +152,13 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     made = Shell(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def server(shell: Shell, tmp_path: Path) -> Iterator["Server"]:
+    from tests.e2e.servers import Server
+
+    (tmp_path / "client").mkdir()
+    made = Server(shell, tmp_path / "client")
+    yield made
+    made.client.close()

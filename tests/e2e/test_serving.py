@@ -1,99 +1,16 @@
 """`elevon serve`, and the commands that ask a server what they would ask a home."""
 
-import contextlib
-import http.client
 import json
 import resource
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
-
-import pytest
 
 from elevon.cli.signals import SUSPENDING
 from tests.e2e.conftest import WAIT_S, Shell
-
-FLYTE = "/api/v1/executions/default/development"
-
-
-class Server:
-    """One `elevon serve` at a time over the home of a shell, and the shell as its client elsewhere."""
-
-    def __init__(self, shell: Shell, tmp_path: Path) -> None:
-        self.shell = shell
-        self.client = Shell(tmp_path)
-        del self.client.environment["ELEVON_HOME"]
-        self.port = 0
-        self.url = ""
-
-    def start(self, *words: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-        """Start it, at the port that it had before, and return when it is ready."""
-        port = ["--port", str(self.port)]
-        process = self.shell.start("serve", *port, "--output", "json", *words, preexec_fn=preexec_fn)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()
-        self.url = json.loads(line)["url"]
-        self.port = int(self.url.rpartition(":")[2])
-        self.client.environment["ELEVON_REMOTE"] = self.url
-        return process
-
-    def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any]:
-        """Status and document."""
-        content = None if body is None else json.dumps(body)
-        if content:
-            headers["Content-Type"] = "application/json"
-        status, answer = self.read(path, method, content, headers)
-        return status, json.loads(answer)
-
-    def read(
-        self, path: str, method: str = "GET", content: str | None = None, headers: Mapping[str, str] = {}
-    ) -> tuple[int, str]:
-        """Status and text."""
-        with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
-        ) as connection:
-            connection.request(method, path, content, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def start_again(self, execution: str, name: str) -> int:
-        """Start what an execution runs once more, with its inputs; returns the status."""
-        _, found = self.ask(f"{FLYTE}/{execution}")
-        _, data = self.ask(f"/api/v1/data/executions/default/development/{execution}")
-        spec = {"launchPlan": found["spec"]["launchPlan"]}
-        body = {"name": name, "spec": spec, "inputs": data["fullInputs"]}
-        status, _ = self.ask("/api/v1/executions", "POST", body)
-        return status
-
-    def wait(self, name: str) -> str:
-        """The last phase of an execution, once it has come."""
-        after = 0
-        while True:
-            _, update = self.ask(f"/elevon/v1/executions/{name}/updates?after={after}&wait=20")
-            if update["execution"].get("ended_at"):
-                return update["execution"]["phase"]
-            after = update["after"]
-
-
-@pytest.fixture
-def server(shell: Shell, tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "client").mkdir()
-    made = Server(shell, tmp_path / "client")
-    yield made
-    made.client.close()
-
-
-def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str]:
-    """Send a signal; returns the exit code and what was said."""
-    process.send_signal(number)
-    _, said = process.communicate(timeout=WAIT_S)
-    return process.returncode, said
+from tests.e2e.servers import FLYTE, Server, end
 
 
 def test_a_run_at_a_server_prints_what_a_run_in_a_home_prints(server: Server) -> None:
@@ -115,7 +32,7 @@ def test_executions_show_and_logs_are_the_same_at_a_server_and_in_its_home(serve
     client.run("run", "--execution-id", "good", client.program.name, "ratio", "--x", "3")
     failed = client.run("run", "--execution-id", "bad", client.program.name, "ratio", "--x", "3", "--y", "0")
     assert (failed.returncode, "ZeroDivisionError: division by zero" in failed.stderr) == (1, True)
-    assert "elevon recover" not in failed.stderr
+    assert failed.stderr.endswith("once it is mended: elevon recover bad\n")
     for words in (
         ["executions", "--output", "json"],
         ["executions", "--phase", "failed", "--limit", "1"],
@@ -204,7 +121,7 @@ def test_a_server_says_what_is_wrong_before_anything_runs(server: Server) -> Non
 
 def test_a_command_for_homes_does_not_pass_over_a_server(server: Server) -> None:
     server.client.environment["ELEVON_REMOTE"] = "http://127.0.0.1:1"
-    done = server.client.run("prune", "--older-than", "1d")
+    done = server.client.run("plugin", "replay", "one", "n0")
     assert (done.returncode, "this command works on a home alone" in done.stderr) == (2, True)
 
 

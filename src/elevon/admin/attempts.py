@@ -4,7 +4,7 @@ It owns which of them means something for an attempt as it stands, says what doe
 whoever drives the execution obeys.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -38,6 +38,20 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class OrderStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come of an order.
+
+    Attributes:
+        record: The attempt, as it is.
+        is_obeyed: Whether nothing is asked of it any more.
+        is_driven: Whether a live engine has its execution; otherwise the next one obeys.
+    """
+
+    record: AttemptRecord
+    is_obeyed: bool
+    is_driven: bool
+
+
 class Attempts:
     """What operators can do with attempts.
 
@@ -57,7 +71,7 @@ class Attempts:
             NotFoundError: There is no such node or attempt; names what is near.
             UserError: It has ended already.
         """
-        return await self._ask(RequestKind.FAIL, order)
+        return await self.ask(RequestKind.FAIL, order)
 
     async def abandon(self, order: Order) -> AttemptId:
         """Ask to give up on its kill or its finalizer: nothing of it is called any more.
@@ -66,7 +80,7 @@ class Attempts:
             NotFoundError: There is no such node or attempt; names what is near.
             UserError: It is not being killed, and does not wait for its finalizer.
         """
-        return await self._ask(RequestKind.ABANDON, order)
+        return await self.ask(RequestKind.ABANDON, order)
 
     async def unpark(self, order: Order) -> AttemptId:
         """Ask to call the executor of a parked attempt again.
@@ -75,30 +89,15 @@ class Attempts:
             NotFoundError: There is no such node or attempt; names what is near.
             UserError: It is not parked.
         """
-        return await self._ask(RequestKind.UNPARK, order)
+        return await self.ask(RequestKind.UNPARK, order)
 
-    async def is_obeyed(self, attempt: AttemptId) -> bool:
-        """Whether nothing is asked any more of an attempt, as far as an engine holds its execution."""
-        lease = await self._store.get_lease(attempt.execution)
-        asked = await self._store.list_requests(lease.owner) if lease else ()
-        wanted = (attempt.execution, attempt.node_id, attempt.attempt)
-        return all((one.execution, one.node_id, one.attempt) != wanted for one in asked)
-
-    async def find(self, execution: ExecutionId, node_id: str, attempt: int | None = None) -> AttemptRecord:
-        """The record of an attempt, the newest one by default.
+    async def ask(self, kind: RequestKind, order: Order) -> AttemptId:
+        """Ask one of these, by its kind.
 
         Raises:
-            NotFoundError: There is no such execution, node or attempt; names what is near.
+            NotFoundError: There is no such node or attempt; names what is near.
+            UserError: It means nothing for the attempt as it stands; says why.
         """
-        return _attempt_of(await self._store.load_execution(execution), node_id, attempt)
-
-    async def history(self, record: AttemptRecord, execution: ExecutionId) -> tuple[Transition, ...]:
-        """Everything that happened to an attempt, in order."""
-        rows = await self._store.list_transitions(execution)
-        own = (record.node_id, record.attempt)
-        return tuple(row for _, row in rows if (row.node_id, row.attempt) == own)
-
-    async def _ask(self, kind: RequestKind, order: Order) -> AttemptId:
         stored = await self._store.load_execution(order.execution)
         if stored.execution.phase.is_terminal:
             raise errors.UserError(
@@ -122,6 +121,43 @@ class Attempts:
             )
         )
         return found
+
+    async def standing(self, attempt: AttemptId, is_alive: Callable[[str], bool]) -> OrderStanding:
+        """What has come of an order.
+
+        Args:
+            attempt: Of which something was asked.
+            is_alive: Whether an engine lives.
+        """
+        lease = await self._store.get_lease(attempt.execution)
+        is_driven = lease is not None and is_alive(lease.owner)
+        if is_driven:
+            is_obeyed = await self.is_obeyed(attempt)
+        else:
+            is_obeyed = (await self._store.get_execution(attempt.execution)).phase.is_terminal
+        record = await self.find(attempt.execution, attempt.node_id, attempt.attempt)
+        return OrderStanding(record=record, is_obeyed=is_obeyed, is_driven=is_driven)
+
+    async def is_obeyed(self, attempt: AttemptId) -> bool:
+        """Whether nothing is asked any more of an attempt, as far as an engine holds its execution."""
+        lease = await self._store.get_lease(attempt.execution)
+        asked = await self._store.list_requests(lease.owner) if lease else ()
+        wanted = (attempt.execution, attempt.node_id, attempt.attempt)
+        return all((one.execution, one.node_id, one.attempt) != wanted for one in asked)
+
+    async def find(self, execution: ExecutionId, node_id: str, attempt: int | None = None) -> AttemptRecord:
+        """The record of an attempt, the newest one by default.
+
+        Raises:
+            NotFoundError: There is no such execution, node or attempt; names what is near.
+        """
+        return _attempt_of(await self._store.load_execution(execution), node_id, attempt)
+
+    async def history(self, record: AttemptRecord, execution: ExecutionId) -> tuple[Transition, ...]:
+        """Everything that happened to an attempt, in order."""
+        rows = await self._store.list_transitions(execution)
+        own = (record.node_id, record.attempt)
+        return tuple(row for _, row in rows if (row.node_id, row.attempt) == own)
 
 
 def _attempt_of(stored: StoredExecution, node_id: str, attempt: int | None) -> AttemptRecord:

@@ -19,11 +19,13 @@ from elevon.admin.launch_plans import LaunchPlans
 from elevon.admin.snapshots import Snapshot
 from elevon.compiler import index
 from elevon.compiler.graphs import Graph
+from elevon.idl import interfaces
 from elevon.idl.messages import CompiledWorkflowClosure, Literal, LiteralMap, ParameterMap
 from elevon.ports import Clock, StateStore
 from elevon.primitives import ids
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.launch_plans import LaunchPlanId
 from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
@@ -65,6 +67,18 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     launch_plan_version: str = ""
     recovered_from: str = ""
     nodes: tuple[NodeRecord, ...] = ()
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed because it is old.
+
+    Attributes:
+        executions: Executions that had ended; their files are still there.
+        launch_plans: What nothing referred to any more.
+    """
+
+    executions: tuple[ExecutionId, ...] = ()
+    launch_plans: tuple[LaunchPlanId, ...] = ()
 
 
 class Admin:
@@ -139,11 +153,15 @@ class Admin:
         )
 
     async def recover(self, execution: ExecutionId, new: NewExecution) -> ExecutionRecord:
-        """Write a new execution with the inputs of one that failed, which takes over what `recoveries` says.
+        """Write what `recovery` makes."""
+        return await self.create_execution(await self.recovery(execution, new))
+
+    async def recovery(self, execution: ExecutionId, new: NewExecution) -> NewExecution:
+        """A new execution with the inputs of one that failed, which takes over what `recoveries` says.
 
         Args:
             execution: The one that failed or was aborted.
-            new: What to run now; its inputs, nodes and origin are filled in here.
+            new: What to run now, `repetition` for what it ran; its inputs, nodes and origin are filled in here.
 
         Raises:
             UserError: The execution has not ended, or succeeded; or its inputs do not fit the workflow as it is now.
@@ -158,13 +176,25 @@ class Admin:
             )
             raise errors.UserError(f"execution {execution.name} has not failed, it is {phase}: {mend}")
         before, after = index(await self.closure(stored.execution)), index(new.closure)
-        return await self.create_execution(
-            msgspec.structs.replace(
-                new,
-                given=dict(LiteralMap.FromString(stored.execution.inputs).literals),
-                recovered_from=execution.name,
-                nodes=recoveries.reusable(stored, before, after),
-            )
+        return msgspec.structs.replace(
+            new,
+            given=dict(LiteralMap.FromString(stored.execution.inputs).literals),
+            recovered_from=execution.name,
+            nodes=recoveries.reusable(stored, before, after),
+        )
+
+    async def repetition(self, execution: ExecutionId) -> NewExecution:
+        """A new execution of what another one runs, with its code and its inputs."""
+        record = await self._store.get_execution(execution)
+        closure = await self.closure(record)
+        return NewExecution(
+            closure=closure,
+            parameters=interfaces.required(closure.primary.template.interface),
+            given=dict(LiteralMap.FromString(record.inputs).literals),
+            code=await self.code(record),
+            source_path=record.source_path,
+            max_parallelism=record.max_parallelism,
+            launch_plan_version=record.launch_plan_version,
         )
 
     async def find(self, text: str) -> ExecutionRecord:
@@ -290,10 +320,10 @@ class Admin:
                 )
         await self._store.delete_execution(execution)
 
-    async def prune(self, older_than: timedelta) -> Sequence[ExecutionId]:
-        """Remove every execution that ended longer ago than that; returns what was removed.
+    async def prune(self, older_than: timedelta) -> Pruned:
+        """Remove every execution that ended longer ago than that, and launch plans as old that nothing refers to.
 
-        One that a kept execution was recovered from is kept too.
+        An execution that a kept one was recovered from is kept too.
         """
         limit = self._clock.now() - older_than
         removed: list[ExecutionId] = []
@@ -306,4 +336,5 @@ class Admin:
                 removed.append(record.id)
             else:
                 needed.add(record.recovered_from)
-        return removed
+        plans = await self._store.prune_launch_plans(limit)
+        return Pruned(executions=tuple(removed), launch_plans=tuple(plans))

@@ -13,7 +13,7 @@ import msgspec
 
 from elevon import ports
 from elevon.admin.executions import Admin, NewExecution
-from elevon.app import logs, publications
+from elevon.app import announcements, logs, publications
 from elevon.app.control_planes import HomeControlPlane
 from elevon.app.homes import Home
 from elevon.app.settings import Settings
@@ -170,6 +170,7 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     clock = SystemClock()
     locks.remove_stale(home.engines_dir)
     publications.remove_stale(home)
+    announcements.remove_stale(home)
     engine_id = ids.new("e", 12)
     known = registry(settings)
     async with contextlib.AsyncExitStack() as stack:

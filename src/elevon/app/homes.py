@@ -96,9 +96,14 @@ class Home(msgspec.Struct, frozen=True):
         """Whether a process of that engine, or one that it started, still runs."""
         return locks.is_held(self.lock_path(engine_id))
 
+    def detached_log(self, execution: ExecutionId) -> Path:
+        """What the process in the background says that drives an execution."""
+        return self.engines_dir / f"{execution.name}.log"
+
     def remove_files(self, execution: ExecutionId) -> None:
-        """Remove all files of an execution's attempts; none at all is fine."""
+        """Remove all files of an execution; none at all is fine."""
         shutil.rmtree(self.execution_dir(execution), ignore_errors=True)
+        self.detached_log(execution).unlink(missing_ok=True)
 
     def prepare(self) -> None:
         """Make the directories.

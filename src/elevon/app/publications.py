@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,27 +17,11 @@ import msgspec
 
 from elevon import ports
 from elevon.app.homes import Home
-from elevon.primitives.figures import Family, Figures
+from elevon.primitives.figures import EngineFigures, Figures
 
 INTERVAL_S: Final = 1.0
 _SUFFIX: Final = ".figures.json"
 _log = logging.getLogger(__name__)
-
-
-class EngineFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine has counted and measured.
-
-    Attributes:
-        engine_id: Which one.
-        taken_at: When.
-        url: Where a scraper reads them; empty for nowhere.
-        families: The figures, by name.
-    """
-
-    engine_id: str
-    taken_at: datetime
-    url: str = ""
-    families: tuple[Family, ...]
 
 
 @contextlib.asynccontextmanager

@@ -9,11 +9,15 @@ from pathlib import Path
 import msgspec
 
 from elevon.admin.executions import NewExecution
+from elevon.admin.rosters import Roster
 from elevon.admin.wire.admin_services import AdminService
 from elevon.admin.wire.extensions import Extensions
 from elevon.admin.wire.news import News
+from elevon.admin.wire.operations import Operations
+from elevon.app import announcements
 from elevon.app.compositions import Embedded, embedded
 from elevon.app.homes import Home
+from elevon.app.rosters import HomeExecutors
 from elevon.app.settings import Settings
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.serve import applications, servers
@@ -42,18 +46,20 @@ async def service(home: Home, settings: Settings, listener: Listener) -> AsyncGe
         news = News()
         made.engine.observe(news.notice)
         engines = _Engines(made, home)
+        roster = Roster(HomeExecutors(home, settings, made.executors.registry), made.admin.drains)
         application = applications.application(
             AdminService(made.admin, engines, settings.max_parallelism),
             Extensions(made.admin, engines, news),
+            Operations(made.admin, engines, roster),
             Probes(lambda: made.engine.is_ready, lambda: _metrics(made)),
             made.figures,
             listener.names,
         )
-        async with servers.served(application, listener):
-            try:
-                yield Service(made, listener, news)
-            finally:
-                news.close()
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(servers.served(application, listener))
+            stack.callback(news.close)
+            stack.enter_context(announcements.announced(home, made.engine.id, listener.url))
+            yield Service(made, listener, news)
 
 
 class _Engines:
@@ -72,11 +78,17 @@ class _Engines:
     def take_up(self, execution: ExecutionId) -> None:
         self._made.engine.take_up(execution)
 
+    def resume(self, execution: ExecutionId) -> None:
+        self._made.engine.take_up(execution, is_asked=True)
+
     async def heed(self) -> None:
         await self._made.engine.heed()
 
     def is_alive(self, engine_id: str) -> bool:
         return self._home.is_alive(engine_id)
+
+    async def remove_files(self, execution: ExecutionId) -> None:
+        await asyncio.to_thread(self._home.remove_files, execution)
 
     async def streams(self, attempt: AttemptId) -> tuple[str, ...]:
         return await asyncio.to_thread(self._home.streams, attempt)

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from elevon import errors
 from elevon.cli.invocations import Invocation
+from elevon.records.identities import ExecutionId
 
 
-def start(execution: str, invocation: Invocation) -> Path:
+def start(execution: ExecutionId, invocation: Invocation) -> Path:
     """Start it; returns the file that its lines go to.
 
     Raises:
         UnavailableError: It can't be started.
     """
-    log = invocation.home.engines_dir / f"{execution}.log"
-    words = invocation.words("resume", execution)
+    log = invocation.home.detached_log(execution)
+    words = invocation.words("resume", execution.name)
     if "--home" not in words:
         words += ["--home", str(invocation.home.path)]
     try:
@@ -34,6 +35,6 @@ def start(execution: str, invocation: Invocation) -> Path:
     except OSError as error:
         raise errors.UnavailableError(
             f"no process could be started in the background ({error}): go on with "
-            f"{invocation.command('resume', execution)}"
+            f"{invocation.command('resume', execution.name)}"
         ) from error
     return log

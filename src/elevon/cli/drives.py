@@ -93,10 +93,17 @@ def tell(record: ExecutionRecord, invocation: Invocation) -> None:
             print("\n".join(["outputs:", *spellings.values(outputs)]))
     elif record.phase.is_terminal:
         lines = spellings.failure(record.failure) if record.failure else [f"{name} is {record.phase}"]
-        hints = [f"more: {invocation.command('show', name)}"]
-        if not invocation.remote:
-            hints.append(f"once it is mended: {invocation.command('recover', name)}")
+        hints = [
+            f"more: {invocation.command('show', name)}",
+            f"once it is mended: {invocation.command('recover', name)}",
+        ]
         print("\n".join([*lines, *hints]), file=sys.stderr)
+
+
+def say_if_ended(record: ExecutionRecord) -> None:
+    """Say on stderr that there is nothing to go on with."""
+    if record.phase.is_terminal:
+        print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
 
 
 def say_how_to_go_on(record: ExecutionRecord, invocation: Invocation) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from elevon.app.publications import EngineFigures
 from elevon.cli import documents, spellings
-from elevon.primitives.figures import Family, Sample
+from elevon.primitives.figures import EngineFigures, Family, Sample
 
 _SHARE = 0.95
 

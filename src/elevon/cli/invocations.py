@@ -16,7 +16,7 @@ from elevon.app import configurations, logs
 from elevon.app.logs import LogSettings
 
 _ENGINES: Final = frozenset({"run", "serve", "resume", "recover", "abort"})
-_REMOTES: Final = frozenset({"run", "executions", "show", "logs", "abort"})
+_HOMES_ALONE: Final = frozenset({"serve", "plugin replay"})
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         words = [*command.split(), *arguments]
         if self.home_option:
             words += ["--home", self.home_option]
-        if self.remote_option and command in _REMOTES:
+        if self.remote_option and command not in _HOMES_ALONE:
             return [*words, "--remote", self.remote_option]
         if command in _ENGINES:
             for tasktype in self.tasktypes:

@@ -1,26 +1,23 @@
-"""`elevon run --remote`: a workflow of a file here, run by a server.
+"""What `run`, `resume` and `recover` do at a server: it drives the executions, and the command watches.
 
-The file is imported and compiled here; what the server gets is the compiled workflow, the code that its tasks need, and
-inputs. It needs nothing of this machine but what inputs name: a file is given as its path. A signal ends the watching
-and not the execution.
+A file is imported and compiled here; what the server gets is the compiled workflow, the code that its tasks need, and
+inputs. It needs nothing of this machine but what inputs name: a file is given as its path.
 """
 
-import asyncio
-import contextlib
 import sys
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Sequence
 
-from elevon import errors
 from elevon.admin import inputs
 from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
-from elevon.admin.wire.extensions import Registration, Update
-from elevon.cli import documents, drives, exits, remote_sites, reports, signals
+from elevon.admin.wire.extensions import Registration
+from elevon.admin.wire.operations import Recovery
+from elevon.cli import documents, drives, exits, remote_sites, watches
 from elevon.cli.invocations import Invocation
-from elevon.idl.admin_messages import ExecutionCreateRequest
+from elevon.cli.remote_sites import RemoteSite
+from elevon.idl.admin_messages import ExecutionCreateRequest, LaunchPlan
 from elevon.primitives import ids
 from elevon.records.executions import ExecutionRecord
-from elevon.records.nodes import NodeRecord
+from elevon.records.phases import UNFINISHED
 from elevon.serve.clients import Client
 
 
@@ -29,33 +26,108 @@ async def run(new: NewExecution, invocation: Invocation, *, is_detached: bool) -
     with remote_sites.connected(invocation.remote) as site:
         if is_detached:
             name = await _start(site.client, new)
-            return _conclude_detached((await site.see(name, is_history_wanted=False)).view.record, invocation)
-        record, standing = await _start_and_watch(site, new, invocation)
-    if record.phase.is_terminal:
-        return drives.conclude(record, invocation)
+            return _conclude_detached(await site.find(name), invocation)
+
+        async def start() -> Sequence[str]:
+            name = await _start(site.client, new)
+            print(f"execution {name}", file=sys.stderr, flush=True)
+            return [name]
+
+        return _conclude(await watches.watch(site, start, invocation), invocation)
+
+
+async def recover(
+    site: RemoteSite, failed: ExecutionRecord, new: NewExecution | None, invocation: Invocation, name: str
+) -> int:
+    """Recover an execution and watch the new one to its end; returns the exit code.
+
+    Args:
+        site: The server.
+        failed: Of which it takes over what it reached.
+        new: What is to run now; None for what ran before.
+        invocation: How things are told.
+        name: Of the new execution; empty for a random one.
+    """
+
+    async def start() -> Sequence[str]:
+        version = (await _register(site.client, new)).id.version if new is not None else ""
+        recovery = Recovery(name=name or ids.new(), launch_plan_version=version)
+        made = (await site.client.recover(failed.id.name, recovery)).id.name
+        print(f"execution {made}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
+        return [made]
+
+    return _conclude(await watches.watch(site, start, invocation), invocation)
+
+
+async def resume(names: Sequence[str], invocation: Invocation) -> int:
+    """Have executions gone on with, all unfinished ones if none is named, and watch them; returns the exit code."""
+    with remote_sites.connected(invocation.remote) as site:
+        found = await _wanted(site, names)
+        waiting = [record for record in found if not record.phase.is_terminal]
+
+        async def start() -> Sequence[str]:
+            for record in waiting:
+                await site.client.resume(record.id.name)
+            return [record.id.name for record in waiting]
+
+        watched = watches.Watched((), "")
+        if waiting:
+            watched = await watches.watch(site, start, invocation)
+        elif not found and not invocation.is_json:
+            print("nothing to do: no execution waits to be resumed")
+    records = [*(record for record in found if record.phase.is_terminal), *watched.records]
     if invocation.is_json:
-        documents.write(documents.result(record))
-    reports.write(sys.stderr, f"{standing}; look by: {invocation.command('show', record.id.name)}\n")
-    return exits.Exit.SUSPENDED
+        documents.write([documents.result(record) for record in records])
+    for record in records:
+        if not invocation.is_json:
+            drives.tell(record, invocation)
+        if not record.phase.is_terminal:
+            watches.say_how_to_look(record, watched.standing, invocation)
+    return max((exits.of_phase(record.phase) for record in records), default=exits.Exit.SUCCEEDED)
+
+
+async def _wanted(site: RemoteSite, names: Sequence[str]) -> list[ExecutionRecord]:
+    """Those that are named, ended ones too, else all that are unfinished, oldest first."""
+    if not names:
+        return list(reversed(await site.list_executions(UNFINISHED, 0)))
+    found = {record.id: record for record in [await site.find(name) for name in names]}
+    for record in found.values():
+        drives.say_if_ended(record)
+    return list(found.values())
 
 
 async def _start(client: Client, new: NewExecution) -> str:
     """Register and start; returns the name."""
     workflow = new.closure.primary.template.id.name
     completed = inputs.complete(workflow, new.parameters, new.given, new.unreadable)
-    registration = Registration(
-        closure=new.closure.SerializeToString(deterministic=True),
-        default_inputs=new.parameters.SerializeToString(deterministic=True),
-        code=new.code,
-        source_path=new.source_path,
-    )
-    plan = await client.register(registration)
+    plan = await _register(client, new)
     request = ExecutionCreateRequest(
         project=PROJECT, domain=DOMAIN, name=new.name or ids.new(), inputs=completed
     )
     request.spec.launch_plan.CopyFrom(plan.id)
     request.spec.max_parallelism = new.max_parallelism
     return (await client.create(request)).id.name
+
+
+async def _register(client: Client, new: NewExecution) -> LaunchPlan:
+    registration = Registration(
+        closure=new.closure.SerializeToString(deterministic=True),
+        default_inputs=new.parameters.SerializeToString(deterministic=True),
+        code=new.code,
+        source_path=new.source_path,
+    )
+    return await client.register(registration)
+
+
+def _conclude(watched: watches.Watched, invocation: Invocation) -> int:
+    """Tell how the one execution that was watched has ended, or what becomes of it."""
+    (record,) = watched.records
+    if record.phase.is_terminal:
+        return drives.conclude(record, invocation)
+    if invocation.is_json:
+        documents.write(documents.result(record))
+    watches.say_how_to_look(record, watched.standing, invocation)
+    return exits.Exit.SUSPENDED
 
 
 def _conclude_detached(record: ExecutionRecord, invocation: Invocation) -> int:
@@ -65,58 +137,3 @@ def _conclude_detached(record: ExecutionRecord, invocation: Invocation) -> int:
         print(record.id.name)
     print(f"it runs at {invocation.remote}", file=sys.stderr)
     return exits.Exit.SUCCEEDED
-
-
-async def _start_and_watch(
-    site: remote_sites.RemoteSite, new: NewExecution, invocation: Invocation
-) -> tuple[ExecutionRecord, str]:
-    """Its record when it has ended, a signal came or the server is lost, and what becomes of it if it has not ended."""
-    interrupted = asyncio.Event()
-    # From before the start: what it starts may run before its name has come back.
-    with contextlib.ExitStack() as shown, signals.caught(interrupted.set, shown.close):
-        name = await _start(site.client, new)
-        print(f"execution {name}", file=sys.stderr, flush=True)
-        view = (await site.see(name, is_history_wanted=False)).view
-        report = shown.enter_context(drives.report_of([view], invocation))
-        try:
-            record = await _watch(site, view.record, report, interrupted)
-        except errors.UnavailableError as error:
-            report.say(f"elevon: {error}")
-            return view.record, "it is durable there, and the next server over that home goes on with it"
-    return record, "the server goes on with it"
-
-
-async def _watch(
-    site: remote_sites.RemoteSite,
-    record: ExecutionRecord,
-    report: reports.Report,
-    interrupted: asyncio.Event,
-) -> ExecutionRecord:
-    """Tell what happens until the execution has ended, or a signal comes."""
-
-    def tell(update: Update) -> None:
-        changes = (*update.attempts, *in_turn(update.nodes))
-        is_over = update.execution.phase.is_terminal
-        report.changed(record.id, (*changes, update.execution) if is_over else (update.execution, *changes))
-
-    following = asyncio.ensure_future(site.watched(record.id, tell))
-    watching = asyncio.ensure_future(interrupted.wait())
-    await asyncio.wait((following, watching), return_when=asyncio.FIRST_COMPLETED)
-    watching.cancel()
-    if following.done():
-        return following.result()
-    following.cancel()
-    return record
-
-
-def in_turn(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:
-    """Nodes in the order of what they tell: an array begins before its elements end, and ends after them."""
-    return sorted(nodes, key=_turn)
-
-
-def _turn(record: NodeRecord) -> tuple[datetime, bool, int]:
-    """At one moment ends come before beginnings; inner nodes end first, outer ones begin first."""
-    depth = record.node_id.count("/")
-    if record.ended_at is None:
-        return record.started_at, True, depth
-    return record.ended_at, False, -depth

@@ -4,13 +4,19 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Generator, Sequence
+from datetime import timedelta
 
+from elevon.admin.attempts import Order, OrderStanding
+from elevon.admin.executions import Pruned
+from elevon.admin.rosters import Drained, ExecutorDetails, ExecutorList
 from elevon.admin.wire import executions
 from elevon.admin.wire.extensions import Update
-from elevon.cli import orders, reports
+from elevon.admin.wire.operations import AttemptOrder, Draining, Pruning
+from elevon.cli import principals, reports
 from elevon.cli.sights import Sight
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.leases import RequestKind
 from elevon.records.phases import ExecutionPhase
 from elevon.serve.clients import Client
 
@@ -25,7 +31,7 @@ def connected(url: str) -> Generator["RemoteSite"]:
     def say(sentence: str) -> None:
         reports.write(sys.stderr, f"{sentence}\n")  # as it is by then: a tree that is drawn stands in for it
 
-    with contextlib.closing(Client(url, orders.who(), say)) as client:
+    with contextlib.closing(Client(url, principals.who(), say)) as client:
         yield RemoteSite(client)
 
 
@@ -56,25 +62,51 @@ class RemoteSite:
         snapshot = await self.client.snapshot(text, is_history_wanted=is_history_wanted)
         return Sight(snapshot.view(), snapshot.is_driven)
 
+    async def find(self, text: str) -> ExecutionRecord:
+        return await self.client.find(text)
+
+    async def order(self, kind: RequestKind, order: Order) -> AttemptId:
+        wanted = AttemptOrder(kind=kind, node=order.node_id, attempt=order.attempt, reason=order.reason)
+        return await self.client.order(order.execution.name, wanted)
+
+    async def standing(self, attempt: AttemptId) -> OrderStanding:
+        return await self.client.standing(attempt)
+
+    async def delete(self, execution: ExecutionId) -> None:
+        await self.client.delete(execution.name)
+
+    async def prune(self, older_than: timedelta) -> Pruned:
+        return await self.client.prune(Pruning(older_than_s=older_than.total_seconds()))
+
     async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
-        execution = (await self.client.snapshot(text, is_history_wanted=False)).rows.execution.id
+        execution = (await self.client.find(text)).id
         await self.client.terminate(execution.name, reason)
         return execution
 
     async def settled(self, execution: ExecutionId) -> ExecutionRecord:
-        return await self.watched(execution, lambda _update: None)
+        (record,) = await self.watched([execution], lambda _update: None)
+        return record
 
-    async def watched(self, execution: ExecutionId, tell: Callable[[Update], None]) -> ExecutionRecord:
-        """Its record, once it has ended; what changes until then is told."""
-        after = 0
-        while True:
-            update = await self.client.update(execution.name, after, _WAIT_S)
-            tell(update)
-            if update.execution.phase.is_terminal:
-                return update.execution
-            if update.after == after:
+    async def watched(
+        self, executions: Sequence[ExecutionId], tell: Callable[[Update], None]
+    ) -> list[ExecutionRecord]:
+        """Their records, once all have ended; what changes until then is told."""
+        places = dict.fromkeys(executions, 0)
+        ended: dict[ExecutionId, ExecutionRecord] = {}
+        while places:
+            patience_s = _WAIT_S if len(places) == 1 else 0.0
+            is_anything_new = False
+            for execution, after in list(places.items()):
+                update = await self.client.update(execution.name, after, patience_s)
+                tell(update)
+                is_anything_new |= update.after > after
+                places[execution] = update.after
+                if update.execution.phase.is_terminal:
+                    ended[execution] = update.execution
+                    del places[execution]
+            if places and not is_anything_new:
                 await asyncio.sleep(_PAUSE_S)  # a server that is being ended holds no answer back
-            after = update.after
+        return [ended[execution] for execution in executions]
 
     async def streams(self, attempt: AttemptId) -> Sequence[str]:
         return await self.client.streams(attempt.execution.name, attempt.node_id, attempt.attempt)
@@ -82,3 +114,26 @@ class RemoteSite:
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
         name = attempt.execution.name
         return await self.client.read_log(name, attempt.node_id, attempt.attempt, stream, offset)
+
+
+class RemoteExecutors:
+    """The executors of a server.
+
+    Args:
+        client: Asks it.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def list_executors(self) -> ExecutorList:
+        return await self._client.list_executors()
+
+    async def show(self, name: str) -> ExecutorDetails:
+        return await self._client.show_executor(name)
+
+    async def drain(self, task_type: str, by: str, reason: str) -> Drained:
+        return await self._client.drain(task_type, Draining(reason=reason))
+
+    async def resume(self, task_type: str) -> None:
+        await self._client.undrain(task_type)

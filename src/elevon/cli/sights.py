@@ -1,13 +1,18 @@
 """What commands see of executions, wherever these are: in a home, or at a server."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import msgspec
 
+from elevon.admin.attempts import Order, OrderStanding
+from elevon.admin.executions import Pruned
+from elevon.admin.rosters import Drained, ExecutorDetails, ExecutorList
 from elevon.admin.views import ExecutionView
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.leases import RequestKind
 from elevon.records.phases import ExecutionPhase
 
 
@@ -36,6 +41,26 @@ class Site(Protocol):
         """The execution of that name, or the only one whose name begins so; `NotFoundError` names what is near."""
         ...
 
+    async def find(self, text: str) -> ExecutionRecord:
+        """The record of the execution of that name, likewise."""
+        ...
+
+    async def order(self, kind: RequestKind, order: Order) -> AttemptId:
+        """Ask something of an attempt; which one it is."""
+        ...
+
+    async def standing(self, attempt: AttemptId) -> OrderStanding:
+        """What has come of what was asked of an attempt."""
+        ...
+
+    async def delete(self, execution: ExecutionId) -> None:
+        """Remove one that has ended, with its files."""
+        ...
+
+    async def prune(self, older_than: timedelta) -> Pruned:
+        """Remove all that ended longer ago than that, likewise."""
+        ...
+
     async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
         """Ask for the end of an execution, likewise named."""
         ...
@@ -50,4 +75,24 @@ class Site(Protocol):
 
     async def read_log(self, attempt: AttemptId, stream: str, offset: int) -> bytes:
         """What an attempt has written to a stream, from a byte on, a piece of it; nothing for the end."""
+        ...
+
+
+class ExecutorSite(Protocol):
+    """Executors, as commands reach them."""
+
+    async def list_executors(self) -> ExecutorList:
+        """All of them, with what is drained."""
+        ...
+
+    async def show(self, name: str) -> ExecutorDetails:
+        """The one of an id or of a task type; `NotFoundError` says why there is none, or names what is near."""
+        ...
+
+    async def drain(self, task_type: str, by: str, reason: str) -> Drained:
+        """Have nothing of a type started."""
+        ...
+
+    async def resume(self, task_type: str) -> None:
+        """Have attempts of a type started again."""
         ...

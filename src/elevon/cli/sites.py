@@ -7,14 +7,19 @@ the invocation makes.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from elevon import app
-from elevon.admin.executions import Admin
+from elevon.admin.attempts import Order, OrderStanding
+from elevon.admin.executions import Admin, Pruned
+from elevon.admin.rosters import Roster
+from elevon.app.rosters import HomeExecutors
 from elevon.cli.invocations import Invocation
-from elevon.cli.sights import Sight, Site
+from elevon.cli.sights import ExecutorSite, Sight, Site
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.records.leases import RequestKind
 from elevon.records.phases import ExecutionPhase
 
 _POLL_S = 0.1
@@ -32,6 +37,22 @@ async def opened(invocation: Invocation) -> AsyncGenerator[Site]:
     else:
         async with app.reading(invocation.home) as admin:
             yield HomeSite(admin, invocation.home)
+
+
+@contextlib.asynccontextmanager
+async def executors(invocation: Invocation) -> AsyncGenerator[ExecutorSite]:
+    """The executors that an invocation means: those of a server, or those that an engine of the home would have."""
+    if invocation.remote:
+        from elevon.cli import remote_sites  # brings the messages of the control plane
+
+        invocation.check_engine_is_not_told()
+        with remote_sites.connected(invocation.remote) as site:
+            yield remote_sites.RemoteExecutors(site.client)
+    else:
+        settings = invocation.settings
+        known = HomeExecutors(invocation.home, settings, app.registry(settings, are_problems_told=False))
+        async with app.reading(invocation.home) as admin:
+            yield Roster(known, admin.drains)
 
 
 class HomeSite:
@@ -55,6 +76,25 @@ class HomeSite:
         execution = (await self._admin.find(text)).id
         view = await self._admin.view(execution, is_history_wanted=is_history_wanted)
         return Sight(view, view.owner is not None and self._home.is_alive(view.owner.owner))
+
+    async def find(self, text: str) -> ExecutionRecord:
+        return await self._admin.find(text)
+
+    async def order(self, kind: RequestKind, order: Order) -> AttemptId:
+        return await self._admin.attempts.ask(kind, order)
+
+    async def standing(self, attempt: AttemptId) -> OrderStanding:
+        return await self._admin.attempts.standing(attempt, self._home.is_alive)
+
+    async def delete(self, execution: ExecutionId) -> None:
+        await self._admin.delete(execution)
+        await asyncio.to_thread(self._home.remove_files, execution)
+
+    async def prune(self, older_than: timedelta) -> Pruned:
+        removed = await self._admin.prune(older_than)
+        for execution in removed.executions:
+            await asyncio.to_thread(self._home.remove_files, execution)
+        return removed
 
     async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
         execution = (await self._admin.find(text)).id

@@ -32,3 +32,9 @@ def parameters(items: Mapping[str, Parameter]) -> ParameterMap:
     for name, item in items.items():
         made.parameters[name].CopyFrom(item)
     return made
+
+
+def required(interface: TypedInterface) -> ParameterMap:
+    """The inputs of a launch plan that has no defaults."""
+    variables = interface.inputs.variables
+    return parameters({name: Parameter(var=item, required=True) for name, item in variables.items()})

@@ -12,6 +12,7 @@ import re
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -61,6 +62,22 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind
     bounds: tuple[float, ...] = ()
     samples: tuple[Sample, ...] = ()
+
+
+class EngineFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine has counted and measured.
+
+    Attributes:
+        engine_id: Which one.
+        taken_at: When.
+        url: Where a scraper reads them; empty for nowhere.
+        families: The figures, by name.
+    """
+
+    engine_id: str
+    taken_at: datetime
+    url: str = ""
+    families: tuple[Family, ...]
 
 
 class Counter:

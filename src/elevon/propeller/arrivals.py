@@ -55,8 +55,12 @@ class Arrivals:
         self._taken.discard(execution)
 
     def set_aside(self, execution: ExecutionId) -> None:
-        """One can't be driven here: it does not come again."""
+        """One can't be driven here: it does not come again by itself."""
         self._set_aside.add(execution)
+
+    def give_another_chance(self, execution: ExecutionId) -> None:
+        """One that was set aside may come again."""
+        self._set_aside.discard(execution)
 
     def close(self) -> None:
         """Hand out nothing more."""

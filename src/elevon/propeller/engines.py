@@ -105,8 +105,15 @@ class Engine:
         """Return when `serve` has found what is unfinished."""
         await self._arrivals.looked()
 
-    def take_up(self, execution: ExecutionId) -> None:
-        """Have `serve` drive an execution from now on; on the engine's loop."""
+    def take_up(self, execution: ExecutionId, *, is_asked: bool = False) -> None:
+        """Have `serve` drive an execution from now on; on the engine's loop.
+
+        Args:
+            execution: Which.
+            is_asked: Whether a person asks for it: then also one that could not be driven here and was left alone.
+        """
+        if is_asked:
+            self._arrivals.give_another_chance(execution)
         self._arrivals.announce(execution)
 
     async def suspend(self) -> None:

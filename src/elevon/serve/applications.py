@@ -20,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from elevon import errors
 from elevon.admin.wire.admin_services import AdminService
 from elevon.admin.wire.extensions import Extensions
+from elevon.admin.wire.operations import Operations
 from elevon.primitives.figures import Figures
-from elevon.serve import bodies, flyte_routes, own_routes, refusals
+from elevon.serve import bodies, flyte_routes, operator_routes, own_routes, refusals
 from elevon.serve.own_routes import Probes
 
 _log = logging.getLogger(__name__)
@@ -31,18 +32,28 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def application(
-    service: AdminService, extensions: Extensions, probes: Probes, figures: Figures, hosts: Collection[str]
+    service: AdminService,
+    extensions: Extensions,
+    operations: Operations,
+    probes: Probes,
+    figures: Figures,
+    hosts: Collection[str],
 ) -> ASGIApp:
     """What answers requests.
 
     Args:
         service: What Flyte's paths lead to.
         extensions: What our own paths lead to.
+        operations: What those lead to that operators need.
         probes: What health, readiness and metrics tell.
         figures: Where requests are counted.
         hosts: Names that requests may be sent to, without a port; empty for any.
     """
-    routes = [*flyte_routes.routes(service), *own_routes.routes(extensions, probes)]
+    routes = [
+        *flyte_routes.routes(service),
+        *own_routes.routes(extensions, probes),
+        *operator_routes.routes(operations),
+    ]
     handlers: dict[type[Exception], Handler] = {
         HTTPException: _answer_http,
         ClientDisconnect: _answer_nobody,

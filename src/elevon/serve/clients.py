@@ -20,9 +20,12 @@ import msgspec
 from google.protobuf.message import DecodeError, Message
 
 from elevon import errors
-from elevon.admin.executions import DOMAIN, PROJECT
+from elevon.admin.attempts import OrderStanding
+from elevon.admin.executions import DOMAIN, PROJECT, Pruned
+from elevon.admin.rosters import Drained, ExecutorDetails, ExecutorList
 from elevon.admin.snapshots import Snapshot
 from elevon.admin.wire.extensions import Registration, Streams, Update
+from elevon.admin.wire.operations import AttemptOrder, Draining, Pruning, Recovery
 from elevon.idl.admin_messages import (
     ExecutionCreateRequest,
     ExecutionCreateResponse,
@@ -30,6 +33,8 @@ from elevon.idl.admin_messages import (
     ExecutionTerminateRequest,
     LaunchPlan,
 )
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import AttemptId
 
 _BINARY: Final = "application/octet-stream"
 _JSON: Final = "application/json"
@@ -105,13 +110,62 @@ class Client:
 
     async def streams(self, name: str, node_id: str, attempt: int) -> tuple[str, ...]:
         """What an attempt may have written, by the names that `read_log` takes."""
-        path = _path("elevon", "v1", "executions", name, "streams", node=node_id, attempt=attempt)
+        path = _own("executions", name, "streams", node=node_id, attempt=attempt)
         return _struct(await self._ask("GET", path), Streams).streams
 
     async def read_log(self, name: str, node_id: str, attempt: int, stream: str, offset: int) -> bytes:
         """What an attempt has written, from a byte on, a piece of it."""
         query = {"node": node_id, "attempt": attempt, "stream": stream, "offset": offset}
-        return await self._ask("GET", _path("elevon", "v1", "executions", name, "logs", **query))
+        return await self._ask("GET", _own("executions", name, "logs", **query))
+
+    async def find(self, text: str) -> ExecutionRecord:
+        """The record of the execution of that name, or of the only one whose name begins so."""
+        return _struct(await self._ask("GET", _own("executions", text, "record")), ExecutionRecord)
+
+    async def resume(self, name: str) -> ExecutionRecord:
+        """Have the server go on with an execution; its record."""
+        return _struct(await self._ask("PUT", _own("executions", name, "resumption")), ExecutionRecord)
+
+    async def recover(self, name: str, recovery: Recovery) -> ExecutionRecord:
+        """Run a failed execution again; the record of the new one."""
+        path = _own("executions", name, "recoveries")
+        return _struct(await self._post(path, msgspec.json.encode(recovery), _JSON), ExecutionRecord)
+
+    async def delete(self, name: str) -> None:
+        """Remove an ended execution."""
+        await self._ask("DELETE", _own("executions", name))
+
+    async def prune(self, pruning: Pruning) -> Pruned:
+        """Remove what is old."""
+        return _struct(await self._post(_own("prunings"), msgspec.json.encode(pruning), _JSON), Pruned)
+
+    async def order(self, name: str, order: AttemptOrder) -> AttemptId:
+        """Ask something of an attempt; which one it is."""
+        path = _own("executions", name, "orders")
+        return _struct(await self._post(path, msgspec.json.encode(order), _JSON), AttemptId)
+
+    async def standing(self, attempt: AttemptId) -> OrderStanding:
+        """What has come of what was asked of an attempt."""
+        name = attempt.execution.name
+        path = _own("executions", name, "orders", node=attempt.node_id, attempt=attempt.attempt)
+        return _struct(await self._ask("GET", path), OrderStanding)
+
+    async def list_executors(self) -> ExecutorList:
+        """The executors that the server has."""
+        return _struct(await self._ask("GET", _own("executors")), ExecutorList)
+
+    async def show_executor(self, name: str) -> ExecutorDetails:
+        """One of them, by its id or by a task type."""
+        return _struct(await self._ask("GET", _own("executors", name)), ExecutorDetails)
+
+    async def drain(self, task_type: str, draining: Draining) -> Drained:
+        """Have nothing of a task type started."""
+        path = _own("drains", task_type)
+        return _struct(await self._ask("PUT", path, msgspec.json.encode(draining), _JSON), Drained)
+
+    async def undrain(self, task_type: str) -> None:
+        """Have attempts of a task type started again."""
+        await self._ask("DELETE", _own("drains", task_type))
 
     async def _post(self, path: str, content: bytes, media_type: str) -> bytes:
         return await self._ask("POST", path, content, media_type)
@@ -204,6 +258,11 @@ def _connection_to(url: str) -> tuple[http.client.HTTPConnection, str]:
     if found.username is not None:
         raise errors.UserError(f"{refused}: leave out the user, as no server of elevon asks for one")
     return connection, found.path.rstrip("/")
+
+
+def _own(*steps: str, **query: Any) -> str:
+    """A path that Flyte does not have."""
+    return _path("elevon", "v1", *steps, **query)
 
 
 def _path(*steps: str, **query: Any) -> str:

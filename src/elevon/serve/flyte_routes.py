@@ -10,6 +10,8 @@ from elevon.admin.wire.admin_services import AdminService
 from elevon.idl import identifiers
 from elevon.idl.admin_messages import (
     ExecutionCreateRequest,
+    ExecutionRecoverRequest,
+    ExecutionRelaunchRequest,
     ExecutionTerminateRequest,
     NamedEntityIdentifier,
     NodeExecutionListRequest,
@@ -34,6 +36,8 @@ def routes(service: AdminService) -> list[Route]:
     return [
         Route("/api/v1/version", calls.version),
         Route("/api/v1/executions", calls.create, methods=["POST", "PUT"]),
+        Route("/api/v1/executions/relaunch", calls.relaunch, methods=["POST"]),
+        Route("/api/v1/executions/recover", calls.recover, methods=["POST"]),
         Route("/api/v1/executions/{project}/{domain}", calls.list),
         Route(f"/api/v1/executions/{_EXECUTION}", calls.get, methods=["GET"]),
         Route(f"/api/v1/executions/{_EXECUTION}", calls.terminate, methods=["DELETE"]),
@@ -64,6 +68,14 @@ class _Calls:
     async def create(self, request: Request) -> Response:
         wanted = await bodies.read_message(request, ExecutionCreateRequest)
         return bodies.of_message(request, await self._service.create_execution(wanted))
+
+    async def relaunch(self, request: Request) -> Response:
+        wanted = await bodies.read_message(request, ExecutionRelaunchRequest)
+        return bodies.of_message(request, await self._service.relaunch_execution(wanted))
+
+    async def recover(self, request: Request) -> Response:
+        wanted = await bodies.read_message(request, ExecutionRecoverRequest)
+        return bodies.of_message(request, await self._service.recover_execution(wanted))
 
     async def list(self, request: Request) -> Response:
         queries.check_names(request, _PAGE)

@@ -37,7 +37,7 @@ def routes(extensions: Extensions, probes: Probes) -> list[Route]:
         Route("/readyz", calls.readiness),
         Route("/metrics", calls.metrics),
         Route(f"{PREFIX}/launch_plans", calls.register, methods=["POST"]),
-        Route(f"{PREFIX}/executions/{{name}}", calls.snapshot),
+        Route(f"{PREFIX}/executions/{{name}}", calls.snapshot, methods=["GET"]),
         Route(f"{PREFIX}/executions/{{name}}/updates", calls.update),
         Route(f"{PREFIX}/executions/{{name}}/streams", calls.streams),
         Route(f"{PREFIX}/executions/{{name}}/logs", calls.logs),
@@ -79,11 +79,11 @@ class _Calls:
             queries.count(request, "after", queries.LARGEST_PLACE),
             queries.seconds(request, "wait"),
         )
-        return bodies.of_struct(await self._extensions.update(_execution_in(request), after, patience_s))
+        return bodies.of_struct(await self._extensions.update(execution_in(request), after, patience_s))
 
     async def streams(self, request: Request) -> Response:
         queries.check_names(request, ("node", "attempt"))
-        return bodies.of_struct(await self._extensions.streams(_attempt_in(request)))
+        return bodies.of_struct(await self._extensions.streams(attempt_in(request)))
 
     async def logs(self, request: Request) -> Response:
         queries.check_names(request, ("node", "attempt", "stream", "offset"))
@@ -91,13 +91,15 @@ class _Calls:
             queries.text(request, "stream", "stdout"),
             queries.count(request, "offset", queries.LARGEST_PLACE),
         )
-        content = await self._extensions.read_log(_attempt_in(request), stream, offset)
+        content = await self._extensions.read_log(attempt_in(request), stream, offset)
         return Response(content, media_type=bodies.BINARY)
 
 
-def _execution_in(request: Request) -> ExecutionId:
+def execution_in(request: Request) -> ExecutionId:
+    """The execution that a path names."""
     return ExecutionId(PROJECT, DOMAIN, request.path_params["name"])
 
 
-def _attempt_in(request: Request) -> AttemptId:
-    return AttemptId(_execution_in(request), queries.text(request, "node"), queries.count(request, "attempt"))
+def attempt_in(request: Request) -> AttemptId:
+    """The attempt that a path and its parameters name."""
+    return AttemptId(execution_in(request), queries.text(request, "node"), queries.count(request, "attempt"))

@@ -15,8 +15,8 @@ import pytest
 from elevon import errors
 from elevon.app import publications
 from elevon.app.logs import JsonFormatter
-from elevon.app.publications import EngineFigures
 from elevon.plugin import ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.primitives.figures import EngineFigures
 from elevon.records.tokens import PoolLimits
 from tests.integration.engine import flows
 from tests.integration.engine.queries import Queries

@@ -41,6 +41,20 @@ async def test_a_request_is_obeyed_once_it_is_gone(world: World) -> None:
     assert await world.admin.attempts.is_obeyed(asked)
 
 
+async def test_an_order_stands_as_whoever_drives_the_execution_has_obeyed_it(world: World) -> None:
+    execution = await world.commit(attempt(AttemptPhase.RUNNING))
+    asked = await world.admin.attempts.ask(RequestKind.FAIL, order(execution))
+    standing = await world.admin.attempts.standing(asked, lambda owner: owner == "owner")
+    assert (standing.is_driven, standing.is_obeyed) == (True, False)
+    standing = await world.admin.attempts.standing(asked, lambda _owner: False)
+    assert (standing.is_driven, standing.is_obeyed) == (False, False)
+    (request,) = await world.store.list_requests("owner")
+    await world.store.remove_request(request)
+    standing = await world.admin.attempts.standing(asked, lambda owner: owner == "owner")
+    assert (standing.is_driven, standing.is_obeyed) == (True, True)
+    assert standing.record == attempt(AttemptPhase.RUNNING)
+
+
 async def test_an_end_can_not_be_failed(world: World) -> None:
     execution = await world.commit(attempt(AttemptPhase.SUCCEEDED))
     with pytest.raises(

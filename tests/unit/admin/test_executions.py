@@ -116,10 +116,10 @@ async def test_an_execution_is_kept_while_one_that_was_recovered_from_it_is_ther
     with pytest.raises(errors.ConflictError, match=f"delete {recovered.id.name} first"):
         await world.admin.delete(failed)
     world.clock.instant += 2 * specimens.DAY
-    assert await world.admin.prune(specimens.DAY) == []
+    assert (await world.admin.prune(specimens.DAY)).executions == ()
     await world.drive(recovered.id, ExecutionPhase.SUCCEEDED)
     world.clock.instant += 2 * specimens.DAY
-    assert set(await world.admin.prune(specimens.DAY)) == {failed, recovered.id}
+    assert set((await world.admin.prune(specimens.DAY)).executions) == {failed, recovered.id}
 
 
 async def test_prune_removes_what_ended_long_ago_and_nothing_else(world: World) -> None:
@@ -127,5 +127,5 @@ async def test_prune_removes_what_ended_long_ago_and_nothing_else(world: World) 
     await world.drive(old, ExecutionPhase.SUCCEEDED)
     world.clock.instant += timedelta(days=10)
     await world.drive(young, ExecutionPhase.FAILED)
-    assert await world.admin.prune(timedelta(days=5)) == [old]
+    assert (await world.admin.prune(timedelta(days=5))).executions == (old,)
     assert {record.id for record in await world.admin.list_executions()} == {young, waiting}

@@ -88,6 +88,16 @@ def test_what_is_set_aside_does_not_come_again() -> None:
     simulated(story)
 
 
+def test_what_was_set_aside_comes_again_when_somebody_asks_for_it() -> None:
+    async def story(world: World) -> None:
+        world.arrivals.set_aside(A)
+        world.arrivals.give_another_chance(A)
+        world.arrivals.announce(A)
+        assert await world.arrivals.next() == (A,)
+
+    simulated(story)
+
+
 def test_at_first_everything_unfinished_comes_however_new() -> None:
     async def story(world: World) -> None:
         await world.create(A)

@@ -9,7 +9,7 @@ from elevon.admin.snapshots import Snapshot
 from elevon.admin.wire.extensions import Update
 from elevon.idl.admin_messages import Execution, LaunchPlan
 from elevon.records.identities import AttemptId
-from elevon.records.phases import AttemptPhase
+from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.unit.admin import specimens
 from tests.unit.admin.wire.specimens import creation, registration
 from tests.unit.serve.worlds import HttpWorld
@@ -125,6 +125,71 @@ async def test_rows_changes_and_logs_are_below_our_own_prefix(world: HttpWorld) 
     assert streams.document == {"streams": ["stdout"]}
     log = await world.ask("GET", "/elevon/v1/executions/a1/logs?node=n0&attempt=0&stream=stdout&offset=4")
     assert log.body == b"two\n"
+
+
+async def test_operators_find_what_they_need_below_our_own_prefix(world: HttpWorld) -> None:
+    execution = await world.commit(specimens.attempt(AttemptPhase.RUNNING))
+    prefix = "/elevon/v1/executions"
+    assert (await world.ask("GET", f"{prefix}/a/record")).document["id"]["name"] == "a1"
+    order = {"kind": "FAIL", "node": "n0", "reason": "stuck"}
+    asked = await world.ask("POST", f"{prefix}/a1/orders", order, elevon_by="ada (pid 7)")
+    assert (asked.document["node_id"], asked.document["attempt"]) == ("n0", 0)
+    (request,) = await world.store.list_requests("owner")
+    assert (request.by, request.reason) == ("ada (pid 7)", "stuck")
+    standing = (await world.ask("GET", f"{prefix}/a1/orders?node=n0&attempt=0")).document
+    assert (standing["is_obeyed"], standing["record"]["phase"]) == (False, "RUNNING")
+    assert (await world.ask("PUT", f"{prefix}/a1/resumption")).document["id"]["name"] == "a1"
+    assert world.engines.resumed == [execution]
+    refused = await world.ask("DELETE", f"{prefix}/a1")
+    assert (refused.status, "has not ended" in refused.document["message"]) == (400, True)
+
+
+async def test_what_has_ended_is_recovered_removed_and_pruned_over_http(world: HttpWorld) -> None:
+    for name in ("a1", "b1"):
+        await world.drive(await world.create(name=name), ExecutionPhase.FAILED, n0=2, n1=None)
+    again = await world.ask("POST", "/elevon/v1/executions/a1/recoveries", {"name": "a2"})
+    assert again.document["recovered_from"] == "a1"
+    kept = await world.ask("DELETE", "/elevon/v1/executions/a1")
+    assert (kept.status, "was recovered from a1" in kept.document["message"]) == (409, True)
+    assert (await world.ask("DELETE", "/elevon/v1/executions/b1")).document == {"deleted": ["b1"]}
+    pruned = (await world.ask("POST", "/elevon/v1/prunings", {"older_than_s": 0})).document
+    assert pruned == {"executions": [], "launch_plans": []}
+    wrong = await world.ask("POST", "/elevon/v1/prunings", {"older_than": 0})
+    assert (wrong.status, "older_than" in wrong.document["message"]) == (400, True)
+
+
+async def test_executors_are_shown_and_types_drained_over_http(world: HttpWorld) -> None:
+    listed = (await world.ask("GET", "/elevon/v1/executors")).document
+    assert [one["description"]["id"] for one in listed["executors"]] == ["echo", "sleep"]
+    drained = await world.ask("PUT", "/elevon/v1/drains/sleep", {"reason": "new"}, elevon_by="ada")
+    assert (drained.document["drain"]["by"], drained.document["drain"]["reason"]) == ("ada", "new")
+    shown = (await world.ask("GET", "/elevon/v1/executors/sleep")).document
+    assert [one["reason"] for one in shown["drains"]] == ["new"]
+    assert (await world.ask("DELETE", "/elevon/v1/drains/sleep")).document == {"task_type": "sleep"}
+    assert (await world.ask("DELETE", "/elevon/v1/drains/sleep")).status == 400
+
+
+async def test_flytes_own_calls_relaunch_and_recover(world: HttpWorld) -> None:
+    await world.ask("POST", EXECUTIONS, json_format.MessageToDict(creation(await world.register(), x=5)))
+    a1 = {"project": "default", "domain": "development", "name": "a1"}
+    again = await world.ask("POST", f"{EXECUTIONS}/relaunch", {"id": a1, "name": "a2"})
+    assert again.document["id"]["name"] == "a2"
+    data = (await world.ask("GET", "/api/v1/data/executions/default/development/a2")).document
+    assert data["fullInputs"]["literals"]["x"] == {"scalar": {"primitive": {"integer": "5"}}}
+    early = await world.ask("POST", f"{EXECUTIONS}/recover", {"id": a1})
+    assert (early.status, "has not failed, it is QUEUED" in early.document["message"]) == (400, True)
+    await world.drive(world.engines.taken_up[0], ExecutionPhase.FAILED, n0=10, n1=None)
+    recover = {"id": a1, "name": "a3"}
+    assert (await world.ask("POST", f"{EXECUTIONS}/recover", recover)).status == 200
+    assert (await world.ask("POST", f"{EXECUTIONS}/recover", recover)).status == 200, "sent again"
+    found = (await world.ask("GET", f"{EXECUTIONS}/default/development/a3")).document
+    assert found["spec"]["metadata"]["referenceExecution"]["name"] == "a1"
+    for path, body in (
+        ("relaunch", {"id": a1, "overwriteCache": True}),
+        ("recover", {"id": a1, "metadata": {"nesting": 2}}),
+    ):
+        refused = await world.ask("POST", f"{EXECUTIONS}/{path}", body)
+        assert (refused.status, "leave it out" in refused.document["message"]) == (400, True)
 
 
 async def test_probes_tell_a_supervisor(world: HttpWorld) -> None:

@@ -35,7 +35,7 @@ class HttpWorld(WireWorld):
         self.figures = Figures()
         probes = Probes(lambda: self.is_ready, lambda: (b"elevon_x 1.0\n", "text/plain; version=1"))
         self.application = applications.application(
-            self.service, self.extensions, probes, self.figures, HOSTS
+            self.service, self.extensions, self.operations, probes, self.figures, HOSTS
         )
 
     async def ask(self, method: str, target: str, content: bytes | Any = b"", **headers: str) -> Answer:

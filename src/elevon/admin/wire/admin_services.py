@@ -1,7 +1,7 @@
 """Flyte's admin service, as far as elevon has it: a method for each call, on its messages.
 
 A transport hands in a request that it has decoded and sends what comes back; what is raised is an error of the tree,
-which owns its status. Creation may be repeated under a name, because clients send again what they have no answer to.
+which owns its status.
 """
 
 import msgspec
@@ -10,13 +10,15 @@ import elevon
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT, Admin, NewExecution
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.admin.wire import executions, nodes, requests
+from elevon.admin.wire import creations, executions, nodes, requests
 from elevon.admin.wire.engines import Engines
 from elevon.idl.admin_messages import (
     Execution,
     ExecutionCreateRequest,
     ExecutionCreateResponse,
     ExecutionList,
+    ExecutionRecoverRequest,
+    ExecutionRelaunchRequest,
     ExecutionTerminateRequest,
     ExecutionTerminateResponse,
     GetVersionResponse,
@@ -33,7 +35,6 @@ from elevon.idl.admin_messages import (
 )
 from elevon.idl.messages import LiteralMap
 from elevon.primitives import ids, suggestions
-from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId
 
@@ -77,11 +78,36 @@ class AdminService:
             max_parallelism=request.spec.max_parallelism or self._max_parallelism,
             launch_plan_version=record.id.version,
         )
-        await self._engines.ensure_served(new)
-        created = await self._create(new)
-        if not created.phase.is_terminal:
-            self._engines.take_up(created.id)
-        return ExecutionCreateResponse(id=executions.identifier(created.id))
+        return await self._started(new)
+
+    async def relaunch_execution(self, request: ExecutionRelaunchRequest) -> ExecutionCreateResponse:
+        """Start what an execution ran once more, with its inputs; sent again, it gives what it made before.
+
+        Raises:
+            UserError: The name does not fit, or something is set that elevon does not honour.
+            NotFoundError: There is no such execution.
+            ConflictError: The name is that of an execution that was asked for otherwise.
+            UnavailableError: Nobody can run it, or it could not be written.
+        """
+        if request.overwrite_cache:
+            raise errors.UserError("overwrite_cache: there is no cache of results: leave it out")
+        again = await self._admin.repetition(requests.execution_id(request.id))
+        return await self._started(msgspec.structs.replace(again, name=request.name or ids.new()))
+
+    async def recover_execution(self, request: ExecutionRecoverRequest) -> ExecutionCreateResponse:
+        """Start what a failed execution ran once more, without the nodes that succeeded; may be sent again too.
+
+        Raises:
+            UserError: The name does not fit, or the execution has not failed.
+            NotFoundError: There is no such execution.
+            ConflictError: The name is that of an execution that was asked for otherwise.
+            UnavailableError: Nobody can run it, or it could not be written.
+        """
+        requests.check_recovery(request)
+        failed = requests.execution_id(request.id)
+        again = await self._admin.repetition(failed)
+        named = msgspec.structs.replace(again, name=request.name or ids.new())
+        return await self._started(await self._admin.recovery(failed, named))
 
     async def get_execution(self, request: WorkflowExecutionGetRequest) -> Execution:
         """One execution, as it is."""
@@ -167,14 +193,9 @@ class AdminService:
         version = existing.launch_plan_version if existing.workflow == wanted.name else ""
         return msgspec.structs.replace(wanted, version=version)
 
-    async def _create(self, new: NewExecution) -> ExecutionRecord:
-        try:
-            return await self._admin.create_execution(new)
-        except errors.ConflictError:
-            existing = await self._admin.get(ExecutionId(PROJECT, DOMAIN, new.name))
-            if not self._admin.is_of(existing, new):
-                raise
-            return existing
+    async def _started(self, new: NewExecution) -> ExecutionCreateResponse:
+        record = await creations.started(self._admin, self._engines, new)
+        return ExecutionCreateResponse(id=executions.identifier(record.id))
 
     async def _view(self, execution: ExecutionId) -> ExecutionView:
         return await self._admin.view(execution, is_history_wanted=False)

@@ -22,12 +22,20 @@ class Engines(Protocol):
         """Drive an execution from now on."""
         ...
 
+    def resume(self, execution: ExecutionId) -> None:
+        """The same, though it could not be driven before."""
+        ...
+
     async def heed(self) -> None:
         """Look at once for what is asked of executions."""
         ...
 
     def is_alive(self, engine_id: str) -> bool:
         """Whether an engine lives, this one or another."""
+        ...
+
+    async def remove_files(self, execution: ExecutionId) -> None:
+        """Remove all files of an execution; none at all is fine."""
         ...
 
     async def streams(self, attempt: AttemptId) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from elevon.admin.executions import DOMAIN, PROJECT
 from elevon.idl.admin_messages import (
     ExecutionCreateRequest,
     ExecutionMetadata,
+    ExecutionRecoverRequest,
     NodeExecutionListRequest,
     ResourceListRequest,
     Sort,
@@ -109,6 +110,19 @@ def check_creation(request: ExecutionCreateRequest) -> None:
         raise errors.UserError(f"spec.metadata.mode is {mode}: what a client starts is MANUAL")
     if spec.max_parallelism < 0:
         raise errors.UserError(f"spec.max_parallelism is {spec.max_parallelism}: use 0 for no limit, or more")
+
+
+def check_recovery(request: ExecutionRecoverRequest) -> None:
+    """Refuse what a recovery can't be told.
+
+    Raises:
+        UserError: Something is set that elevon does not honour; names all of it.
+    """
+    unknown = [f"metadata.{name}" for name in _names_of(request.metadata) if name not in _METADATA_FIELDS]
+    if unknown:
+        raise errors.UserError(
+            f"{', '.join(unknown)}: elevon does not honour that in a recovery: leave it out"
+        )
 
 
 def page_of(request: ResourceListRequest) -> Page:

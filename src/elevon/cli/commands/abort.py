@@ -4,7 +4,7 @@ import argparse
 import asyncio
 
 from elevon import app, errors
-from elevon.cli import documents, drives, exits, grammar, invocations, orders, sites
+from elevon.cli import documents, drives, exits, grammar, invocations, principals, sites
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(text: str, reason: str, invocation: Invocation) -> int:
     async with sites.opened(invocation) as site:
-        execution = await site.abort(text, orders.who(), reason)
+        execution = await site.abort(text, principals.who(), reason)
         record = await site.settled(execution)
     if not record.phase.is_terminal:
         record = await _drive(execution, invocation)

@@ -4,14 +4,14 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 
-from elevon import app
-from elevon.cli import documents, exits, grammar, invocations
+from elevon.cli import documents, exits, grammar, invocations, sites
 from elevon.cli.invocations import Invocation
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     parser.add_argument("ids", metavar="ID", nargs="+", help="executions that have ended")
 
@@ -23,10 +23,9 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(names: Sequence[str], invocation: Invocation) -> int:
     removed: list[str] = []
-    async with app.reading(invocation.home) as admin:
-        for record in [await admin.find(name) for name in names]:
-            await admin.delete(record.id)
-            invocation.home.remove_files(record.id)
+    async with sites.opened(invocation) as site:
+        for record in [await site.find(name) for name in names]:
+            await site.delete(record.id)
             removed.append(record.id.name)
     if invocation.is_json:
         documents.write({"deleted": removed})

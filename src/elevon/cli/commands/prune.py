@@ -1,17 +1,17 @@
-"""`elevon prune --older-than SPAN`: remove every execution that ended longer ago than that, with its files."""
+"""`elevon prune --older-than SPAN`: remove what ended longer ago than that, with its files, and old launch plans."""
 
 import argparse
 import asyncio
 from datetime import timedelta
 
-from elevon import app
-from elevon.cli import documents, exits, grammar, invocations
+from elevon.cli import documents, exits, grammar, invocations, sites
 from elevon.cli.invocations import Invocation
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     parser.add_argument(
         "--older-than", metavar="SPAN", type=_span, required=True, help="30d, 12h, 90m or 45s"
@@ -24,15 +24,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(older_than: timedelta, invocation: Invocation) -> int:
-    async with app.reading(invocation.home) as admin:
-        removed = await admin.prune(older_than)
-    for execution in removed:
-        invocation.home.remove_files(execution)
-    names = [execution.name for execution in removed]
+    async with sites.opened(invocation) as site:
+        removed = await site.prune(older_than)
+    names = [execution.name for execution in removed.executions]
+    plans = [f"{plan.name}:{plan.version}" for plan in removed.launch_plans]
     if invocation.is_json:
-        documents.write({"deleted": names})
-    else:
-        print(f"deleted {', '.join(names)}" if names else "nothing to do: no execution ended that long ago")
+        documents.write({"deleted": names, "launch_plans": plans})
+        return exits.Exit.SUCCEEDED
+    print(f"deleted {', '.join(names)}" if names else "nothing to do: no execution ended that long ago")
+    if plans:
+        print(
+            f"deleted {len(plans)} launch plan{'s' if len(plans) > 1 else ''} that nothing refers to any more"
+        )
     return exits.Exit.SUCCEEDED
 
 

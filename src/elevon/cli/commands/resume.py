@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -9,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from elevon import app
+from elevon import app, errors
 from elevon.admin.executions import Admin
+from elevon.app import announcements
 from elevon.cli import documents, drives, exits, grammar, invocations
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
 from elevon.records.phases import UNFINISHED
 from elevon.sdk import modules, sources
 
@@ -24,6 +27,7 @@ _POLL_S: Final = 0.02
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     grammar.add_engine(parser)
     parser.add_argument(
@@ -34,6 +38,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Drive them; the exit code is the worst of theirs."""
     invocation = invocations.of(options)
+    if invocation.remote:
+        from elevon.cli import remote_runs  # brings the messages of the control plane
+
+        invocation.check_engine_is_not_told()
+        return asyncio.run(remote_runs.resume(options.ids, invocation))
     invocation.configure_logs()
     return asyncio.run(_run(options.ids, invocation))
 
@@ -46,8 +55,7 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
             await _look_at_code(admin, record, invocation)
     ended = [record for record in found if record.phase.is_terminal]
     if waiting:
-        async with app.embedded(invocation.home, invocation.settings) as embedded:
-            ended += list(await drives.drive(embedded, [record.id for record in waiting], invocation))
+        ended += await _driven([record.id for record in waiting], invocation)
     elif not found and not invocation.is_json:
         print("nothing to do: no execution waits to be resumed")
     if invocation.is_json:
@@ -59,6 +67,30 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
     return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
 
 
+async def _driven(executions: Sequence[ExecutionId], invocation: Invocation) -> Sequence[ExecutionRecord]:
+    """Drive them; what a server drives is left to it by name."""
+    async with app.embedded(invocation.home, invocation.settings) as embedded:
+        try:
+            return await drives.drive(embedded, executions, invocation)
+        except errors.ConflictError as error:
+            for execution in executions:
+                url = await _server_of(embedded.admin, execution, invocation)
+                if url:
+                    raise errors.ConflictError(_left_to_server(execution, url)) from error
+            raise
+
+
+async def _server_of(admin: Admin, execution: ExecutionId, invocation: Invocation) -> str:
+    """Where the server that drives an execution is reached; empty if none does."""
+    lease = await admin.owner(execution)
+    return announcements.url_of(invocation.home, lease.owner) if lease is not None else ""
+
+
+def _left_to_server(execution: ExecutionId, url: str) -> str:
+    watch = shlex.join(["elevon", "resume", execution.name, "--remote", url])
+    return f"execution {execution.name} is being driven by the server at {url}: watch it by {watch}"
+
+
 async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) -> list[ExecutionRecord]:
     """Those that are named, ended ones too: whoever names one asks how it ends. Else all that wait, oldest first.
 
@@ -68,8 +100,7 @@ async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) ->
         return await _waiting(admin, invocation)
     found = {record.id: record for record in [await admin.find(name) for name in names]}
     for record in found.values():
-        if record.phase.is_terminal:
-            print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
+        drives.say_if_ended(record)
     return list(found.values())
 
 
@@ -83,7 +114,9 @@ async def _waiting(admin: Admin, invocation: Invocation) -> list[ExecutionRecord
             break
         await asyncio.sleep(_POLL_S)
     for record in driven:
-        print(f"execution {record.id.name} is being driven by another process", file=sys.stderr)
+        url = await _server_of(admin, record.id, invocation)
+        by_another = f"execution {record.id.name} is being driven by another process"
+        print(_left_to_server(record.id, url) if url else by_another, file=sys.stderr)
     return [record for record in unfinished if record not in driven]
 
 

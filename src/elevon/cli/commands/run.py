@@ -105,7 +105,7 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         new = order.new_execution(known, settings.max_parallelism)
         async with app.reading(invocation.home) as admin:
             created = await admin.create_execution(new)
-        log = detaching.start(created.id.name, invocation)
+        log = detaching.start(created.id, invocation)
         if invocation.is_json:
             documents.write(documents.result(created))
         else:

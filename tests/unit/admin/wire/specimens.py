@@ -1,17 +1,23 @@
 """A control plane on flyteidl's messages over a store in memory, beside an engine that only takes notes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from elevon import errors
 from elevon.admin.executions import NewExecution
+from elevon.admin.rosters import Roster
 from elevon.admin.wire.admin_services import AdminService
 from elevon.admin.wire.extensions import Extensions, Registration
 from elevon.admin.wire.news import News
+from elevon.admin.wire.operations import Operations
 from elevon.idl import identifiers, literals
 from elevon.idl.admin_messages import ExecutionCreateRequest, LaunchPlan
+from elevon.plugin import registry as registries
+from elevon.primitives.figures import EngineFigures
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.tasktypes.echo.executor import EchoExecutor
+from elevon.tasktypes.sleep.executor import SleepExecutor
 from tests.unit.admin import specimens
 
 
@@ -20,6 +26,8 @@ class NotingEngines:
 
     Attributes:
         taken_up: Executions that it was told to drive.
+        resumed: Executions that it was told to go on with.
+        removed: Executions whose files it was told to remove.
         heed_count: How often it was told to look.
         alive: Engines that live.
         known: Task types that it serves; None for all.
@@ -29,6 +37,8 @@ class NotingEngines:
 
     def __init__(self) -> None:
         self.taken_up: list[ExecutionId] = []
+        self.resumed: list[ExecutionId] = []
+        self.removed: list[ExecutionId] = []
         self.heed_count = 0
         self.alive: set[str] = set()
         self.known: frozenset[str] | None = None
@@ -45,6 +55,12 @@ class NotingEngines:
     def take_up(self, execution: ExecutionId) -> None:
         self.taken_up.append(execution)
 
+    def resume(self, execution: ExecutionId) -> None:
+        self.resumed.append(execution)
+
+    async def remove_files(self, execution: ExecutionId) -> None:
+        self.removed.append(execution)
+
     async def heed(self) -> None:
         self.heed_count += 1
 
@@ -58,6 +74,19 @@ class NotingEngines:
         return self.logs.get((attempt, stream), b"")[offset : offset + limit]
 
 
+class TwoExecutors:
+    """An engine that has the executors `echo` and `sleep`, and has measured nothing."""
+
+    def __init__(self) -> None:
+        self.registry = registries.Registry.of([EchoExecutor(), SleepExecutor()])
+
+    def origin_of(self, registration: registries.Registration) -> str:
+        return f"the package of {registration.id}"
+
+    def figures(self) -> Sequence[EngineFigures]:
+        return ()
+
+
 class WireWorld(specimens.World):
     """The control plane as a transport has it."""
 
@@ -67,6 +96,8 @@ class WireWorld(specimens.World):
         self.news = News()
         self.service = AdminService(self.admin, self.engines, max_parallelism=7)
         self.extensions = Extensions(self.admin, self.engines, self.news)
+        roster = Roster(TwoExecutors(), self.admin.drains)
+        self.operations = Operations(self.admin, self.engines, roster)
 
     async def register(self, flow: object = specimens.both, **changes: object) -> LaunchPlan:
         """A launch plan of a workflow."""

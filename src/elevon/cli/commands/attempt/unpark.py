@@ -2,8 +2,8 @@
 
 import argparse
 
-from elevon.admin.attempts import Attempts
 from elevon.cli import orders
+from elevon.records.leases import RequestKind
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -13,4 +13,4 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Unpark it."""
-    return orders.run(options, Attempts.unpark)
+    return orders.run(options, RequestKind.UNPARK)

@@ -4,11 +4,9 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 
-from elevon import app
-from elevon.app.origins import origin_of
-from elevon.cli import documents, exits, grammar, invocations, plugins, spellings
+from elevon.admin.rosters import ExecutorEntry
+from elevon.cli import documents, exits, grammar, invocations, plugins, sites, spellings
 from elevon.cli.invocations import Invocation
-from elevon.plugin.registry import Registration
 from elevon.records.drains import Drain
 
 _HEADER = ("EXECUTOR", "TASK TYPES", "ISOLATION", "STATE", "FROM", "DRAINED")
@@ -17,6 +15,7 @@ _HEADER = ("EXECUTOR", "TASK TYPES", "ISOLATION", "STATE", "FROM", "DRAINED")
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     grammar.add_tasktypes(parser)
 
@@ -27,47 +26,44 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(invocation: Invocation) -> int:
-    settings = invocation.settings
-    known = app.registry(settings, are_problems_told=False)
-    async with app.reading(invocation.home) as admin:
-        drains = await admin.drains.list_drains()
-    found = [(one, origin_of(one, settings)) for one in known.registrations]
+    async with sites.executors(invocation) as site:
+        found = await site.list_executors()
     if invocation.is_json:
         documents.write(
             {
-                "executors": [_document(one, origin, drains) for one, origin in found],
-                "problems": [problem.sentence for problem in known.problems],
+                "executors": [_document(one, found.drains) for one in found.executors],
+                "problems": list(found.problems),
             }
         )
         return exits.Exit.SUCCEEDED
-    print("\n".join(spellings.table(_HEADER, [_row(one, origin, drains) for one, origin in found])))
-    for problem in known.problems:
-        print(f"not there: {problem.sentence}")
-    for drain in drains:
-        if drain.task_type not in known.known_types:
-            print(f"drained, and registered by nobody: {plugins.drain_line(drain)}")
+    print("\n".join(spellings.table(_HEADER, [_row(one, found.drains) for one in found.executors])))
+    for problem in found.problems:
+        print(f"not there: {problem}")
+    for drain in found.stray_drains:
+        print(f"drained, and registered by nobody: {plugins.drain_line(drain)}")
     return exits.Exit.SUCCEEDED
 
 
-def _row(found: Registration, origin: str, drains: Sequence[Drain]) -> tuple[str, ...]:
-    host = plugins.host_of(found)
+def _row(found: ExecutorEntry, drains: Sequence[Drain]) -> tuple[str, ...]:
+    description = found.description
     return (
-        found.id,
-        ", ".join(found.task_types) or "those that it discovers",
-        found.isolation if host is None else f"{found.isolation} ({host})",
-        f"version {found.description.state_version}",
-        origin,
-        ", ".join(drain.task_type for drain in plugins.drains_of(found, drains)),
+        description.id,
+        ", ".join(description.task_types) or "those that it discovers",
+        found.isolation if found.host is None else f"{found.isolation} ({found.host})",
+        f"version {description.state_version}",
+        found.origin,
+        ", ".join(drain.task_type for drain in found.drains_among(drains)),
     )
 
 
-def _document(found: Registration, origin: str, drains: Sequence[Drain]) -> documents.Document:
+def _document(found: ExecutorEntry, drains: Sequence[Drain]) -> documents.Document:
+    description = found.description
     return {
-        "executor": found.id,
-        "task_types": list(found.task_types),
+        "executor": description.id,
+        "task_types": list(description.task_types),
         "isolation": found.isolation,
-        "host": plugins.host_of(found),
-        "state_version": found.description.state_version,
-        "from": origin,
-        "drained": [plugins.drain_document(drain) for drain in plugins.drains_of(found, drains)],
+        "host": found.host,
+        "state_version": description.state_version,
+        "from": found.origin,
+        "drained": [plugins.drain_document(drain) for drain in found.drains_among(drains)],
     }

@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 
-from elevon import app
-from elevon.cli import documents, exits, grammar, invocations
+from elevon.cli import documents, exits, grammar, invocations, sites
 from elevon.cli.invocations import Invocation
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     parser.add_argument("type", metavar="TYPE", help="a task type that is drained")
 
@@ -21,8 +21,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(task_type: str, invocation: Invocation) -> int:
-    async with app.reading(invocation.home) as admin:
-        await admin.drains.resume(task_type)
+    async with sites.executors(invocation) as site:
+        await site.resume(task_type)
     if invocation.is_json:
         documents.write({"task_type": task_type})
     else:

@@ -2,27 +2,23 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from elevon import app
-from elevon.admin.drains import Census
-from elevon.app import publications
-from elevon.app.origins import origin_of
-from elevon.cli import documents, exits, figures, grammar, invocations, plugins, spellings
+from elevon.admin.rosters import ExecutorDetails
+from elevon.cli import documents, exits, figures, grammar, invocations, plugins, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.plugin.descriptions import Description
-from elevon.plugin.registry import Registration
-from elevon.records.drains import Drain
 from elevon.records.identities import AttemptId
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add options and arguments."""
     grammar.add_home(parser)
+    grammar.add_remote(parser)
     grammar.add_output(parser)
     grammar.add_tasktypes(parser)
     parser.add_argument("name", metavar="ID_OR_TYPE", help="an executor's id, or a task type that it serves")
@@ -34,40 +30,36 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _run(name: str, invocation: Invocation) -> int:
-    settings = invocation.settings
-    found = plugins.find(app.registry(settings, are_problems_told=False), name)
-    async with app.reading(invocation.home) as admin:
-        drains = plugins.drains_of(found, await admin.drains.list_drains())
-        census = await admin.drains.census(found.task_types)
-    origin = origin_of(found, settings)
-    engines = publications.read(invocation.home)
+    async with sites.executors(invocation) as site:
+        found = await site.show(name)
+    executor_id = found.entry.description.id
     if invocation.is_json:
-        document = _document(found, origin, drains, census)
-        measured = [figures.document(engine, found.id) for engine in engines]
-        documents.write({**document, "engines": measured})
+        measured = [figures.document(engine, executor_id) for engine in found.engines]
+        documents.write({**_document(found), "engines": measured})
     else:
-        measured = figures.lines(engines, found.id, datetime.now(UTC))
-        print("\n".join([*_lines(found, origin, drains, census), *measured]))
+        measured = figures.lines(found.engines, executor_id, datetime.now(UTC))
+        print("\n".join([*_lines(found), *measured]))
     return exits.Exit.SUCCEEDED
 
 
-def _lines(found: Registration, origin: str, drains: Sequence[Drain], census: Census) -> Iterator[str]:
-    description = found.description
-    yield f"executor {found.id}  {found.path}"
+def _lines(found: ExecutorDetails) -> Iterator[str]:
+    entry, census = found.entry, found.census
+    description = entry.description
+    yield f"executor {description.id}  {description.path}"
     if description.summary:
         yield f"  {description.summary}"
-    yield f"  from        {origin}"
-    yield f"  task types  {', '.join(found.task_types) or 'those that it discovers'}"
-    yield f"  isolation   {found.isolation}{f', in {found.host}' if found.host else ''}"
+    yield f"  from        {entry.origin}"
+    yield f"  task types  {', '.join(description.task_types) or 'those that it discovers'}"
+    yield f"  isolation   {entry.isolation}{f', in {entry.place}' if entry.place else ''}"
     yield f"  message     {description.message or 'none'}"
     yield f"  state       version {description.state_version}"
     yield f"  contract    version {description.contract_version}"
     yield "properties:"
-    yield from spellings.values(_properties(found))
+    yield from spellings.values(_properties(description))
     if description.config is not None:
         yield "configuration:"
         yield from _configuration(description)
-    for drain in drains:
+    for drain in found.drains:
         yield f"drained: {plugins.drain_line(drain)}"
     yield (
         f"attempts: {len(census.in_flight)} in flight, {len(census.waiting)} waiting for resources, "
@@ -88,9 +80,9 @@ def _configuration(description: Description) -> Iterator[str]:
             yield f"{line}  (configured, the default is {spellings.value(description.defaults[name])})"
 
 
-def _properties(found: Registration) -> dict[str, Any]:
-    properties: dict[str, Any] = msgspec.to_builtins(found.properties)
-    for name, value in msgspec.structs.asdict(found.properties).items():
+def _properties(description: Description) -> dict[str, Any]:
+    properties: dict[str, Any] = msgspec.to_builtins(description.properties)
+    for name, value in msgspec.structs.asdict(description.properties).items():
         if hasattr(value, "total_seconds"):
             properties[name] = spellings.duration(value)
     return {name: value for name, value in properties.items() if name != "isolation"}
@@ -100,28 +92,27 @@ def _name(attempt: AttemptId) -> str:
     return f"{attempt.execution.name} {attempt.node_id}#{attempt.attempt}"
 
 
-def _document(
-    found: Registration, origin: str, drains: Sequence[Drain], census: Census
-) -> documents.Document:
-    description = found.description
+def _document(found: ExecutorDetails) -> documents.Document:
+    entry, census = found.entry, found.census
+    description = entry.description
     return {
-        "executor": found.id,
-        "class": found.path,
+        "executor": description.id,
+        "class": description.path,
         "summary": description.summary or None,
-        "from": origin,
-        "task_types": list(found.task_types),
-        "isolation": found.isolation,
+        "from": entry.origin,
+        "task_types": list(description.task_types),
+        "isolation": entry.isolation,
         "message": description.message or None,
         "state_version": description.state_version,
         "contract_version": description.contract_version,
         "properties": {
-            **msgspec.to_builtins(found.properties),
-            "call_timeout": found.properties.call_timeout.total_seconds(),
-            "check_after": found.properties.check_after.total_seconds(),
+            **msgspec.to_builtins(description.properties),
+            "call_timeout": description.properties.call_timeout.total_seconds(),
+            "check_after": description.properties.check_after.total_seconds(),
         },
         "configuration": description.config,
         "defaults": description.defaults,
-        "drained": [plugins.drain_document(drain) for drain in drains],
+        "drained": [plugins.drain_document(drain) for drain in found.drains],
         "in_flight": [_attempt(attempt) for attempt in census.in_flight],
         "waiting": [_attempt(attempt) for attempt in census.waiting],
         "parked": [{**_attempt(attempt), "reason": reason} for attempt, reason in census.parked],

@@ -9,9 +9,9 @@ import pytest
 PROGRAM = """
 import os
 import pwd
-from elevon.cli import orders
+from elevon.cli import principals
 os.setuid(54321)
-print(orders.who())
+print(principals.who())
 """
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from elevon.cli import remote_runs
+from elevon.cli import watches
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import NodePhase
 
@@ -27,4 +27,4 @@ def test_an_array_begins_before_its_elements_end_and_ends_after_them() -> None:
         node("n0", 0, 2),
         node("n0/0", 1, 2),
     ]
-    assert [one.node_id for one in remote_runs.in_turn(nodes)] == ["n0/0", "n0", "n1", "n1/1", "n1/0"]
+    assert [one.node_id for one in watches.in_turn(nodes)] == ["n0/0", "n0", "n1", "n1/1", "n1/0"]
