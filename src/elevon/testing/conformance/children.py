@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -33,7 +33,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.tokens import PoolLimits
 from elevon.stores.sqlite import SqliteStateStore
-from elevon.testing.conformance import modules, wires
+from elevon.testing.conformance import allowances, modules, wires
 from elevon.testing.conformance.calls import CURRENT, Watch
 from elevon.testing.conformance.faults import Action
 from elevon.testing.conformance.launchers import SimulatedLauncher
@@ -42,8 +42,6 @@ from elevon.testing.conformance.processes import PATIENCE
 from elevon.testing.conformance.promises import Promise
 from elevon.testing.conformance.stories import Story, What
 from elevon.testing.scenarios import EXECUTION, subject_of
-
-LEAST_CALL_TIMEOUT_S: Final = 10.0  # of real time: a busy machine is no broken promise
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,11 +172,9 @@ async def _live(assignment: Assignment, clock: PacedClock) -> None:
     listening = asyncio.get_running_loop().create_task(child.listen())
     scenario = modules.load(assignment.scenario)()
     executor = scenario.executor(None if scenario.service() is None else _RemoteService(child))
-    declared = executor.properties
-    least = LEAST_CALL_TIMEOUT_S * assignment.pace
-    patient = max(declared.call_timeout.total_seconds(), least)
+    least = allowances.of_pace(assignment.pace)
     executor.properties = msgspec.structs.replace(  # pyright: ignore[reportAttributeAccessIssue] - of this one instance
-        declared, isolation="engine", call_timeout=type(declared.call_timeout)(seconds=patient)
+        allowances.properties(executor.properties, least), isolation="engine"
     )
     Watch(child, {}).wrap(executor)
     home = Home(Path(assignment.home))
@@ -191,7 +187,8 @@ async def _live(assignment: Assignment, clock: PacedClock) -> None:
         pools = EnginePools(store, limits)
 
         def setup_of(registration: Registration) -> SetupContext[Any]:
-            return SetupContext(
+            return allowances.PatientSetup(
+                least=least,
                 config=registration.config,
                 clock=clock,
                 blobs=LocalBlobStore(),
@@ -200,7 +197,8 @@ async def _live(assignment: Assignment, clock: PacedClock) -> None:
             )
 
         configuration = {executor.id: scenario.config} if scenario.config else {}
-        executors = Executors(Registry.of([executor], configuration=configuration), setup_of)
+        registry = Registry.of([executor], configuration=configuration)
+        executors = Executors(registry, setup_of, host_of=allowances.PatientHost)
         services = Services(
             store=store,
             executors=executors,

@@ -5,6 +5,7 @@ what the plans of the virtual gear mean for them.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -185,6 +186,9 @@ class _Keeper:
         try:
             while True:
                 message = await wires.read(reader)
+                if isinstance(message, wires.Hello):
+                    self._pid = message.pid
+                    continue
                 if self._world.faults.reach(TURN) is Action.KILL:
                     self.kill("out of the blue")
                 task = asyncio.get_running_loop().create_task(self._take(message, writer))
@@ -199,7 +203,7 @@ class _Keeper:
         """Kill the process."""
         self.is_killed = True
         self.tell(What.FAULT, f"the engine is killed (kill -9), {why}")
-        os.kill(self._pid, signal.SIGKILL)
+        self._strike()
 
     def tell(self, what: What, text: str, *, attempt: int | None = None, name: str = "") -> int:
         """Add an entry to the story, under this engine's number."""
@@ -245,10 +249,16 @@ class _Keeper:
         clock = self._world.clock
         return clock.pace if isinstance(clock, PacedClock) else 1.0
 
+    def _strike(self) -> None:
+        if not self._pid:  # it never came, and 0 would be all of us
+            self.over.set()
+            return
+        # What it said last may be read when it has ended already, and nobody waits for its burial.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
     async def _take(self, message: Any, writer: asyncio.StreamWriter) -> None:
         match message:
-            case wires.Hello():
-                self._pid = message.pid
             case wires.Told():
                 self.is_ended |= message.what is What.EXECUTION_ENDED
                 self.tell(message.what, message.text, attempt=message.attempt, name=message.name)
@@ -256,7 +266,7 @@ class _Keeper:
                 self.story.complain(message.promise, message.sentence)
             case wires.Parked():
                 self.is_parked = True
-                os.kill(self._pid, signal.SIGKILL)
+                self._strike()
             case wires.Reached():
                 action = await self.reach(message.moment)
                 wires.write(writer, wires.Answered(message.number, result=action))
