@@ -44,6 +44,7 @@ def test_its_tests_pass_as_generated(package: Path) -> None:
     done = run(package, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+    assert done.stderr == ""
 
 
 def test_it_is_clean_in_style_and_types(package: Path) -> None:
