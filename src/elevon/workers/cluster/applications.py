@@ -257,7 +257,8 @@ def _driver_pod(resource: Manifest, spec: _Application, command: list[str], temp
         "PYSPARK_DRIVER_PYTHON": python,
         "SPARK_LOCAL_IP": _LOOPBACK,
         "SPARK_LOCAL_DIRS": str(temporary),
-        "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={temporary}",
+        # Spark splits it into words as a shell does.
+        "SPARK_SUBMIT_OPTS": f'"-Djava.io.tmpdir={_escaped(temporary)}"',
         "TMPDIR": str(temporary),
     }
     container = {
@@ -274,6 +275,11 @@ def _driver_pod(resource: Manifest, spec: _Application, command: list[str], temp
         "metadata": {**metadata, "name": f"{metadata['name']}-driver"},
         "spec": {"restartPolicy": "Never", "containers": [container]},
     }
+
+
+def _escaped(path: Path) -> str:
+    """A path as it stands between double quotes in what Spark splits into words."""
+    return str(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _command(resource: Manifest, spec: _Application, installed: _Installation, ui_address: str) -> list[str]:
