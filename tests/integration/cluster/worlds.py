@@ -18,7 +18,7 @@ from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.cluster.kinds import KINDS
 
 POD = ResourceKind("v1", "Pod")
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=45)
 
 
 class ScriptExecutor(K8sExecutor[None]):

@@ -50,7 +50,7 @@ class Context(FakeTaskContext[ConnectorState]):
 
     async def checked(self, executor: ConnectorExecutor, is_wanted: Callable[[Any], bool]) -> Any:
         """Check whenever there is news, until the status is the wanted one."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while not is_wanted(status := await self.check(executor)):
                 await self.news.wait()
                 self.news.clear()
@@ -225,7 +225,7 @@ class TestOutages:
         status = await ctx.checked(executor, lambda status: "UNAVAILABLE" in status.details.reason)
         assert status.phase is AttemptPhase.RUNNING
         asked = service.get_count
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while service.get_count < asked + 5:
                 await ctx.setup.clock.sleep(0.05)
         assert (await ctx.check(executor)).phase is AttemptPhase.RUNNING

@@ -9,7 +9,7 @@ job: Task[..., Any] = Task("job", task_type="scripted", outputs={"o0": int})
 other: Task[..., Any] = Task("other", task_type="other", outputs={"o0": int})
 fed: Task[..., Any] = Task("fed", task_type="scripted", inputs={"x": int}, outputs={"o0": int})
 hurried: Task[..., Any] = Task(
-    "hurried", task_type="scripted", outputs={"o0": int}, timeout=timedelta(milliseconds=150)
+    "hurried", task_type="scripted", outputs={"o0": int}, timeout=timedelta(seconds=1)
 )
 queued: Task[..., Any] = Task(
     "queued", task_type="scripted", outputs={"o0": int}, queue_timeout=timedelta(milliseconds=150)

@@ -34,7 +34,7 @@ class Measuring(Scripted):
 
 
 class Hurried(Scripted):
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(call_timeout=timedelta(milliseconds=50))
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(call_timeout=timedelta(milliseconds=500))
 
 
 async def figures_of(world: World, executor: Scripted, flag: Flag, **settings: Any) -> EngineFigures:

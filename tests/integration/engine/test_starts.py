@@ -16,7 +16,7 @@ from tests.integration.engine.worlds import DONE, RUNNING, SOON, Flag, Scripted,
 
 class Hurried(Scripted):
     properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=100)
+        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=500)
     )
 
 

@@ -24,6 +24,7 @@ from elevon.sdk import serialization
 
 NOTHING: Mapping[str, Literal] = {}
 SOON = timedelta(milliseconds=10)
+PATIENCE_S = 45  # that only a hang spends
 IMPATIENT = Backoff(first=timedelta(milliseconds=10), longest=timedelta(milliseconds=20), limit=3)
 
 
@@ -107,7 +108,7 @@ class Flag:
 
     async def reached(self) -> None:
         """Return when the call is under way."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await self._event.wait()
 
 
@@ -182,7 +183,7 @@ def identity(name: str = "x1") -> ExecutionId:
 
 async def drive(embedded: app.Embedded, *executions: ExecutionId) -> None:
     """Drive executions to their end, which is near."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await embedded.engine.drive(*executions)
 
 
@@ -216,7 +217,7 @@ async def until(embedded: app.Embedded, condition: Callable[[app.Embedded], Awai
     """Return when what this engine has committed shows the condition."""
     news = asyncio.Event()
     embedded.engine.observe(lambda *_: news.set())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not await condition(embedded):
             await news.wait()
             news.clear()

@@ -22,7 +22,7 @@ MINUTE, MOMENT = SLEEP.format(60_000), SLEEP.format(50)
 
 selecting = HiveTask("selecting", "SELECT 7 AS number", outputs={"o0": Directory}, tags=["tests"])
 endless = HiveTask("endless", MINUTE)
-hurried = HiveTask("hurried", HiveQuery(MINUTE, timeout=timedelta(seconds=1)))
+hurried = HiveTask("hurried", HiveQuery(MINUTE, timeout=timedelta(seconds=3)))
 failing = HiveTask("failing", HiveQuery("SELECT assert_true(1 > 2) AS checked", retries=1))
 misspelled = HiveTask("misspelled", "SELECT number\nFROMM nowhere GROUP BY")
 missing = HiveTask("missing", "SELECT * FROM no_such_table_anywhere")
@@ -124,6 +124,6 @@ class Rig:
             return bool(phases) and all(phase == "RUNNING" for phase in phases)
 
         await until(embedded, look)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(45):
             while not self.begun():  # noqa: ASYNC110 - a process needs a moment from its start to its first line
                 await asyncio.sleep(0.01)

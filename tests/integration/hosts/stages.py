@@ -74,7 +74,7 @@ class Stage:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Return when what another process does has shown."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         while not condition():  # noqa: ASYNC110 - no event crosses from there
             await asyncio.sleep(0.01)
 

@@ -38,7 +38,7 @@ class HeldClock(SystemClock):
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.is_slept_on = asyncio.Event()
+        self._sleeper_count = 0
         self._moved = asyncio.Condition()
 
     def monotonic(self) -> float:
@@ -46,9 +46,18 @@ class HeldClock(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         until = self.seconds + seconds
-        self.is_slept_on.set()
         async with self._moved:
-            await self._moved.wait_for(lambda: self.seconds >= until)
+            self._sleeper_count += 1
+            self._moved.notify_all()
+            try:
+                await self._moved.wait_for(lambda: self.seconds >= until)
+            finally:
+                self._sleeper_count -= 1
+
+    async def slept_on(self) -> None:
+        """Return when somebody sleeps."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._sleeper_count > 0)
 
     async def move(self, seconds: float) -> None:
         self.seconds += seconds
@@ -100,7 +109,7 @@ def check_of(folder: Path, number: int = 0) -> Invocation:
 
 
 async def call(host: ExecutorHost, folder: Path, number: int = 0) -> Reply:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(45):
         return await host.carry_out(
             check_of(folder, number), MemoryServices(ScriptedLauncher(), folder / "in")
         )
@@ -174,8 +183,7 @@ async def test_next_process_comes_later_each_time_and_calls_wait_for_it(tmp_path
             lost = await call(host, tmp_path)
             assert isinstance(lost, Raised)
             assert lost.after == timedelta(seconds=delay_s)
-            clock.is_slept_on.clear()
-            await clock.is_slept_on.wait()
+            await clock.slept_on()
             await clock.move(delay_s)
         assert isinstance(await call(host, tmp_path), Answer)
 

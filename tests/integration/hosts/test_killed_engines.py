@@ -64,4 +64,4 @@ async def test_process_that_is_left_holds_the_engines_lock_until_it_ends(start: 
     finally:
         os.kill(host, signal.SIGCONT)
     await until(lambda: not is_running(host))
-    assert not stage.world.home.is_alive(lock.stem)
+    await until(lambda: not stage.world.home.is_alive(lock.stem))

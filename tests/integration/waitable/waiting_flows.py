@@ -45,7 +45,7 @@ def stumble(runs: list[Waitable]) -> list[str]:
     return [f"{run.name} {run.phase}" for run in runs]
 
 
-@waitable_task(queue_timeout=timedelta(milliseconds=500))
+@waitable_task(queue_timeout=timedelta(seconds=2))
 def hurry(runs: list[Waitable]) -> list[str]:
     return []
 

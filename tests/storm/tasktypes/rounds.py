@@ -25,7 +25,7 @@ from elevon.primitives import failpoints
 ROOT = Path(__file__).parents[3]
 EXECUTION = "storm"
 PATIENCE_S = 120.0
-ENDING_S = 10.0
+ENDING_S = 30.0
 FAILPOINTS = (
     "once.after_intent",
     "once.after_submit",
