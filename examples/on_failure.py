@@ -7,6 +7,7 @@ from elevon import OnFailure, task, workflow
 from elevon.tasktypes.sleep.task import Sleep
 
 pause = Sleep("pause", timedelta(seconds=1.5))
+long_pause = Sleep("long_pause", timedelta(minutes=1))
 
 
 @task
@@ -29,7 +30,7 @@ def strict(path: str) -> None:
         path: Of the trace.
     """
     fail()
-    leave_trace.with_overrides(after=[pause()])(path=path)
+    leave_trace.with_overrides(after=[long_pause()])(path=path)
 
 
 @workflow(on_failure=OnFailure.FAIL_AFTER_EXECUTABLE_NODES_COMPLETE)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from elevon import current_context, task, workflow
 
 
-@task(timeout=timedelta(seconds=0.5), retries=1)
+@task(timeout=timedelta(seconds=3), retries=1)
 def answer() -> str:
     """Hangs at the first attempt."""
     if current_context().attempt == 0:
