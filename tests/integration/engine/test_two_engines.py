@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import apsw
+import psutil
 import pytest
 
 from elevon import errors
@@ -39,6 +42,19 @@ def other_engine(world: World, check_after_s: float) -> Generator[subprocess.Pop
     finally:
         process.kill()
         process.communicate()
+
+
+def stop(world: World, process: subprocess.Popen[str]) -> None:
+    """Stop it while it writes nothing: whoever is stopped in the middle of a write keeps all others from theirs."""
+    connection = apsw.Connection(str(world.home.database))
+    connection.set_busy_timeout(20_000)
+    connection.execute("BEGIN IMMEDIATE")
+    process.send_signal(signal.SIGSTOP)
+    stopped = psutil.Process(process.pid)
+    while stopped.status() != psutil.STATUS_STOPPED:
+        time.sleep(0.01)
+    connection.execute("ROLLBACK")
+    connection.close()
 
 
 async def test_execution_of_a_living_engine_is_refused_in_one_sentence(world: World) -> None:
@@ -77,7 +93,7 @@ async def test_engine_that_stopped_for_too_long_is_taken_over_and_fenced_off(
     world: World, check_after_s: float
 ) -> None:
     with other_engine(world, check_after_s) as process:
-        process.send_signal(signal.SIGSTOP)
+        stop(world, process)
         mark = TaskStatus.running(State(7), check_after=timedelta(milliseconds=10))
         record = await world.resume(Scripted(check=[mark, DONE]))
         assert record.phase is ExecutionPhase.SUCCEEDED
