@@ -17,6 +17,10 @@ SUSPENDING: Final = "suspending; what runs is left to be taken up again (once mo
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def _end(_number: int, _frame: object) -> None:
+    os._exit(exits.Exit.SUSPENDED)
+
+
 @contextlib.contextmanager
 def caught(first: Callable[[], None], second: Callable[[], None]) -> Generator[None]:
     """Catch signals on the running loop.
@@ -43,3 +47,5 @@ def caught(first: Callable[[], None], second: Callable[[], None]) -> Generator[N
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+            if not is_first:  # the command is at its end, and one more signal ends it as it would have before
+                signal.signal(number, _end)
