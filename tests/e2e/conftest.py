@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from elevon.primitives import locks
+
 if TYPE_CHECKING:
     from tests.e2e.servers import Server
 
 WAIT_S = 40
-START_S = 15
+START_S = 40
 
 PROGRAM = '''
 import os, sys, time
@@ -132,6 +134,13 @@ class Shell:
         fifo.unlink()
         assert is_running, f"the task never ran: {process.poll()}"
         return process
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill an engine, and return when all that it had started is gone too."""
+        process.kill()
+        process.communicate()
+        for lock in (self.home / "engines").glob("*.lock"):
+            assert locks.wait_free(lock, WAIT_S)
 
     @property
     def trace(self) -> list[str]:

@@ -171,8 +171,7 @@ def test_show_tells_whether_somebody_drives_it(shell: Shell) -> None:
     process = shell.start_resting("long")
     assert "nobody drives it" not in shell.run("show", "long").stdout
     assert shell.json("show", "long")["is_driven"] is True
-    process.kill()
-    process.communicate()
+    shell.kill(process)
     assert shell.run("show", "long").stdout.endswith("nobody drives it; go on with: elevon resume long\n")
     assert shell.json("show", "long")["is_driven"] is False
 

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 
-from tests.e2e.conftest import Shell
+from tests.e2e.conftest import WAIT_S, Shell
 
 NAPS = """
 import msgspec
@@ -57,7 +57,7 @@ def left_unfinished(shell: Shell) -> None:
     """An execution x1 whose task runs, and which nobody drives."""
     process = shell.start_resting("x1")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=WAIT_S)
 
 
 def test_all_executors_are_listed_with_where_they_come_from(shell: Shell) -> None:
@@ -106,7 +106,7 @@ def test_a_drained_type_waits_with_the_reason_and_goes_on_in_the_same_engine(she
     assert parked["execution"] == "x1"
     assert ": new image;" in parked["reason"]
     assert shell.run("plugin", "resume", "python-task").returncode == 0
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=WAIT_S) == 0
     again = shell.run("plugin", "resume", "python-task")
     assert again.returncode == 2
     assert "the task type 'python-task' is not drained: no type is" in again.stderr
@@ -123,7 +123,7 @@ def test_an_attempt_is_failed_while_its_execution_is_driven(shell: Shell) -> Non
     failed = shell.run("attempt", "fail", "x1", "n0", "--reason", "it rests too long")
     assert failed.returncode == 0
     assert failed.stdout in ("attempt 0 of node n0 is KILLING\n", "attempt 0 of node n0 is FAILED\n")
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=WAIT_S)
     assert process.returncode == 1
     assert ": it rests too long" in told
 

@@ -217,8 +217,7 @@ def test_an_execution_that_was_killed_is_resumed(shell: Shell) -> None:
     )
     shell.program.write_text(source)
     process = shell.start_resting("killed")
-    process.kill()
-    process.communicate()
+    shell.kill(process)
     gate.touch()
     done = shell.run("resume", "--output", "json")
     assert done.returncode == 0
@@ -259,8 +258,7 @@ def test_abort_reaches_the_process_that_drives(shell: Shell) -> None:
 
 def test_abort_ends_what_nobody_drives(shell: Shell) -> None:
     process = shell.start_resting("long")
-    process.kill()
-    process.communicate()
+    shell.kill(process)
     document = shell.json("abort", "long")
     assert document["phase"] == "ABORTED"
     assert shell.json("show", "long")["nodes"][0]["phase"] == "ABORTED"

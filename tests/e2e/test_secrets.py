@@ -1,14 +1,14 @@
 """A secret that was handed out is nowhere to be found: not in the home, not in a log, not in what a command prints."""
 
 import base64
+import contextlib
 import json
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from elevon.primitives import locks
-from tests.e2e.conftest import WAIT_S, Shell
+from tests.e2e.conftest import Shell
 
 PLANTED = "hunter2/grün+8675309"
 FORMS = {
@@ -191,9 +191,14 @@ def leaks_in(content: bytes) -> list[str]:
 
 def leaks_below(folder: Path) -> dict[str, list[str]]:
     """The files that hold it."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    found = {str(path.relative_to(folder)): leaks_in(path.read_bytes()) for path in files}
-    return {name: forms for name, forms in found.items() if forms}
+    found: dict[str, list[str]] = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # an engine that runs has put it in its place, or removed it
+            if path.is_file() and (forms := leaks_in(path.read_bytes())):
+                found[str(path.relative_to(folder))] = forms
+    return found
 
 
 @pytest.fixture
@@ -271,10 +276,7 @@ def test_an_effect_whose_result_is_a_secret_waits_for_a_release_that_mends_it(le
 def test_an_engine_that_is_killed_leaves_no_secret_behind(leaky: Shell, name: str) -> None:
     process = leaky.start_lingering("run", "leaks.py", name)
     assert leaks_below(leaky.home), "what is to be removed is not there at all"
-    process.kill()
-    process.wait()
-    for lock in (leaky.home / "engines").glob("*.lock"):
-        assert locks.wait_free(lock, WAIT_S)
+    leaky.kill(process)
     assert leaks_below(leaky.home) == {}
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from elevon.primitives import locks
+
 WAIT_S = 30
 
 PROJECT = """
@@ -173,7 +175,7 @@ class Harbour:
         os.close(hearing)
         bell.unlink()
         assert is_checked, f"the task was never checked: {process.poll()}"
-        process.kill()
+        self._kill(process)
 
     def resume_until(self, sign: str) -> None:
         """Go on with it, and kill the engine when it has said something."""
@@ -184,7 +186,7 @@ class Harbour:
             said.append(line)
             if sign in line:
                 break
-        process.kill()
+        self._kill(process)
         assert sign in "".join(said[-1:]), said
 
     def resume(self) -> subprocess.CompletedProcess[str]:
@@ -221,6 +223,12 @@ class Harbour:
             process.wait(WAIT_S)
             assert process.stderr is not None
             process.stderr.close()
+
+    def _kill(self, process: subprocess.Popen[str]) -> None:
+        process.kill()
+        process.wait()
+        for lock in (self.folder / "home" / "engines").glob("*.lock"):
+            assert locks.wait_free(lock, WAIT_S)
 
     def _start(self, *words: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
