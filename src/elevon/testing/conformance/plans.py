@@ -29,6 +29,7 @@ SINGLE_LIMIT: Final = 120
 """So many seeds, from 1, stand for single faults; what lies beyond are mixtures."""
 _NUMBERS: Final = 4
 _TURNS: Final = 12
+_COMMIT_LIMIT: Final = 12
 _PAUSES_S: Final = (0.0, 1.0, 100.0)
 _MOST_FAULTS: Final = 3
 _AT_METHOD: Final = (Action.KILL, Action.ABORT)
@@ -79,7 +80,9 @@ class Plans:
     def __init__(self, bases: Sequence[Base], old_versions: Sequence[int] = ()) -> None:
         self._bases = bases
         self._singles = [Plan(), *_old(old_versions)]
-        self._singles += itertools.islice(_singles(bases), SINGLE_LIMIT - len(self._singles))
+        kills = list(_after_commits(bases[0].counts))
+        singles = itertools.islice(_singles(bases), SINGLE_LIMIT - len(self._singles) - len(kills))
+        self._singles += dict.fromkeys((*singles, *kills))
 
     def of_seed(self, seed: int) -> Plan:
         """The plan that a seed stands for."""
@@ -95,6 +98,12 @@ class Plans:
 def _old(versions: Sequence[int]) -> Iterator[Plan]:
     for version in versions:
         yield Plan((Fault(COMMITTED, 2, Action.KILL),), old_version=version)
+
+
+def _after_commits(calm: Mapping[str, int]) -> Iterator[Plan]:
+    """A kill after each commit of the undisturbed run: whatever was stored, the next engine goes on from there."""
+    for number in range(1, min(calm.get(COMMITTED, 0), _COMMIT_LIMIT) + 1):
+        yield Plan((Fault(COMMITTED, number, Action.KILL),))
 
 
 def _singles(bases: Sequence[Base]) -> Iterator[Plan]:
