@@ -24,6 +24,7 @@ _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
 _REAPER_DELAY_S = 0.01
 _REAPER_DELAY_LIMIT_S = 5.0
+_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 # The program waits for one line; without whoever starts it there is no line.
 _GATE = ("/bin/sh", "-c", 'read -r _ && exec "$@" </dev/null', "sh")
 
@@ -113,6 +114,7 @@ class Household:
         self._reaper_watch: exits.ExitWatch | None = None
         self._reaper_start: asyncio.TimerHandle | None = None
         self._reaper_delay_s = _REAPER_DELAY_S
+        self._adopts = False
 
     def spawn(self, command: ports.ProcessCommand, on_exit: Callable[[OwnedProcess], None]) -> OwnedProcess:
         """Start a process as the leader of its own session; the reaper knows of it when this returns.
@@ -158,6 +160,43 @@ class Household:
             os.close(gate_fd)
             os.close(opener_fd)
         return process
+
+    def adopt(self) -> None:
+        """Become the parent of whatever loses its own, as daemons do in sessions of their own; on Linux alone.
+
+        Whoever calls this starts all of its children here, and calls `bury_adopted` now and then.
+        """
+        if sys.platform == "linux":
+            import ctypes  # as late as this: engines adopt nothing
+
+            self._adopts = ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+    def bury_adopted(self) -> None:
+        """Let go those that have ended by themselves."""
+        with contextlib.suppress(ChildProcessError):
+            while self._adopts:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if ended is None or ended.si_pid in self._started:
+                    return
+                os.waitpid(ended.si_pid, 0)
+
+    async def end_adopted(self, clock: ports.Clock) -> None:
+        """End all of them, and return when they are gone, or when that has not sufficed for half a minute."""
+        deadline = clock.monotonic() + _GONE_TIMEOUT_S
+        while self._adopts and (adopted := set(reaper.children(os.getpid())) - self._started):
+            if clock.monotonic() > deadline:
+                sys.stderr.write(f"the processes {sorted(adopted)} were killed and have not ended\n")
+                return
+            for pid in adopted:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            self.bury_adopted()
+            await clock.sleep(_POLL_S)
+
+    @property
+    def _started(self) -> set[int]:
+        """Our children, but for those that were adopted."""
+        return {*self._processes, *(() if self._reaper is None else (self._reaper.pid,))}
 
     async def close(self, clock: ports.Clock) -> None:
         """Kill every process, and return when all of them and the reaper are gone; idempotent."""

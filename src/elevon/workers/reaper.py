@@ -6,8 +6,8 @@ inherits the engine's lock, so that no other engine takes the home before everyt
 It also owns what both sides know of process groups, on Linux from /proc and elsewhere from `ps`.
 
 A group here is all that its leader's session holds, as far as the system tells: a program may put its children into
-groups of their own, as PySpark does with its workers. A process that leaves the session (`setsid`) is no longer found;
-so is a daemon of the user's own.
+groups of their own, as PySpark does with its workers. A process that leaves the session (`setsid`) is no member any
+more, as a daemon of the user's own isn't; who is to end it must have adopted it before.
 """
 
 import contextlib
@@ -42,6 +42,16 @@ def members(pgid: int) -> list[Member]:
     """The processes of a group, and of others in its session, that are not dead; zombies are."""
     found = _members_by_proc(pgid) if _HAS_PROC else _members_by_ps(pgid)
     return list(found)
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process, zombies included; none where there is no /proc.
+
+    None is missed, whatever ends meanwhile, if that process waits for no child while this looks: until it does, a child
+    that has ended is in /proc still.
+    """
+    parent = str(pid)
+    return [one for one, fields in _stats() if fields[1] == parent] if _HAS_PROC else []
 
 
 def start_of(pid: int) -> str:
@@ -83,13 +93,20 @@ def _stat_fields(pid: str) -> list[str]:
         return []
 
 
-def _members_by_proc(pgid: int) -> Iterator[Member]:
-    group = str(pgid)
+def _stats() -> Iterator[tuple[int, list[str]]]:
+    """What /proc says of each process there is: its id and its fields."""
     for name in os.listdir("/proc"):  # noqa: PTH208 - starts faster
         if name.isdigit():
             fields = _stat_fields(name)
-            if fields and group in fields[2:4] and fields[0] not in "ZX":
-                yield Member(int(name), fields[19], int(fields[21]) * _PAGE_BYTES)
+            if fields:
+                yield int(name), fields
+
+
+def _members_by_proc(pgid: int) -> Iterator[Member]:
+    group = str(pgid)
+    for pid, fields in _stats():
+        if group in fields[2:4] and fields[0] not in "ZX":
+            yield Member(pid, fields[19], int(fields[21]) * _PAGE_BYTES)
 
 
 def _members_by_ps(pgid: int) -> Iterator[Member]:

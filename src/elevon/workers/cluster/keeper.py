@@ -53,6 +53,7 @@ class PodRun:
         self, folder: Path, pod: Manifest, household: processes.Household, clock: SystemClock
     ) -> None:
         self._folder = folder
+        self._household = household
         self._clock = clock
         self._plan = kinds.plan(pod, folder)
         self._logs = _log_folder(folder, pod)
@@ -89,6 +90,7 @@ class PodRun:
             await self._run(group)
             await self._end_companions()
             watch.cancel()
+        await self._household.end_adopted(self._clock)
         for stream in (stream for around in self._arounds for stream in around.streams):
             os.close(stream)
         with contextlib.suppress(OSError):
@@ -160,6 +162,7 @@ class PodRun:
         runs = [*self._inits, *self._containers]
         for run in runs:
             run.hold_to_memory()
+        self._household.bury_adopted()
         self._tell()  # again, if it could not be told before
         self._cut_logs()
         if self._ends_at_s is not None:
@@ -239,6 +242,7 @@ async def keep(folder: Path) -> None:
         return
     clock = SystemClock()
     household = processes.Household(folder / "scratch", lock.fileno())
+    household.adopt()
     try:
         await PodRun(folder, pod, household, clock).carry_out()
     finally:
