@@ -365,3 +365,41 @@ def test_pickled_constants_and_defaults_travel_with_the_execution(shell: Shell) 
     (shell.program.parent / "pickled.py").write_text(PICKLED)
     done = shell.run("run", "pickled.py", "flow")
     assert done.stdout == "outputs:\n  o0: b'hi' b'abc' 5 1.5\n", done.stderr
+
+
+TYPED = """
+import datetime as dt
+from typing import NamedTuple
+
+from elevon import task, workflow
+
+
+class Trip(NamedTuple):
+    start: dt.date
+    end: dt.date
+    days: list[dt.date]
+    at: dt.datetime
+
+
+@task
+def plan(start: dt.date) -> Trip:
+    end = start + dt.timedelta(days=1)
+    return Trip(start, end, [start, end], dt.datetime(2024, 5, 1, tzinfo=dt.UTC))
+
+
+@workflow
+def trip(start: dt.date) -> Trip:
+    return plan(start=start)
+"""
+
+
+def test_outputs_are_printed_as_they_were_declared(shell: Shell) -> None:
+    shell.program.write_text(TYPED)
+    expected = (
+        "outputs:\n  start: 2024-05-01\n  end: 2024-05-02\n"
+        '  days: ["2024-05-01", "2024-05-02"]\n  at: 2024-05-01T00:00:00+00:00\n'
+    )
+    for name in ("trip", "plan"):
+        assert shell.run("run", shell.program.name, name, "--start", "2024-05-01").stdout == expected
+    newest = shell.json("executions")[0]["execution"]
+    assert expected in shell.run("show", newest).stdout

@@ -78,8 +78,8 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outputs(self) -> Mapping[str, LiteralType]:
-        """Types of its outputs, by name."""
-        return types_of(self.closure.primary.template.interface.outputs)
+        """Types of its outputs, by name, in the order in which they were declared."""
+        return outputs_of(self.closure)
 
     def walk(self) -> Iterator[NodeView]:
         """All nodes, parents first."""
@@ -88,8 +88,15 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def types_of(variables: VariableMap) -> dict[str, LiteralType]:
-    """The types of variables, by name."""
-    return {name: variable.type for name, variable in variables.variables.items()}
+    """The types of variables, by name, in alphabetical order: a map on the wire has none."""
+    return {name: variables.variables[name].type for name in sorted(variables.variables)}
+
+
+def outputs_of(closure: CompiledWorkflowClosure) -> dict[str, LiteralType]:
+    """The types of a workflow's outputs, by name, in the order of their bindings, which is that of the declaration."""
+    template = closure.primary.template
+    types = types_of(template.interface.outputs)
+    return {binding.var: types[binding.var] for binding in template.outputs if binding.var in types}
 
 
 def tree(

@@ -5,6 +5,7 @@ ISO 8601 in UTC, spans are seconds, and what there is none of is null.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,15 +13,17 @@ from google.protobuf import json_format
 
 from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import answers
+from elevon.cli.endings import Ending
 from elevon.compiler.graphs import NodeKind
-from elevon.idl.messages import CompiledWorkflowClosure, LiteralMap
+from elevon.idl import json_values
+from elevon.idl.messages import CompiledWorkflowClosure, LiteralMap, LiteralType
 from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.failures import Failure
 from elevon.records.transitions import Transition
-from elevon.sdk import types
 
 Document = dict[str, Any]
+_NO_TYPES: Mapping[str, LiteralType] = {}
 
 
 def write(document: Document | list[Document]) -> None:
@@ -28,13 +31,23 @@ def write(document: Document | list[Document]) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2), file=answers.stream())
 
 
-def values(content: bytes | None) -> Document | None:
-    """Inputs or outputs: JSON by name."""
+def values(
+    content: bytes | None, types: Mapping[str, LiteralType] = _NO_TYPES, *, is_shortened: bool = False
+) -> Document | None:
+    """Inputs or outputs: JSON by name.
+
+    Args:
+        content: Serialized `LiteralMap`; None for none.
+        types: What they are declared as, in the order to write them; others come behind, by name.
+        is_shortened: Whether they are for people; see `idl.json_values`.
+    """
     if content is None:
         return None
+    literals = LiteralMap.FromString(content).literals
+    names = [*(name for name in types if name in literals), *sorted(literals.keys() - types.keys())]
     return {
-        name: types.literal_to_json(literal)
-        for name, literal in sorted(LiteralMap.FromString(content).literals.items())
+        name: json_values.to_json(literals[name], types.get(name, LiteralType()), is_shortened=is_shortened)
+        for name in names
     }
 
 
@@ -50,12 +63,13 @@ def failure(found: Failure | None) -> Document | None:
     }
 
 
-def result(record: ExecutionRecord) -> Document:
+def result(ending: Ending) -> Document:
     """What `run`, `resume` and `recover` print of an execution when they are done with it."""
+    record = ending.record
     return {
         "execution": record.id.name,
         "phase": record.phase,
-        "outputs": values(record.outputs),
+        "outputs": values(record.outputs, ending.types),
         "error": failure(record.failure),
     }
 
@@ -79,8 +93,8 @@ def details(view: ExecutionView) -> Document:
     return {
         **summary(view.record),
         "source_path": view.record.source_path or None,
-        "inputs": values(view.record.inputs),
-        "outputs": values(view.record.outputs),
+        "inputs": values(view.record.inputs, view.inputs),
+        "outputs": values(view.record.outputs, view.outputs),
         "error": failure(view.record.failure),
         "aborted_by": view.record.aborted_by or None,
         "nodes": [_node(node) for node in view.nodes],
@@ -128,7 +142,7 @@ def _node(view: NodeView) -> Document:
         "started_at": instant(record.started_at) if record else None,
         "ended_at": instant(record.ended_at) if record else None,
         "duration_s": seconds(record.started_at, record.ended_at) if record else None,
-        "outputs": values(record.outputs) if record else None,
+        "outputs": values(record.outputs, view.outputs) if record else None,
         "error": failure(record.failure) if record else None,
         "element_count": record.element_count if record and view.kind is NodeKind.ARRAY else None,
         "attempts": [_attempt(attempt) for attempt in view.attempts],

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from elevon import app, errors
 from elevon.admin.views import ExecutionView
 from elevon.cli import documents, exits, reports, signals, spellings
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -19,11 +20,8 @@ from elevon.records.phases import ExecutionPhase
 
 async def drive(
     embedded: app.Embedded, executions: Sequence[ExecutionId], invocation: Invocation
-) -> Sequence[ExecutionRecord]:
-    """Drive executions until all have ended, or until a signal suspends them.
-
-    Returns:
-        Their records as they then are.
+) -> Sequence[Ending]:
+    """Drive executions until all have ended, or until a signal suspends them; returns them as they then are.
 
     Raises:
         ConflictError: Somebody else drives one of them.
@@ -39,7 +37,7 @@ async def drive(
         except errors.ElevonError as error:
             resume = invocation.command("resume", *(execution.name for execution in executions))
             raise exits.EngineStoppedError(error, resume) from error
-    return [await embedded.admin.get(execution) for execution in executions]
+    return [Ending(await embedded.admin.get(view.record.id), view.outputs) for view in views]
 
 
 async def _drive_or_suspend(
@@ -74,21 +72,22 @@ def report_of(views: Sequence[ExecutionView], invocation: Invocation) -> reports
     return reports.PlainReport(views, sys.stderr)
 
 
-def conclude(record: ExecutionRecord, invocation: Invocation) -> exits.Exit:
+def conclude(ending: Ending, invocation: Invocation) -> exits.Exit:
     """Print how an execution ended, as a document or for people; returns the exit code."""
     if invocation.is_json:
-        documents.write(documents.result(record))
+        documents.write(documents.result(ending))
     else:
-        tell(record, invocation)
-    say_how_to_go_on(record, invocation)
-    return exits.of_phase(record.phase)
+        tell(ending, invocation)
+    say_how_to_go_on(ending.record, invocation)
+    return exits.of_phase(ending.record.phase)
 
 
-def tell(record: ExecutionRecord, invocation: Invocation) -> None:
+def tell(ending: Ending, invocation: Invocation) -> None:
     """How an execution ended, for people: its outputs on stdout, or its error on stderr."""
+    record = ending.record
     name = record.id.name
     if record.phase is ExecutionPhase.SUCCEEDED:
-        outputs = documents.values(record.outputs)
+        outputs = documents.values(record.outputs, ending.types, is_shortened=True)
         if outputs:
             print("\n".join(["outputs:", *spellings.values(outputs)]))
     elif record.phase.is_terminal:

@@ -12,6 +12,7 @@ from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
 from elevon.admin.wire.extensions import Registration
 from elevon.admin.wire.operations import Recovery
 from elevon.cli import documents, drives, exits, remote_sites, watches
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.cli.remote_sites import RemoteSite
 from elevon.idl.admin_messages import ExecutionCreateRequest, LaunchPlan
@@ -64,6 +65,8 @@ async def resume(names: Sequence[str], invocation: Invocation) -> int:
     with remote_sites.connected(invocation.remote) as site:
         found = await _wanted(site, names)
         waiting = [record for record in found if not record.phase.is_terminal]
+        over = [record.id.name for record in found if record.phase.is_terminal]
+        ended = [Ending.of((await site.see(name, is_history_wanted=False)).view) for name in over]
 
         async def start() -> Sequence[str]:
             for record in waiting:
@@ -75,15 +78,15 @@ async def resume(names: Sequence[str], invocation: Invocation) -> int:
             watched = await watches.watch(site, start, invocation)
         elif not found and not invocation.is_json:
             print("nothing to do: no execution waits to be resumed")
-    records = [*(record for record in found if record.phase.is_terminal), *watched.records]
+    endings = [*ended, *watched.endings]
     if invocation.is_json:
-        documents.write([documents.result(record) for record in records])
-    for record in records:
+        documents.write([documents.result(ending) for ending in endings])
+    for ending in endings:
         if not invocation.is_json:
-            drives.tell(record, invocation)
-        if not record.phase.is_terminal:
-            watches.say_how_to_look(record, watched.standing, invocation)
-    return max((exits.of_phase(record.phase) for record in records), default=exits.Exit.SUCCEEDED)
+            drives.tell(ending, invocation)
+        if not ending.record.phase.is_terminal:
+            watches.say_how_to_look(ending.record, watched.standing, invocation)
+    return max((exits.of_phase(ending.record.phase) for ending in endings), default=exits.Exit.SUCCEEDED)
 
 
 async def _wanted(site: RemoteSite, names: Sequence[str]) -> list[ExecutionRecord]:
@@ -121,18 +124,18 @@ async def _register(client: Client, new: NewExecution) -> LaunchPlan:
 
 def _conclude(watched: watches.Watched, invocation: Invocation) -> int:
     """Tell how the one execution that was watched has ended, or what becomes of it."""
-    (record,) = watched.records
-    if record.phase.is_terminal:
-        return drives.conclude(record, invocation)
+    (ending,) = watched.endings
+    if ending.record.phase.is_terminal:
+        return drives.conclude(ending, invocation)
     if invocation.is_json:
-        documents.write(documents.result(record))
-    watches.say_how_to_look(record, watched.standing, invocation)
+        documents.write(documents.result(ending))
+    watches.say_how_to_look(ending.record, watched.standing, invocation)
     return exits.Exit.SUSPENDED
 
 
 def _conclude_detached(record: ExecutionRecord, invocation: Invocation) -> int:
     if invocation.is_json:
-        documents.write(documents.result(record))
+        documents.write(documents.result(Ending(record, {})))
     else:
         print(record.id.name)
     print(f"it runs at {invocation.remote}", file=sys.stderr)

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from elevon import errors
+from elevon.admin.views import ExecutionView
 from elevon.admin.wire.extensions import Update
 from elevon.cli import drives, reports, signals
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.cli.remote_sites import RemoteSite
 from elevon.records.executions import ExecutionRecord
@@ -23,11 +25,11 @@ class Watched(NamedTuple):
     """What has come of executions.
 
     Attributes:
-        records: As they were when the watching ended, in order.
+        endings: As they were when the watching ended, in order.
         standing: What becomes of those that had not ended.
     """
 
-    records: Sequence[ExecutionRecord]
+    endings: Sequence[Ending]
     standing: str
 
 
@@ -51,8 +53,11 @@ async def watch(
             records = await _follow(site, records, report, interrupted)
         except errors.UnavailableError as error:
             report.say(f"elevon: {error}")
-            return Watched(records, "it is durable there, and the next server over that home goes on with it")
-    return Watched(records, "the server goes on with it")
+            return Watched(
+                _endings(records, views),
+                "it is durable there, and the next server over that home goes on with it",
+            )
+    return Watched(_endings(records, views), "the server goes on with it")
 
 
 def say_how_to_look(record: ExecutionRecord, standing: str, invocation: Invocation) -> None:
@@ -88,6 +93,10 @@ async def _follow(
         return following.result()
     following.cancel()
     return records
+
+
+def _endings(records: Sequence[ExecutionRecord], views: Sequence[ExecutionView]) -> list[Ending]:
+    return [Ending(record, view.outputs) for record, view in zip(records, views, strict=True)]
 
 
 def _turn(record: NodeRecord) -> tuple[datetime, bool, int]:

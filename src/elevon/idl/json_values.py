@@ -16,9 +16,10 @@ from typing import Any, cast
 import msgspec
 
 from elevon.errors import UserError
-from elevon.idl import literal_types, literals
-from elevon.idl.messages import BlobType, Literal, LiteralType, SimpleType
+from elevon.idl import inlines, literal_types, literals
+from elevon.idl.messages import Blob, BlobType, Literal, LiteralType, SimpleType
 
+_KILOBYTE = 1000
 _NUMBER = r"\d+(?:\.\d+)?"
 _SPAN = re.compile(
     rf"(?P<sign>-)?(?:(?P<days>{_NUMBER})d)?\s*(?:(?P<hours>{_NUMBER})h)?\s*(?:(?P<minutes>{_NUMBER})m(?!s))?\s*"
@@ -27,9 +28,47 @@ _SPAN = re.compile(
 _FLOAT_NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def to_json(literal: Literal) -> Any:
-    """The literal as data that `json.dumps` writes without loss."""
-    return _TO_JSON[literals.kind_of(literal)](literal)
+_NO_TYPE = LiteralType()
+
+
+def to_json(literal: Literal, literal_type: LiteralType = _NO_TYPE, *, is_shortened: bool = False) -> Any:
+    """The literal as data that `json.dumps` writes.
+
+    Args:
+        literal: What to write.
+        literal_type: What it is declared as, if that is known: it tells a day from an instant.
+        is_shortened: Whether it is for people, who are told the size of a file that its uri holds itself; otherwise
+            nothing is lost.
+    """
+    match literals.kind_of(literal):
+        case "datetime":
+            moment = literals.instant_of(literal)
+            return (moment.date() if literal_types.is_date(literal_type) else moment).isoformat()
+        case "blob" if is_shortened:
+            return _short_blob(literal.scalar.blob)
+        case "union":
+            union = literal.scalar.union
+            return to_json(union.value, union.type, is_shortened=is_shortened)
+        case "collection":
+            element = literal_type.collection_type
+            return [to_json(item, element, is_shortened=is_shortened) for item in literal.collection.literals]
+        case "map":
+            value = literal_type.map_value_type
+            return {
+                key: to_json(item, value, is_shortened=is_shortened)
+                for key, item in literal.map.literals.items()
+            }
+        case kind:
+            return _TO_JSON[kind](literal)
+
+
+def _short_blob(blob: Blob) -> str:
+    content = inlines.content_of(blob.uri)
+    if content is None:
+        return blob.uri
+    kind = "pickle" if blob.metadata.type.format == literal_types.PICKLE_FORMAT else "file"
+    size = len(content)
+    return f"{kind}, {size} bytes" if size < _KILOBYTE else f"{kind}, {size / _KILOBYTE:.1f} kB"
 
 
 def _float_to_json(value: float) -> float | str:
@@ -75,7 +114,6 @@ _TO_JSON: Mapping[str, Callable[[Literal], Any]] = {
     "float_value": lambda literal: _float_to_json(literal.scalar.primitive.float_value),
     "string_value": lambda literal: literal.scalar.primitive.string_value,
     "boolean": lambda literal: literal.scalar.primitive.boolean,
-    "datetime": lambda literal: literals.instant_of(literal).isoformat(),
     "duration": lambda literal: literals.duration_of(literal).total_seconds(),
     "none_type": lambda literal: None,
     "blob": lambda literal: literal.scalar.blob.uri,
@@ -85,9 +123,6 @@ _TO_JSON: Mapping[str, Callable[[Literal], Any]] = {
     "error": lambda literal: literal.scalar.error.message,
     "generic": lambda literal: literals.plain_of(literal.scalar.generic),
     "binary": _binary_to_json,
-    "union": lambda literal: to_json(literal.scalar.union.value),
-    "collection": lambda literal: [to_json(item) for item in literal.collection.literals],
-    "map": lambda literal: {key: to_json(item) for key, item in literal.map.literals.items()},
 }
 
 

@@ -11,6 +11,7 @@ from elevon.idl.messages import BlobType, EnumType, LiteralType, SimpleType, Uni
 
 MSGPACK_FORMAT = "msgpack"
 PICKLE_FORMAT = "PythonPickle"
+DATE_TAG = "date"
 MESSAGE_KEY = "pb_type"
 _MSGPACK_ANNOTATION: dict[str, Any] = {"cache-key-metadata": {"serialization-format": MSGPACK_FORMAT}}
 _SIMPLE_NAMES = {
@@ -30,6 +31,18 @@ _SIMPLE_NAMES = {
 def simple(kind: SimpleType) -> LiteralType:
     """A type without parts."""
     return LiteralType(simple=kind)
+
+
+def date() -> LiteralType:
+    """The type of a day: for the wire an instant, with the tag that a day has among the variants of a union."""
+    made = simple(SimpleType.DATETIME)
+    made.structure.tag = DATE_TAG
+    return made
+
+
+def is_date(literal_type: LiteralType) -> bool:
+    """Whether it is the type of a day; where flytekit declared it, only a union tells."""
+    return literal_type.simple == SimpleType.DATETIME and literal_type.structure.tag == DATE_TAG
 
 
 def collection_of(element: LiteralType) -> LiteralType:
@@ -118,6 +131,8 @@ def describe(literal_type: LiteralType) -> str:
 
 
 def _describe_simple(literal_type: LiteralType) -> str:
+    if is_date(literal_type):
+        return "date"
     allowed = literal_values(literal_type)
     if allowed:
         return f"Literal[{', '.join(repr(value) for value in allowed)}]"

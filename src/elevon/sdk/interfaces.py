@@ -121,6 +121,8 @@ class _Reader:
             literal_type = types.literal_type_of(annotation)
         except errors.UserError as error:
             raise self.site.error(f"{role}: {error}") from error
+        types.note_dates(literal_type, annotation)
+        types.warn_of_pickles(literal_type, f"{self.site.kind} {self.site.full_name}, {role}")
         return Parameter(name, annotation, literal_type, default, self.texts.parameters.get(name, ""))
 
 

@@ -118,7 +118,7 @@ class _Collector:
                 var=name,
                 binding=messages.BindingData(promise=messages.OutputReference(node_id=node_id, var=name)),
             )
-            for name in sorted(task.interface.outputs)
+            for name in task.interface.outputs
         ]
         return messages.WorkflowTemplate(
             id=self.namer.workflow(workflow_names.around(task.site.full_name)),

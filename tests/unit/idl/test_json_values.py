@@ -10,10 +10,12 @@ import msgspec
 import pytest
 
 from elevon.errors import UserError
-from elevon.idl import json_values, literal_types, literals
+from elevon.idl import inlines, json_values, literal_types, literals
 from elevon.idl.messages import LiteralType, SimpleType
 from elevon.sdk import types
 from tests.unit.sdk_types.stores import Untouched
+
+DAY = dt.date(2024, 5, 1)
 
 
 class Color(Enum):
@@ -141,3 +143,27 @@ def test_spans_are_written_as_people_write_them(text: str, span: dt.timedelta):
 def test_what_is_no_span_is_refused(text: str):
     with pytest.raises(ValueError, match="no span of time"):
         json_values.parse_span(text)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "shown"),
+    [
+        (dt.date, DAY, "2024-05-01"),
+        (list[dt.date], [DAY], ["2024-05-01"]),
+        (dict[str, dt.date], {"a": DAY}, {"a": "2024-05-01"}),
+        (dt.date | None, DAY, "2024-05-01"),
+        (dt.datetime, dt.datetime(2024, 5, 1, tzinfo=dt.UTC), "2024-05-01T00:00:00+00:00"),
+    ],
+)
+def test_a_day_is_no_midnight_where_its_type_says_so(annotation: Any, value: Any, shown: Any):
+    literal, declared = types.to_literal(value, annotation, NO_FILES), types.literal_type_of(annotation)
+    types.note_dates(declared, annotation)
+    assert json_values.to_json(literal, declared) == shown
+
+
+@pytest.mark.parametrize(("size", "shown"), [(12, "pickle, 12 bytes"), (1234, "pickle, 1.2 kB")])
+def test_people_see_no_data_of_a_pickle(size: int, shown: str):
+    literal = literals.blob(inlines.to_uri(b"x" * size), file_format=literal_types.PICKLE_FORMAT)
+    assert json_values.to_json(literal, is_shortened=True) == shown
+    assert json_values.to_json(literal) == inlines.to_uri(b"x" * size)
+    assert json_values.to_json(literals.blob("s3://b/k"), is_shortened=True) == "s3://b/k"

@@ -320,10 +320,11 @@ def test_a_pickle_is_the_last_resort_and_is_told_once(caplog: pytest.LogCaptureF
         pass
 
     with caplog.at_level(logging.WARNING):
-        types.literal_type_of(list[Handle])
-        types.literal_type_of(Handle | None)
-        types.literal_type_of(bytes)
-    assert [record.getMessage().partition(" travels")[0] for record in caplog.records] == [str(Handle)]
+        for annotation in (list[Handle], Handle | None, bytes):
+            types.warn_of_pickles(types.literal_type_of(annotation), "task flow.load, parameter 'handle'")
+    assert [record.getMessage().partition(" travels")[0] for record in caplog.records] == [
+        f"task flow.load, parameter 'handle': {Handle}"
+    ]
     files = Kept(tmp_path)
     literal = types.to_literal({1, 2}, set[int], files)
     assert types.to_python(literal, set[int], files) == {1, 2}

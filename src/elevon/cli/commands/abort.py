@@ -5,8 +5,9 @@ import asyncio
 
 from elevon import app, errors
 from elevon.cli import documents, drives, exits, grammar, invocations, principals, sites
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
-from elevon.records.executions import ExecutionRecord
+from elevon.cli.sights import Site
 from elevon.records.identities import ExecutionId
 
 
@@ -32,22 +33,29 @@ def run(options: argparse.Namespace) -> int:
 async def _run(text: str, reason: str, invocation: Invocation) -> int:
     async with sites.opened(invocation) as site:
         execution = await site.abort(text, principals.who(), reason)
-        record = await site.settled(execution)
-    if not record.phase.is_terminal:
-        record = await _drive(execution, invocation)
+        ending = await _settled(site, execution)
+    if not ending.record.phase.is_terminal:
+        ending = await _drive(execution, invocation)
+    record = ending.record
     if invocation.is_json:
-        documents.write(documents.result(record))
+        documents.write(documents.result(ending))
     else:
         print(f"execution {execution.name} is {record.phase}")
     return exits.Exit.SUCCEEDED if record.phase.is_terminal else exits.Exit.SUSPENDED
 
 
-async def _drive(execution: ExecutionId, invocation: Invocation) -> ExecutionRecord:
+async def _settled(site: Site, execution: ExecutionId) -> Ending:
+    """The execution, once it has ended or nobody drives it."""
+    record = await site.settled(execution)
+    return Ending(record, (await site.see(execution.name, is_history_wanted=False)).view.outputs)
+
+
+async def _drive(execution: ExecutionId, invocation: Invocation) -> Ending:
     """Obey in the owner's place."""
     try:
         async with app.embedded(invocation.home, invocation.settings) as embedded:
-            (record,) = await drives.drive(embedded, [execution], invocation)
-            return record
+            (ending,) = await drives.drive(embedded, [execution], invocation)
+            return ending
     except errors.ConflictError:  # an engine took it up in this moment: it obeys
         async with sites.opened(invocation) as site:
-            return await site.settled(execution)
+            return await _settled(site, execution)

@@ -62,8 +62,8 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         await embedded.ensure_served(new)
         created = await embedded.admin.recover(failed.id, new)
         print(f"execution {created.id.name}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
-        (record,) = await drives.drive(embedded, [created.id], invocation)
-    return drives.conclude(record, invocation)
+        (ending,) = await drives.drive(embedded, [created.id], invocation)
+    return drives.conclude(ending, invocation)
 
 
 async def _run_remotely(order: _Order, invocation: Invocation) -> int:

@@ -14,6 +14,7 @@ from elevon import app, errors
 from elevon.admin.executions import Admin
 from elevon.app import announcements
 from elevon.cli import documents, drives, exits, grammar, invocations
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -53,21 +54,22 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
         waiting = [record for record in found if not record.phase.is_terminal]
         for record in waiting:
             await _look_at_code(admin, record, invocation)
-    ended = [record for record in found if record.phase.is_terminal]
+        views = [await admin.view(one.id, is_history_wanted=False) for one in found if one.phase.is_terminal]
+    ended = [Ending.of(view) for view in views]
     if waiting:
         ended += await _driven([record.id for record in waiting], invocation)
     elif not found and not invocation.is_json:
         print("nothing to do: no execution waits to be resumed")
     if invocation.is_json:
-        documents.write([documents.result(record) for record in ended])
-    for record in ended:
+        documents.write([documents.result(ending) for ending in ended])
+    for ending in ended:
         if not invocation.is_json:
-            drives.tell(record, invocation)
-        drives.say_how_to_go_on(record, invocation)
-    return max((exits.of_phase(record.phase) for record in ended), default=exits.Exit.SUCCEEDED)
+            drives.tell(ending, invocation)
+        drives.say_how_to_go_on(ending.record, invocation)
+    return max((exits.of_phase(ending.record.phase) for ending in ended), default=exits.Exit.SUCCEEDED)
 
 
-async def _driven(executions: Sequence[ExecutionId], invocation: Invocation) -> Sequence[ExecutionRecord]:
+async def _driven(executions: Sequence[ExecutionId], invocation: Invocation) -> Sequence[Ending]:
     """Drive them; what a server drives is left to it by name."""
     async with app.embedded(invocation.home, invocation.settings) as embedded:
         try:

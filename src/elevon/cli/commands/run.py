@@ -22,6 +22,7 @@ from elevon.cli import (
     parameters,
     programs,
 )
+from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 
 
@@ -107,7 +108,7 @@ async def _run(order: _Order, invocation: Invocation) -> int:
             created = await admin.create_execution(new)
         log = detaching.start(created.id, invocation)
         if invocation.is_json:
-            documents.write(documents.result(created))
+            documents.write(documents.result(Ending(created, {})))
         else:
             print(created.id.name)
         print(f"it runs in the background; what it says goes to {log}", file=sys.stderr)
@@ -118,5 +119,5 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         await embedded.ensure_served(new)
         created = await embedded.admin.create_execution(new)
         print(f"execution {created.id.name}", file=sys.stderr, flush=True)
-        (record,) = await drives.drive(embedded, [created.id], invocation)
-    return drives.conclude(record, invocation)
+        (ending,) = await drives.drive(embedded, [created.id], invocation)
+    return drives.conclude(ending, invocation)

@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from elevon import errors
@@ -10,6 +10,7 @@ from elevon.admin.views import ExecutionView, NodeView
 from elevon.cli import documents, elements, exits, grammar, invocations, reports, sites, spellings
 from elevon.cli.invocations import Invocation
 from elevon.idl import workflow_names
+from elevon.idl.messages import LiteralType
 from elevon.primitives import suggestions
 from elevon.records.attempts import AttemptRecord
 from elevon.records.nodes import NodeRecord
@@ -89,8 +90,8 @@ def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
         yield f"  recovered from {record.recovered_from}"
     if record.aborted_by:
         yield f"  aborted by {record.aborted_by}"
-    yield from _values("inputs:", record.inputs)
-    yield from _values("outputs:", record.outputs)
+    yield from _values("inputs:", record.inputs, view.inputs)
+    yield from _values("outputs:", record.outputs, view.outputs)
     if record.failure:
         yield from spellings.failure(record.failure)
     yield "nodes:"
@@ -99,8 +100,8 @@ def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
         yield from _node(node, "  ", rows, now)
 
 
-def _values(heading: str, content: bytes | None) -> Iterator[str]:
-    contents = documents.values(content)
+def _values(heading: str, content: bytes | None, types: Mapping[str, LiteralType]) -> Iterator[str]:
+    contents = documents.values(content, types, is_shortened=True)
     if contents:
         yield heading
         yield from spellings.values(contents)

@@ -7,15 +7,17 @@ This module is the room's door: other rooms call these functions and use these c
 room must never import flyteidl, a serialisation framework beside msgspec, or pydantic, unless the user's code did.
 """
 
-from typing import Any
+import datetime as dt
+from typing import Any, get_args
 
+from elevon.idl import literal_types
 from elevon.idl.json_values import to_json as literal_to_json
 from elevon.idl.messages import Literal, LiteralType
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.pickles import warn_of_pickles
 from elevon.sdk.types.resolution import transformer_for
 from elevon.sdk.types.texts import from_json, from_text, shown, spelled
-from elevon.sdk.types.transformers import FileSink, FileSource
+from elevon.sdk.types.transformers import FileSink, FileSource, bare
 from elevon.sdk.types.waitables import Waitable
 
 __all__ = [
@@ -28,10 +30,12 @@ __all__ = [
     "from_text",
     "literal_to_json",
     "literal_type_of",
+    "note_dates",
     "shown",
     "spelled",
     "to_literal",
     "to_python",
+    "warn_of_pickles",
 ]
 
 
@@ -46,8 +50,19 @@ def literal_type_of(annotation: Any) -> LiteralType:
     """
     made = LiteralType()
     made.CopyFrom(transformer_for(annotation).literal_type)
-    warn_of_pickles(made)
     return made
+
+
+def note_dates(made: LiteralType, annotation: Any) -> None:
+    """Say in a declared type where an instant is a day, for whoever prints it; flytekit reads no such note."""
+    annotation = bare(annotation)
+    arguments = get_args(annotation)
+    if annotation is dt.date:
+        made.CopyFrom(literal_types.date())
+    elif arguments and made.HasField("collection_type"):
+        note_dates(made.collection_type, arguments[0])
+    elif arguments and made.HasField("map_value_type"):
+        note_dates(made.map_value_type, arguments[-1])
 
 
 def to_literal(value: Any, annotation: Any, files: FileSink) -> Literal:

@@ -7,7 +7,6 @@ declares such a parameter may ever decode it.
 
 import logging
 import pickle
-from functools import cache
 from typing import Any
 
 from elevon.errors import UserError
@@ -25,6 +24,7 @@ from elevon.sdk.types.transformers import (
 )
 
 _log = logging.getLogger(__name__)
+_WARNED: set[str] = set()
 
 
 def pickle_of(annotation: Any) -> Transformer:
@@ -56,28 +56,34 @@ def pickle_of(annotation: Any) -> Transformer:
     return Transformer("FlytePickle", literal_type, "blob", is_instance, encode, decode)
 
 
-def warn_of_pickles(literal_type: LiteralType) -> None:
-    """Tells the author once of each type that only a pickle carries; a field of a struct is none of them."""
+def warn_of_pickles(literal_type: LiteralType, place: str) -> None:
+    """Tells the author once of each type that only a pickle carries; a field of a struct is none of them.
+
+    Args:
+        literal_type: As it is declared.
+        place: Where, for the first of such places.
+    """
     match literal_type.WhichOneof("type"):
         case "blob" if literal_type.blob.format == literal_types.PICKLE_FORMAT:
-            _warn(literal_type.metadata.fields["python_class_name"].string_value)
+            _warn(literal_type.metadata.fields["python_class_name"].string_value, place)
         case "collection_type":
-            warn_of_pickles(literal_type.collection_type)
+            warn_of_pickles(literal_type.collection_type, place)
         case "map_value_type":
-            warn_of_pickles(literal_type.map_value_type)
+            warn_of_pickles(literal_type.map_value_type, place)
         case "union_type":
             for variant in literal_type.union_type.variants:
-                warn_of_pickles(variant)
+                warn_of_pickles(variant, place)
         case _:
             pass
 
 
-@cache
-def _warn(spelled: str) -> None:
-    if spelled != str(bytes):  # every Python reads pickled bytes
+def _warn(spelled: str, place: str) -> None:
+    if spelled != str(bytes) and spelled not in _WARNED:  # every Python reads pickled bytes
+        _WARNED.add(spelled)
         _log.warning(
-            "%s travels as a pickle, which needs the same Python and the same code on both sides: "
+            "%s: %s travels as a pickle, which needs the same Python and the same code on both sides: "
             "prefer a dataclass, a pydantic model or a File",
+            place,
             spelled,
         )
 
