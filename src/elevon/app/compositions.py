@@ -181,13 +181,14 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.
         launcher.start_workers(1)
-        cluster = LocalCluster(home.cluster_dir, clock, settings.workers, settings.images)
-        stack.push_async_callback(cluster.close)
         pools = EnginePools(store, settings.pools)
         shared_pools = ResourcePools(frozenset(settings.pools), pools)
         admin = Admin(store, clock)
         control_plane = HomeControlPlane(admin, home)
-        supplies = Supplies.of(home, clock, settings, shared_pools, cluster, control_plane)
+        alone = Supplies.of(home, clock, settings, shared_pools, control_plane)
+        cluster = LocalCluster(home.cluster_dir, clock, settings.workers, settings.images, alone.secrets)
+        stack.push_async_callback(cluster.close)
+        supplies = msgspec.structs.replace(alone, cluster=cluster)
         stack.enter_context(logs.masked(supplies.redactor))
         host_of = _host_of(known, household, home, settings)
         executors = Executors(

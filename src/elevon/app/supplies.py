@@ -50,10 +50,12 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
         clock: ports.Clock,
         settings: Settings,
         pools: ResourcePools = NO_POOLS,
-        cluster: ports.ClusterApi = NO_CLUSTER,
         control_plane: ports.ControlPlane = NO_CONTROL_PLANE,
     ) -> "Supplies":
-        """What an engine with these settings shares; its secrets are those of its environment, else of files."""
+        """What an engine with these settings shares, but for a cluster, which is itself supplied with secrets.
+
+        These are of the engine's environment, else of files.
+        """
         redactor, figures = Redactor(), Figures()
         places = settings.secrets
         chain = SecretChain((EnvironmentSecretStore(places.env_prefix), FileSecretStore(places.default_dir)))
@@ -65,7 +67,7 @@ class Supplies(msgspec.Struct, frozen=True, kw_only=True):
             figures=figures,
             measures=Measures(figures),
             pools=pools,
-            cluster=cluster,
+            cluster=NO_CLUSTER,
             control_plane=control_plane,
         )
 

@@ -104,6 +104,17 @@ def mask(folder: Path, redactor: Redactor) -> None:
                     path.write_bytes(redactor.content(content))
 
 
+def show_masked(folder: Path, shown: Path, redactor: Redactor) -> None:
+    """Write what is in both files, masked, into new ones: who has the old ones open still writes to nothing seen."""
+    for name in NAMES:
+        path = folder / name
+        with contextlib.suppress(FileNotFoundError):
+            content = path.read_bytes()
+            if content:
+                (shown / name).write_bytes(redactor.content(content))
+            path.unlink()
+
+
 def tail(path: Path, noise: str = "") -> str:
     """The last lines of a captured stream; empty if there are none, or none that can be read.
 
@@ -111,13 +122,18 @@ def tail(path: Path, noise: str = "") -> str:
         path: Of the file.
         noise: What lines begin with that are left out, as a pattern; empty for none.
     """
-    look_bytes = _NOISY_TAIL_BYTES if noise else _TAIL_BYTES
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - look_bytes))
-            lines = file.read().decode(errors="replace").strip().splitlines()
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _NOISY_TAIL_BYTES))
+            return last_lines(file.read(), noise)
     except OSError:
         return ""
+
+
+def last_lines(content: bytes, noise: str = "") -> str:
+    """The same of content that was read already."""
+    look_bytes = _NOISY_TAIL_BYTES if noise else _TAIL_BYTES
+    lines = content[-look_bytes:].decode(errors="replace").strip().splitlines()
     if noise:
         lines = [line for line in lines if not re.match(noise, line)]
     return "\n".join(lines[-_TAIL_LINE_COUNT:])[-_TAIL_BYTES:]

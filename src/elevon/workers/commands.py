@@ -18,12 +18,11 @@ from elevon.idl import messages
 from elevon.plugin import results
 from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
-from elevon.workers import captures, exits, mounts, processes
+from elevon.workers import captures, error_files, exits, mounts, processes
 from elevon.workers.settings import WorkerSettings
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
-ERROR = "error.pb"
 WORK = "work"
 
 
@@ -83,7 +82,7 @@ class CommandRun:
         work_dir = self._job.data_dir / WORK
         shutil.rmtree(work_dir, ignore_errors=True)
         work_dir.mkdir(parents=True)
-        for name in (OUTPUTS, FUTURES, ERROR):
+        for name in (OUTPUTS, FUTURES, error_files.ERROR):
             (self._job.data_dir / name).unlink(missing_ok=True)
         environment = self._job.environment
         if self._private is not None:
@@ -155,13 +154,11 @@ class CommandRun:
 
     def _written_failure(self) -> Failure | None:
         """What the command wrote as its error; None if it wrote none."""
-        path = self._job.data_dir / ERROR
+        path = self._job.data_dir / error_files.ERROR
         if not path.exists():
             return None
+        error_files.mask(self._job.data_dir, self._redactor)
         document = messages.ErrorDocument.FromString(_read(path))
-        if self._redactor.is_armed:
-            document.error.message = self._redactor.text(document.error.message)
-            path.write_bytes(document.SerializeToString(deterministic=True))
         return results.failure_of(document, f"{self._job.id.spelled}: the command")
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -98,14 +98,16 @@ class OwnedProcess:
 class Household:
     """Starts processes and keeps the reaper's list of them."""
 
-    def __init__(self, scratch_dir: Path, lock_fd: int | None) -> None:
+    def __init__(self, scratch_dir: Path, lock_fd: int | None, swept: Sequence[Path] = ()) -> None:
         """Prepare; nothing is started before the first process is.
 
         Args:
             scratch_dir: Where to make a folder for what processes leave behind; the reaper removes that folder.
             lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
+            swept: Further folders that the reaper removes, if they are there then.
         """
         self._lock_fd = lock_fd
+        self._swept = tuple(map(str, swept))
         self._folder = scratch_dir / ids.new("engine-", 19)
         self._is_folder_made = False
         self._folder_count = 0
@@ -222,7 +224,7 @@ class Household:
         self._folder_count += 1
         folder = self._open() / str(self._folder_count)
         try:
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
         except OSError as error:
             raise errors.UnavailableError(f"no directory can be made: {error}") from error
         return folder
@@ -245,7 +247,7 @@ class Household:
         return self._folder
 
     def _start_reaper(self) -> None:
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._folder)]
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._folder), *self._swept]
         passed = () if self._lock_fd is None else (self._lock_fd,)
         try:
             self._reaper = subprocess.Popen(  # noqa: S603

@@ -140,7 +140,7 @@ def _reap(groups: dict[int, str]) -> None:
 
 
 def main() -> None:
-    """Read the list until its pipe ends, then end what is on it, and remove the folder of the command line."""
+    """Read the list until its pipe ends, then end what is on it, and remove the folders of the command line."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, str] = {}
@@ -154,7 +154,8 @@ def main() -> None:
     # Imported late: the reaper starts with every run, and this is only needed at its end.
     import shutil
 
-    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    for folder in sys.argv[1:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from elevon import Task, workflow
+from elevon import Task, ports, workflow
 from elevon.idl import literals
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import ExecutorProperties, TaskContext, TaskStatus
+from elevon.plugin.contexts import NO_SECRETS
 from elevon.plugin.kubernetes import K8sExecutor, K8sState, Manifest, ResourceKind
 from elevon.plugin.pods import status_of_pod, termination_message
 from elevon.primitives.clocks import SystemClock
@@ -66,9 +67,9 @@ def spec_of(script: str, **more: Any) -> dict[str, Any]:
 class Cluster:
     """A local cluster, and its pods."""
 
-    def __init__(self, root: Path, pod_limit: int = 4) -> None:
+    def __init__(self, root: Path, pod_limit: int = 4, store: ports.SecretStore = NO_SECRETS) -> None:
         self.root = root
-        self.api = LocalCluster(root, SystemClock(), pod_limit)
+        self.api = LocalCluster(root, SystemClock(), pod_limit, store=store)
 
     def folder(self, name: str = "one") -> Path:
         return self.root / "resources" / "Pod" / "team" / name

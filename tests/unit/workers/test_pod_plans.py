@@ -7,6 +7,7 @@ import pytest
 
 from elevon import errors
 from elevon.workers.cluster import kinds, manifests
+from elevon.workers.cluster.secrets import Handout, SecretRef
 
 FOLDER = Path("/pods/one")
 
@@ -91,6 +92,65 @@ def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() 
     assert manifests.plan(made, FOLDER).containers[0].args == ("serve", "here", "-q")
 
 
+def secret_volume(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "s", "secret": {"secretName": "db", "items": list(items)}}
+
+
+SECRETS = Handout(values={"db": {"password": "hunter2"}}, problems={"db": {"user": "there is no secret"}})
+
+
+def test_a_plan_says_for_which_secrets_a_pod_asks_and_is_made_without_them() -> None:
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "tls", "key": "key"}}}]
+    spec = pod(container(env=env), volumes=[secret_volume({"key": "password", "path": "x"})])
+    plan = manifests.plan(spec, FOLDER)
+    assert plan.asked == {SecretRef("tls", "key"), SecretRef("db", "password")}
+
+
+def test_a_secret_comes_as_it_is_where_other_values_are_of_this_machine() -> None:
+    env = [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "path"}}},
+        {"name": "URL", "value": "db://$(A)@here"},
+        {"name": "DATA", "value": "/data"},
+    ]
+    mounts = [{"name": "box", "mountPath": "/data"}]
+    spec = pod(container(env=env, volumeMounts=mounts), volumes=[{"name": "box", "emptyDir": {}}])
+    handed = Handout(values={"db": {"path": "/data"}})
+    (plan,) = manifests.plan(spec, FOLDER, handed).containers
+    assert plan.environment["A"] == "/data"
+    assert plan.environment["DATA"] == "/pods/one/volumes/box"
+
+
+def test_a_container_that_lacks_a_secret_says_so_and_the_others_start() -> None:
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "user"}}}]
+    plan = manifests.plan(pod(container(env=env), {"name": "other", "command": ["x"]}), FOLDER, SECRETS)
+    assert [one.lacks for one in plan.containers] == ["there is no secret", ""]
+
+
+def test_without_a_secret_of_a_volume_no_container_starts() -> None:
+    spec = pod(container(), {"name": "other", "command": ["x"]})
+    spec["spec"]["volumes"] = [secret_volume({"key": "user", "path": "x"})]
+    plan = manifests.plan(spec, FOLDER, SECRETS)
+    assert [one.lacks for one in plan.containers] == ["there is no secret", "there is no secret"]
+
+
+def test_a_secret_that_no_variable_can_hold_is_lacked_without_being_told() -> None:
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "db", "key": "blob"}}}]
+    (plan,) = manifests.plan(
+        pod(container(env=env)), FOLDER, Handout(values={"db": {"blob": "hunter\0two"}})
+    ).containers
+    assert plan.lacks == (
+        "the secret 'blob' of the group 'db' can't be a variable, because it holds a null character: mount it as a file"
+    )
+
+
+def test_what_is_handed_out_does_not_tell_itself() -> None:
+    (file,) = manifests.plan(
+        pod(container(), volumes=[secret_volume({"key": "password", "path": "x"})]), FOLDER, SECRETS
+    ).secret_files
+    assert file.value == "hunter2"
+    assert "hunter2" not in f"{file} {SECRETS}"
+
+
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
@@ -98,7 +158,30 @@ def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() 
         (pod({"name": "../x", "command": ["x"]}), "has no name that can be used"),
         (pod(), r"the spec is no pod's: .*containers"),
         (pod(container(), container()), "two of its containers have the same name"),
-        (pod(container(), volumes=[{"name": "s", "secret": {}}]), "volume 's' is secret, .* emptyDir alone"),
+        (
+            pod(container(), volumes=[{"name": "s", "hostPath": {"path": "/"}}]),
+            "volume 's' is hostPath, and a local cluster has emptyDir, secret, and projected with secrets alone",
+        ),
+        (
+            pod(container(), volumes=[{"name": "s", "projected": {"sources": [{"configMap": {}}]}}]),
+            "volume 's' is configMap, and",
+        ),
+        (
+            pod(container(), volumes=[{"name": "s", "secret": {}}]),
+            "volume 's' names no Secret: set secretName",
+        ),
+        (
+            pod(container(), volumes=[{"name": "s", "secret": {"secretName": "db"}}]),
+            "volume 's' has all that the Secret 'db' holds, .* name the keys",
+        ),
+        (
+            pod(container(), volumes=[secret_volume({"key": "a", "path": "../a"})]),
+            r"volume 's' has the path '\.\./a', which is none in a volume",
+        ),
+        (
+            pod(container(), volumes=[secret_volume({"key": "a"})]),
+            "volume 's' is no volume of secrets: Object missing required field `path`",
+        ),
         (pod(container(volumeMounts=[{"name": "x", "mountPath": "/x"}])), "mounts the volume 'x', .* add it"),
         (
             pod(
@@ -115,7 +198,7 @@ def test_what_stands_for_an_image_is_the_command_of_a_container_that_has_none() 
         (pod(container(lifecycle={"preStop": {}})), "lifecycle of container main can't be had"),
         (
             pod(container(env=[{"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}])),
-            "takes the variable A from .* fieldRef with metadata.name",
+            "takes the variable A from .* secretKeyRef with name and key, and fieldRef with metadata.name",
         ),
         (pod(container(command="run")), r"the spec is no pod's: Expected `array`, got `str` - at .*command"),
         (pod(container(resources={"limits": {"memory": "much"}})), "'much' is no quantity"),

@@ -25,8 +25,9 @@ import msgspec
 from elevon import errors
 from elevon.records.resources import Manifest, ResourceKind, key_of
 from elevon.workers import captures
-from elevon.workers.cluster import manifests
+from elevon.workers.cluster import manifests, secrets
 from elevon.workers.cluster.manifests import PodPlan
+from elevon.workers.cluster.secrets import Handout
 
 SPARK_APPLICATION: Final = ResourceKind("sparkoperator.k8s.io/v1beta2", "SparkApplication")
 DRIVER: Final = "spark-kubernetes-driver"
@@ -97,8 +98,13 @@ class _Installation(TypedDict):
     problem: str
 
 
-def plan(resource: Manifest, folder: Path) -> PodPlan:
+def plan(resource: Manifest, folder: Path, handed: Handout = secrets.NOTHING) -> PodPlan:
     """How an application is run whose files are in a folder.
+
+    Args:
+        resource: The application.
+        folder: Of its files.
+        handed: The secrets that it is given.
 
     Raises:
         UserError: It asks for what can't be had here; names the field.
@@ -109,9 +115,8 @@ def plan(resource: Manifest, folder: Path) -> PodPlan:
     installed = _installation(spec)
     temporary = folder / "tmp"
     address = _ui_address(spec)
-    made = manifests.plan(
-        _driver_pod(resource, spec, _command(resource, spec, installed, address), temporary), folder
-    )
+    command = _command(resource, spec, installed, address)
+    made = manifests.plan(_driver_pod(resource, spec, command, temporary), folder, handed)
     (driver,) = made.containers
     driver = msgspec.structs.replace(driver, problem=installed["problem"], streams=_STREAMS, noise=_NOISE)
     shown = {"webUIAddress": address} if address else {}

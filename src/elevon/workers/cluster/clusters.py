@@ -11,6 +11,7 @@ import heapq
 import itertools
 import logging
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -21,8 +22,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from elevon import errors, ports
+from elevon.plugin.contexts import NO_SECRETS
 from elevon.primitives import ids, locks
 from elevon.records.resources import (
+    DATA_DIR_ANNOTATION,
     Manifest,
     ResourceChanges,
     ResourceKey,
@@ -35,9 +38,10 @@ from elevon.records.resources import (
     uid_of,
     without_nulls,
 )
-from elevon.workers import captures
-from elevon.workers.cluster import kinds, manifests, shelves
+from elevon.workers import captures, error_files
+from elevon.workers.cluster import kinds, manifests, secrets, shelves
 from elevon.workers.cluster.instants import spelled
+from elevon.workers.cluster.secrets import SecretRef
 from elevon.workers.settings import WorkerSettings
 
 T = TypeVar("T")
@@ -80,15 +84,22 @@ class LocalCluster:
         clock: The time.
         pod_limit: How many pods run at once.
         images: What stands for the entry points of images.
+        store: Where the secrets are that pods name.
     """
 
     def __init__(
-        self, root: Path, clock: ports.Clock, pod_limit: int, images: manifests.Images | None = None
+        self,
+        root: Path,
+        clock: ports.Clock,
+        pod_limit: int,
+        images: manifests.Images | None = None,
+        store: ports.SecretStore = NO_SECRETS,
     ) -> None:
         self._shelf = shelves.Shelf(root)
         self._clock = clock
         self._pod_limit = pod_limit
         self._images = images or {}
+        self._store = store
         self._id = ids.new("c", 12)
         self._pods: dict[ResourceKey, _Pod] = {}  # who was changed last is last
         self._under_way: set[ResourceKey] = set()
@@ -97,7 +108,8 @@ class LocalCluster:
         self._forgotten = 0
         self._sequence = 0
         self._keepers: dict[ResourceKey, int] = {}
-        self._broken: set[ResourceKey] = set()
+        self._handing: dict[ResourceKey, asyncio.Task[None]] = {}
+        self._broken: dict[ResourceKey, str] = {}
         self._waiters: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._survey: asyncio.Future[Mapping[ResourceKey, shelves.Stamp]] | None = None
@@ -176,8 +188,11 @@ class LocalCluster:
         if self._timer is not None:
             self._timer.cancel()
         self._notify()
-        if self._survey is not None:
-            await asyncio.wait([self._survey])
+        left = [*self._handing.values(), *filter(None, [self._survey])]
+        for handing in self._handing.values():
+            handing.cancel()
+        if left:
+            await asyncio.wait(left)
         with contextlib.suppress(errors.UnavailableError):
             await self._blocking(self._shelf.sweep)
 
@@ -219,7 +234,7 @@ class LocalCluster:
 
     def _look_again(self) -> None:
         """Look soon while something is under way, and now and then while somebody waits for news."""
-        is_busy = bool(self._keepers or self._under_way or self._waiting)
+        is_busy = bool(self._keepers or self._handing or self._under_way or self._waiting)
         if self._timer is None and not self._is_closed and (is_busy or self._waiters):
             pause_s = _LOOK_S if is_busy else _LOOK_AROUND_S
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._tick)
@@ -312,22 +327,29 @@ class LocalCluster:
         if pod is None:
             return
         is_going = is_being_deleted(pod.manifest)
-        if pod.is_running or key in self._keepers or shelves.is_free(pod.manifest):
+        if pod.is_running or self._is_ours(key) or shelves.is_free(pod.manifest):
             self._under_way.add(key)
         elif not (is_going or pod.stamp.is_begun):
             (self._under_way if key in self._broken else self._waiting).add(key)
 
+    def _is_ours(self, key: ResourceKey) -> bool:
+        """Whether we have begun it, or are about to."""
+        return key in self._keepers or key in self._handing
+
     def _mind(self, key: ResourceKey, folder: Path, pod: Manifest) -> None:
         """Notice that a keeper is gone, and let go what is to go."""
-        if key in self._keepers or locks.is_held(folder / shelves.LOCK):
+        if self._is_ours(key) or locks.is_held(folder / shelves.LOCK):
             return
         if self._verdict(key, folder, pod) is not None:
             # Another engine may have begun it since: only who has the lock may say that it is over.
             with contextlib.suppress(errors.ConflictError), locks.hold(folder / shelves.LOCK):
                 verdict = self._verdict(key, folder, pod)
                 if verdict is not None:
+                    _clear(folder, pod)
                     shelves.write_status(folder, verdict)
         elif shelves.is_free(pod):
+            if _asked(pod, folder):  # its keeper may have been killed before it had begun the pod
+                secrets.remove(uid_of(pod), folder)
             self._shelf.remove(pod)
             self._drop(key)
 
@@ -336,11 +358,12 @@ class LocalCluster:
         kept = shelves.read_status(folder)
         if kept is not None:
             return None if kept.status["phase"] in kinds.TERMINAL else _lost(folder, kept.status)
-        return _never_begun(folder) if key in self._broken and not is_being_deleted(pod) else None
+        is_broken = key in self._broken and not is_being_deleted(pod)
+        return _never_begun(folder, self._broken[key]) if is_broken else None
 
     def _drop(self, key: ResourceKey) -> None:
         pod = self._pods.pop(key, None)
-        self._broken.discard(key)
+        self._broken.pop(key, None)
         self._sort_in(key)
         if pod is not None:
             self._sequence += 1
@@ -352,7 +375,7 @@ class LocalCluster:
 
     def _begin_due(self) -> None:
         """Begin pods as long as there is room, also those that a killed engine has left behind."""
-        running = [key for key in self._under_way if key in self._keepers or self._pods[key].is_running]
+        running = [key for key in self._under_way if self._is_ours(key) or self._pods[key].is_running]
         room = self._pod_limit - len(running)
         if room <= 0 or not self._waiting:
             return
@@ -368,20 +391,65 @@ class LocalCluster:
         folder = self._shelf.folder(key)
         if key in self._broken or locks.is_held(folder / shelves.LOCK):
             return
+        asked = _asked(self._pods[key].manifest, folder)
+        if asked:
+            handing = asyncio.get_running_loop().create_task(self._hand_out(key, asked))
+            self._handing[key] = handing
+            handing.add_done_callback(lambda handing: self._end_handing(key, handing))
+        else:
+            nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._start_keeper(key, nothing)
+            finally:
+                os.close(nothing)
+        self._sort_in(key)
+
+    async def _hand_out(self, key: ResourceKey, asked: frozenset[SecretRef]) -> None:
+        """Look up the secrets of a pod, and begin it with them."""
+        uid = uid_of(self._pods[key].manifest)
+        try:
+            handout = await secrets.look_up(asked, self._store)
+        except errors.UnavailableError as error:
+            self._broken[key] = str(error)
+            return
+        pod = self._pods.get(key)
+        if pod is None or uid_of(pod.manifest) != uid or is_being_deleted(pod.manifest):
+            return
+        reading, writing = os.pipe()
+        try:
+            self._start_keeper(key, reading)
+        except OSError:
+            os.close(writing)
+            raise
+        finally:
+            os.close(reading)
+        await asyncio.to_thread(secrets.send, writing, handout)
+
+    def _end_handing(self, key: ResourceKey, handing: asyncio.Task[None]) -> None:
+        del self._handing[key]
+        if not self._is_closed:
+            with self._enduring():
+                if not handing.cancelled():
+                    handing.result()
+            with self._enduring():
+                self._look_at(key)
+            self._look_again()
+
+    def _start_keeper(self, key: ResourceKey, stdin: int) -> None:
+        folder = self._shelf.folder(key)
         log = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._keepers[key] = os.posix_spawn(
             sys.executable,
             [sys.executable, "-P", "-m", "elevon.workers.cluster.keeper", str(folder)],
             WorkerSettings().environment({}),
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, stdin, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(folder / _KEEPER_LOG), log, 0o644),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
             setsigdef=[signal.SIGCHLD],  # whoever has it ignored never learns how a child ended
         )
-        self._sort_in(key)
 
     def _bury_keepers(self) -> None:
         for key, pid in list(self._keepers.items()):
@@ -389,7 +457,7 @@ class LocalCluster:
                 del self._keepers[key]
                 # One that is gone is nobody's any more, and another may come to have its name.
                 if key in self._pods and shelves.read_status(self._shelf.folder(key)) is None:
-                    self._broken.add(key)
+                    self._broken[key] = ""
                 self._look_at(key)
 
 
@@ -402,6 +470,24 @@ def _is_gone(keeper: int) -> bool:
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:
     return kind_of(resource) == kind and has_labels(resource, labels)
+
+
+def _asked(pod: Manifest, folder: Path) -> frozenset[SecretRef]:
+    """The secrets that it names; none for one that an elevon of another version has let pass, and that can't be run."""
+    try:
+        return kinds.plan(pod, folder).asked
+    except errors.UserError:
+        return frozenset()
+
+
+def _clear(folder: Path, pod: Manifest) -> None:
+    """Remove what a killed keeper has left of secrets, masked or not."""
+    if _asked(pod, folder):
+        secrets.remove(uid_of(pod), folder)
+        shutil.rmtree(folder / shelves.SCRATCH, ignore_errors=True)
+        named = pod["metadata"].get("annotations", {}).get(DATA_DIR_ANNOTATION)
+        if named:
+            (Path(named) / error_files.ERROR).unlink(missing_ok=True)
 
 
 def _lost(folder: Path, status: Mapping[str, Any]) -> Manifest:
@@ -418,8 +504,9 @@ def _lost(folder: Path, status: Mapping[str, Any]) -> Manifest:
     return {**kept, "phase": "Failed", "reason": "NodeLost", "message": _with_last_words(message, folder)}
 
 
-def _never_begun(folder: Path) -> Manifest:
-    message = _with_last_words("the pod could not be begun", folder)
+def _never_begun(folder: Path, problem: str) -> Manifest:
+    message = "the pod could not be begun"
+    message = f"{message}: {problem}" if problem else _with_last_words(message, folder)
     return {"phase": "Failed", "reason": "NodeLost", "message": message}
 
 

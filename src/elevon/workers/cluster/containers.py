@@ -17,9 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from elevon import errors, ports
-from elevon.workers import captures, processes
+from elevon.workers import processes
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.manifests import ContainerPlan
+from elevon.workers.cluster.outputs import ContainerOutput
 from elevon.workers.settings import WorkerSettings
 
 _MESSAGE_LIMIT_BYTES: Final = 4096
@@ -33,15 +34,13 @@ class ContainerSurroundings(msgspec.Struct, frozen=True):
     Attributes:
         household: Starts them.
         clock: The time.
-        streams: Where their output goes: stdout and stderr.
-        logs: The folder that it ends up in.
+        output: Where they write, all of them or one.
         on_change: Called when one of them has something new to say.
     """
 
     household: processes.Household
     clock: ports.Clock
-    streams: tuple[int, int]
-    logs: Path
+    output: ContainerOutput
     on_change: Callable[[], object]
 
 
@@ -59,7 +58,7 @@ class ContainerRun:
         self._process: processes.OwnedProcess | None = None
         self._started_at: datetime | None = None
         self._is_out_of_memory = False
-        self._has_nothing_to_run = False
+        self._waits_in_vain: dict[str, str] = {}
         self._end: dict[str, Any] | None = None
         self._has_ended = asyncio.Event()
         self._restart_count = 0
@@ -72,12 +71,12 @@ class ContainerRun:
     @property
     def has_begun(self) -> bool:
         """Whether somebody has started it."""
-        return self._started_at is not None or self._has_nothing_to_run
+        return self._started_at is not None or self.waits_in_vain
 
     @property
-    def waits_for_image(self) -> bool:
-        """Whether it waits for what its image would run, and in vain: there are no images here."""
-        return self._has_nothing_to_run
+    def waits_in_vain(self) -> bool:
+        """Whether it lacks a secret, or what its image would run: there are no images here."""
+        return bool(self._waits_in_vain)
 
     @property
     def has_succeeded(self) -> bool:
@@ -85,9 +84,9 @@ class ContainerRun:
         return self._end is not None and self._end["exitCode"] == 0
 
     def start(self) -> None:
-        """Start it; one that can't be started has ended at once and says why, one that has nothing to run waits."""
-        self._has_nothing_to_run = not self._plan.args
-        if not self._has_nothing_to_run:
+        """Start it; one that can't be started has ended at once and says why, one that lacks something waits."""
+        self._waits_in_vain = _what_is_missing(self._plan)
+        if not self._waits_in_vain:
             self._started_at = self._around.clock.now()
             try:
                 self._process = self._spawned()
@@ -110,7 +109,7 @@ class ContainerRun:
         """Ask it to end."""
         if self._process is not None:
             self._process.terminate()
-        elif self._has_nothing_to_run:
+        elif self._waits_in_vain:
             self._has_ended.set()
 
     def kill(self) -> None:
@@ -135,13 +134,8 @@ class ContainerRun:
             state: dict[str, Any] = {"terminated": self._end}
         elif self._started_at is not None:
             state = {"running": {"startedAt": spelled(self._started_at)}}
-        elif self._has_nothing_to_run:
-            # What Kubernetes says of an image that is not on the node and is not to be pulled.
-            message = (
-                f"a local cluster has no images, and nothing stands for {self._plan.image!r}: set command, or name one "
-                "for the image in [cluster.images]"
-            )
-            state = {"waiting": {"reason": "ErrImageNeverPull", "message": message}}
+        elif self._waits_in_vain:
+            state = {"waiting": self._waits_in_vain}
         else:
             state = {"waiting": {"reason": waits_for}}
         is_running = "running" in state
@@ -170,7 +164,7 @@ class ContainerRun:
             args=plan.args,
             environment=environment,
             cwd=plan.cwd,
-            streams=(-1, *self._around.streams),
+            streams=(-1, *self._around.output.streams),
             may_scatter=True,
         )
         return self._around.household.spawn_gated(command, self._bury)
@@ -179,6 +173,7 @@ class ContainerRun:
         code = process.exit_code or 0
         if code < 0:
             code = _SIGNAL_BASE - code
+        self._around.output.settle()
         if self._is_out_of_memory:
             self._finish(_SIGNAL_BASE + signal.SIGKILL, "OOMKilled", self._message(code))
         else:
@@ -195,12 +190,23 @@ class ContainerRun:
 
     def _message(self, exit_code: int) -> str:
         """What it left to be told."""
-        try:
-            with self._plan.message_path.open("rb") as file:
-                message = file.read(_MESSAGE_LIMIT_BYTES).decode(errors="replace")
-        except OSError:
-            message = ""
+        output = self._around.output
+        message = output.message(self._plan.message_path, _MESSAGE_LIMIT_BYTES)
         if not message and exit_code and self._plan.shows_output:
-            tails = (captures.tail(self._around.logs / name, self._plan.noise) for name in self._plan.streams)
+            tails = (output.tail(name, self._plan.noise) for name in self._plan.streams)
             return next(filter(None, tails), "")
         return message
+
+
+def _what_is_missing(plan: ContainerPlan) -> dict[str, str]:
+    """Why Kubernetes would have a container wait, where waiting does not help; empty for nothing."""
+    if plan.lacks:
+        return {"reason": "CreateContainerConfigError", "message": plan.lacks}
+    if plan.args:
+        return {}
+    # What Kubernetes says of an image that is not on the node and is not to be pulled.
+    message = (
+        f"a local cluster has no images, and nothing stands for {plan.image!r}: set command, or name one for the image "
+        "in [cluster.images]"
+    )
+    return {"reason": "ErrImageNeverPull", "message": message}

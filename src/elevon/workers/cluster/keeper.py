@@ -1,34 +1,36 @@
 """The program that runs one pod: starts its containers, watches over them, and writes down what becomes of them.
 
-An engine starts it as `python -P -m elevon.workers.cluster.keeper FOLDER`; from then on it needs no engine. It holds
-the lock of the pod, and so does the reaper of its containers: whoever finds that lock free knows that nothing of the
-pod runs any more, however it ended. It must never begin a pod that was begun before, which a status proves.
+An engine starts it as `python -P -m elevon.workers.cluster.keeper FOLDER`, with the secrets of the pod on its standard
+input if it asks for any; from then on it needs no engine. It holds the lock of the pod, and so does the reaper of its
+containers: whoever finds that lock free knows that nothing of the pod runs any more, however it ended. It must never
+begin a pod that was begun before, which a status proves.
 """
 
 import asyncio
 import contextlib
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from elevon import errors
 from elevon.primitives import locks
 from elevon.primitives.clocks import SystemClock
+from elevon.primitives.redaction import Redactor
 from elevon.records.resources import (
     DATA_DIR_ANNOTATION,
     MAIN_CONTAINER_ANNOTATION,
     Manifest,
     is_being_deleted,
+    uid_of,
 )
-from elevon.workers import captures, processes
-from elevon.workers.cluster import kinds, shelves
+from elevon.workers import processes
+from elevon.workers.cluster import kinds, secrets, shelves
 from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.manifests import ContainerPlan
+from elevon.workers.cluster.outputs import PodOutputs
+from elevon.workers.cluster.secrets import Handout
 from elevon.workers.settings import WorkerSettings
 
 _LOOK_S: Final = 0.1
@@ -36,7 +38,7 @@ _LOOK_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 10.0
 _LONGEST_PAUSE_S: Final = 300.0
 _LOGS: Final = "logs"
-_CONTAINERS: Final = "containers"
+_STDIN: Final = 0
 
 
 class PodRun:
@@ -47,43 +49,49 @@ class PodRun:
         pod: Its manifest.
         household: Starts the containers.
         clock: The time.
+        handed: The secrets that it is given.
     """
 
     def __init__(
-        self, folder: Path, pod: Manifest, household: processes.Household, clock: SystemClock
+        self,
+        folder: Path,
+        pod: Manifest,
+        household: processes.Household,
+        clock: SystemClock,
+        handed: Handout = secrets.NOTHING,
     ) -> None:
         self._folder = folder
         self._household = household
+        self._uid = uid_of(pod)
         self._clock = clock
-        self._plan = kinds.plan(pod, folder)
-        self._logs = _log_folder(folder, pod)
+        self._plan = kinds.plan(pod, folder, handed)
+        redactor = Redactor()
+        for value in handed.all_values():
+            redactor.learn(value)
+        make_private = household.make_folder if handed.values else None
+        self._outputs = PodOutputs(_log_folder(folder, pod), redactor, make_private)
         self._output_limit_bytes = WorkerSettings().output_limit_bytes
         self._started_at = clock.now()
         self._told: Manifest = {}
         self._phase = "Pending"
         self._reason: tuple[str, str] = ("", "")
         self._ends_at_s: float | None = None
-        around = ContainerSurroundings(household, clock, captures.create(self._logs), self._logs, self._tell)
-        self._arounds = [around]
         main = pod["metadata"].get("annotations", {}).get(MAIN_CONTAINER_ANNOTATION, "")
-        self._inits = [ContainerRun(plan, self._around_of(plan, main)) for plan in self._plan.inits]
-        self._containers = [ContainerRun(plan, self._around_of(plan, main)) for plan in self._plan.containers]
-        self._companions: list[asyncio.Task[None]] = []
 
-    def _around_of(self, plan: ContainerPlan, main: str) -> ContainerSurroundings:
-        """What a container shares: the output with the others, unless one of them is the main one."""
-        shared = self._arounds[0]
-        if main in ("", plan.name):
-            return shared
-        logs = self._logs / _CONTAINERS / plan.name
-        logs.mkdir(parents=True, exist_ok=True)
-        self._arounds.append(msgspec.structs.replace(shared, streams=captures.create(logs), logs=logs))
-        return self._arounds[-1]
+        def run_of(plan: ContainerPlan) -> ContainerRun:
+            output = self._outputs.of(plan, main)
+            return ContainerRun(plan, ContainerSurroundings(household, clock, output, self._tell))
+
+        self._inits = [run_of(plan) for plan in self._plan.inits]
+        self._containers = [run_of(plan) for plan in self._plan.containers]
+        self._companions: list[asyncio.Task[None]] = []
 
     async def carry_out(self) -> None:
         """Run it; what has become of it is in the status then."""
         for folder in self._plan.folders:
             folder.mkdir(parents=True, exist_ok=True)
+        if self._plan.secret_files:
+            secrets.write(self._plan.secret_files, secrets.folder_of(self._uid, self._folder))
         await self._tell_surely()  # from now on nobody else begins it
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch())
@@ -91,10 +99,10 @@ class PodRun:
             await self._end_companions()
             watch.cancel()
         await self._household.end_adopted(self._clock)
-        for stream in (stream for around in self._arounds for stream in around.streams):
-            os.close(stream)
         with contextlib.suppress(OSError):
-            self._cut_logs()
+            self._outputs.cut(self._output_limit_bytes)
+            self._outputs.close()
+        secrets.remove(self._uid, self._folder)
         runs = [run for run in (*self._inits, *self._containers) if not run.goes_on]
         self._phase = (
             "Succeeded" if all(run.has_succeeded for run in runs) and not self._reason[0] else "Failed"
@@ -164,7 +172,7 @@ class PodRun:
             run.hold_to_memory()
         self._household.bury_adopted()
         self._tell()  # again, if it could not be told before
-        self._cut_logs()
+        self._outputs.cut(self._output_limit_bytes)
         if self._ends_at_s is not None:
             if self._clock.monotonic() >= self._ends_at_s:
                 for run in runs:
@@ -178,10 +186,6 @@ class PodRun:
         elif deadline_s is not None and self._clock.now() - self._started_at > timedelta(seconds=deadline_s):
             self._reason = ("DeadlineExceeded", f"the pod was active for more than {deadline_s:g} s")
             self._begin_end(self._plan.grace_s)
-
-    def _cut_logs(self) -> None:
-        for around in self._arounds:
-            captures.cut(around.logs, self._output_limit_bytes)
 
     def _begin_end(self, grace_s: float) -> None:
         """Ask all that runs to end, and end it after the time of grace."""
@@ -197,7 +201,7 @@ class PodRun:
     def _tell(self) -> bool:
         """Write down where it stands; False if that could not be written now."""
         reason, message = self._reason
-        waits = self._phase == "Running" and any(run.waits_for_image for run in self._containers)
+        waits = self._phase == "Running" and any(run.waits_in_vain for run in self._containers)
         waits_for = "PodInitializing" if self._inits else "ContainerCreating"
         status: dict[str, Any] = {
             "phase": "Pending" if waits else self._phase,
@@ -240,11 +244,17 @@ async def keep(folder: Path) -> None:
     pod = shelves.read(folder)
     if pod is None or shelves.read_status(folder) is not None or is_being_deleted(pod):
         return
+    asked = kinds.plan(pod, folder).asked
+    handed = secrets.receive(_STDIN) if asked else secrets.NOTHING
+    if handed is None:
+        sys.stderr.write("the engine that began the pod ended before it had handed out the secrets\n")
+        return
     clock = SystemClock()
-    household = processes.Household(folder / "scratch", lock.fileno())
+    swept = [secrets.folder_of(uid_of(pod), folder)] if asked else []
+    household = processes.Household(folder / shelves.SCRATCH, lock.fileno(), swept)
     household.adopt()
     try:
-        await PodRun(folder, pod, household, clock).carry_out()
+        await PodRun(folder, pod, household, clock, handed).carry_out()
     finally:
         await household.close(clock)
 

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from elevon import errors
 from elevon.records.resources import Manifest, key_of, kind_of
-from elevon.workers.cluster import applications, manifests
+from elevon.workers.cluster import applications, manifests, secrets
 from elevon.workers.cluster.manifests import PodPlan
+from elevon.workers.cluster.secrets import Handout
 
 PENDING: Final[Manifest] = {"phase": "Pending"}
 TERMINAL: Final = ("Succeeded", "Failed")
@@ -21,12 +22,12 @@ class _Behaviour(NamedTuple):
     """What a kind says.
 
     Attributes:
-        plan: How a resource is run whose files are in a folder.
+        plan: How a resource is run whose files are in a folder, with the secrets that it is given.
         shown: The status of a resource, by that of its pod, which is None before it was begun.
         has_ended: Whether a status is the last.
     """
 
-    plan: Callable[[Manifest, Path], PodPlan]
+    plan: Callable[[Manifest, Path, Handout], PodPlan]
     shown: Callable[[Manifest, Manifest | None], Manifest]
     has_ended: Callable[[Manifest], bool]
 
@@ -49,8 +50,13 @@ KINDS: Final = {kind.kind: kind for kind in _BEHAVIOURS}
 """The kinds by their names."""
 
 
-def plan(resource: Manifest, folder: Path) -> PodPlan:
+def plan(resource: Manifest, folder: Path, handed: Handout = secrets.NOTHING) -> PodPlan:
     """How a resource is run whose files are in a folder.
+
+    Args:
+        resource: The resource.
+        folder: Of its files.
+        handed: The secrets that it is given.
 
     Raises:
         UserError: It is of no kind that is known, or asks for what can't be had here; names the field.
@@ -62,7 +68,7 @@ def plan(resource: Manifest, folder: Path) -> PodPlan:
             f"{key_of(resource)}: a local cluster runs {known}, and this is {kind_of(resource)}: configure a cluster "
             "that knows it"
         )
-    return behaviour.plan(resource, folder)
+    return behaviour.plan(resource, folder, handed)
 
 
 def shown(resource: Manifest, pod: Manifest | None) -> Manifest:

@@ -16,12 +16,13 @@ from typing import Annotated, Any, Final, TypeAlias, cast
 import msgspec
 
 from elevon import errors
-from elevon.primitives import quantities
-from elevon.records.resources import Manifest, ResourceKind, key_of, kind_of
+from elevon.primitives import quantities, secret_names
+from elevon.records.resources import Manifest, ResourceKind, key_of, kind_of, uid_of
 from elevon.workers import captures
+from elevon.workers.cluster import secrets, volumes
+from elevon.workers.cluster.secrets import Handout, SecretFile, SecretRef
 
 POD: Final = ResourceKind("v1", "Pod")
-_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _REFERENCE: Final = re.compile(r"\$\$|\$\((?P<name>[A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _FIELDS: Final = ("name", "namespace", "uid")
 _GOING_ON: Final = "Always"
@@ -49,6 +50,7 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
         goes_on: Whether it is an init container that the others do not wait for, that is started again whenever it
             ends, and that ends with the last of them.
         problem: Why it can't be started here; empty if nothing is known to be in the way.
+        lacks: Why it is not started, because of a secret that it needs; empty if it has what it needs.
         streams: Which of its captured streams show why it failed: the first that holds anything.
         noise: What lines of them begin with that say nothing about its end, as a pattern; empty for none.
     """
@@ -63,6 +65,7 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     goes_on: bool = False
     problem: str = ""
+    lacks: str = ""
     streams: tuple[str, ...] = (captures.STDERR, captures.STDOUT)
     noise: str = ""
 
@@ -74,6 +77,8 @@ class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
         inits: What runs first, one after another.
         containers: What runs then, all at once.
         folders: To be made before: volumes and working directories.
+        asked: The secrets that it can be given.
+        secret_files: Those that volumes have as files, to be written before.
         grace_s: How long its containers may take to end when they are asked to.
         deadline_s: After so many seconds it has failed; None for never.
         shown: What its status says besides, from the beginning.
@@ -82,6 +87,8 @@ class PodPlan(msgspec.Struct, frozen=True, kw_only=True):
     inits: tuple[ContainerPlan, ...]
     containers: tuple[ContainerPlan, ...]
     folders: tuple[Path, ...]
+    asked: frozenset[SecretRef] = frozenset()
+    secret_files: tuple[SecretFile, ...] = ()
     grace_s: float
     deadline_s: float | None
     shown: Mapping[str, Any] = {}
@@ -130,8 +137,13 @@ class _Pod(_Spelled, frozen=True, kw_only=True):
     termination_grace_period_seconds: float = 30.0
 
 
-def plan(pod: Manifest, folder: Path) -> PodPlan:
+def plan(pod: Manifest, folder: Path, handed: Handout = secrets.NOTHING) -> PodPlan:
     """How a pod is run whose files are in a folder.
+
+    Args:
+        pod: The pod.
+        folder: Of its files.
+        handed: The secrets that it is given; without them the plan says no more than for which it asks.
 
     Raises:
         UserError: It asks for what can't be had here; names the field.
@@ -139,14 +151,17 @@ def plan(pod: Manifest, folder: Path) -> PodPlan:
     for problem in _problems(pod):
         raise errors.UserError(f"{key_of(pod)}: {problem}")
     spec = _spec_of(pod)
-    volumes = {volume["name"]: folder / "volumes" / volume["name"] for volume in spec.volumes}
-    reader = _Reader(pod, folder, volumes)
+    reader = _Reader(pod, folder, handed)
+    for volume in spec.volumes:
+        reader.volume(volume)
     inits = tuple(reader.container(one) for one in spec.init_containers)
     containers = tuple(reader.container(one) for one in spec.containers)
     return PodPlan(
         inits=inits,
         containers=containers,
-        folders=(*volumes.values(), *reader.folders),
+        folders=tuple(reader.folders),
+        asked=frozenset(reader.asked),
+        secret_files=tuple(reader.secret_files),
         grace_s=spec.termination_grace_period_seconds,
         deadline_s=spec.active_deadline_seconds,
     )
@@ -181,20 +196,14 @@ def _spec_of(pod: Manifest) -> _Pod:
 def _problems(pod: Manifest) -> Iterator[str]:
     """What keeps a manifest from being run here, each as a clause."""
     key = key_of(pod)
-    if not (_NAME.fullmatch(key.name) and _NAME.fullmatch(key.namespace)):
+    if not (volumes.NAME.fullmatch(key.name) and volumes.NAME.fullmatch(key.namespace)):
         yield "it has no name or namespace that can be used: letters, digits, '-', '_' and '.'"
     spec = _spec_of(pod)
     if spec.restart_policy != "Never":
         yield f"spec.restartPolicy is {spec.restart_policy}, and a local cluster restarts nothing: set it to Never"
     yield from _refused(pod["spec"], _NOT_OF_PODS, "spec")
     for volume in spec.volumes:
-        kinds = [field for field in volume if field != "name"]
-        name = volume.get("name")
-        if not (isinstance(name, str) and _NAME.fullmatch(name)):
-            yield f"volume {name!r} has no name that can be used: letters, digits, '-', '_' and '.'"
-        if kinds != ["emptyDir"]:
-            named = ", ".join(kinds) or "nothing"
-            yield f"volume {name!r} is {named}, and a local cluster has emptyDir alone: use that"
+        yield from volumes.problems(volume)
     containers = [*spec.init_containers, *spec.containers]
     raws: list[dict[str, Any]] = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
     for container, raw in zip(containers, raws, strict=True):
@@ -216,12 +225,12 @@ def _refused(given: Mapping[str, Any], fields: tuple[str, ...], place: str) -> I
             yield f"{field} of {place} can't be had on a local cluster: leave it out"
 
 
-def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator[str]:
+def _problems_of_container(container: _Container, volume_names: set[str]) -> Iterator[str]:
     place = f"container {container.name}"
-    if not _NAME.fullmatch(container.name):
+    if not volumes.NAME.fullmatch(container.name):
         yield f"{place!r} has no name that can be used: letters, digits, '-', '_' and '.'"
     for mount in container.volume_mounts:
-        if mount.name not in volumes:
+        if mount.name not in volume_names:
             yield f"{place} mounts the volume {mount.name!r}, which spec.volumes does not have: add it"
         if ".." in Path(mount.sub_path).parts:
             yield f"{place} mounts the subPath {mount.sub_path!r}, which leaves its volume: leave out '..'"
@@ -231,12 +240,22 @@ def _problems_of_container(container: _Container, volumes: set[str]) -> Iterator
     for variable in container.env:
         if not variable.name or set("=\0") & set(variable.name):
             yield f"{place} has a variable named {variable.name!r}, which none can be: name it without '='"
-        if variable.value_from is not None and _field_of(variable.value_from) is None:
+        source = variable.value_from
+        if source is not None and _field_of(source) is None and _secret_of(source) is None:
             known = ", ".join(f"metadata.{field}" for field in _FIELDS)
             yield (
-                f"{place} takes the variable {variable.name} from {variable.value_from}, and a local cluster knows "
-                f"fieldRef with {known} alone: give its value"
+                f"{place} takes the variable {variable.name} from {source}, and a local cluster knows secretKeyRef "
+                f"with name and key, and fieldRef with {known} alone: use one of them, or give its value"
             )
+
+
+def _secret_of(source: Mapping[str, Any]) -> SecretRef | None:
+    reference = source.get("secretKeyRef")
+    if not isinstance(reference, Mapping):
+        return None
+    given = cast("Manifest", reference)
+    name, key = given.get("name"), given.get("key")
+    return SecretRef(name, key) if name and isinstance(name, str) and key and isinstance(key, str) else None
 
 
 def _field_of(source: Mapping[str, Any]) -> str | None:
@@ -247,17 +266,38 @@ def _field_of(source: Mapping[str, Any]) -> str | None:
 
 
 class _Reader:
-    """Reads the containers of one pod.
+    """Reads the volumes of one pod, and then its containers.
 
     Attributes:
         folders: To be made before they start.
+        asked: The secrets that are read of.
+        secret_files: To be written before they start.
     """
 
-    def __init__(self, pod: Manifest, folder: Path, volumes: Mapping[str, Path]) -> None:
+    def __init__(self, pod: Manifest, folder: Path, handed: Handout) -> None:
         self._metadata: Mapping[str, Any] = pod["metadata"]
         self._folder = folder
-        self._volumes = volumes
+        self._handed = handed
+        self._secrets_folder = secrets.folder_of(uid_of(pod), folder)
+        self._volumes: dict[str, Path] = {}
+        self._lacking: list[str] = []
         self.folders: list[Path] = []
+        self.asked: set[SecretRef] = set()
+        self.secret_files: list[SecretFile] = []
+
+    def volume(self, given: Mapping[str, Any]) -> None:
+        """One volume; without a secret that it needs none of the containers is started, as on Kubernetes."""
+        name = given["name"]
+        items = volumes.secret_items(given)
+        if not items:
+            self._volumes[name] = self._folder / "volumes" / name
+            self.folders.append(self._volumes[name])
+        else:
+            self._volumes[name] = self._secrets_folder / name
+        for item in items:
+            value = self._secret(item.ref, item.is_optional, self._lacking)
+            if value is not None:
+                self.secret_files.append(SecretFile(self._volumes[name] / item.path, value, item.mode))
 
     def container(self, spec: _Container) -> ContainerPlan:
         """One container, with every path where it is on this machine."""
@@ -267,12 +307,16 @@ class _Reader:
         paths = {spec.termination_message_path: str(message_path)}
         for mount in spec.volume_mounts:
             target = self._volumes[mount.name] / mount.sub_path.lstrip("/")
-            self.folders.append(target)
+            if not target.is_relative_to(self._secrets_folder):
+                self.folders.append(target)
             paths[mount.mount_path] = str(target)
         localized = _Paths(paths)
+        lacking = list(self._lacking)
         environment = {"HOSTNAME": self._metadata["name"]}
         for variable in spec.env:
-            environment[variable.name] = localized.put_into(self._value(variable, environment))
+            value = self._value(variable, environment, localized, lacking)
+            if value is not None:
+                environment[variable.name] = value
         cwd = Path(localized.put_into(spec.working_dir)) if spec.working_dir else work
         if cwd.is_relative_to(self._folder):
             self.folders.append(cwd)
@@ -288,12 +332,34 @@ class _Reader:
             goes_on=spec.restart_policy == _GOING_ON,
             shows_output=spec.termination_message_policy == "FallbackToLogsOnError",
             memory_bytes=0 if limit is None else int(quantities.parse(str(limit))),
+            lacks="; ".join(dict.fromkeys(lacking)),
         )
 
-    def _value(self, variable: _Variable, known: Mapping[str, str]) -> str:
-        if variable.value_from is None:
-            return _expanded(variable.value, known)
-        return str(self._metadata.get(_field_of(variable.value_from) or "", ""))
+    def _value(
+        self, variable: _Variable, known: Mapping[str, str], localized: "_Paths", lacking: list[str]
+    ) -> str | None:
+        """What a variable holds; None if it is not set."""
+        source = variable.value_from
+        if source is None:
+            return localized.put_into(_expanded(variable.value, known))
+        ref = _secret_of(source)
+        if ref is None:
+            return str(self._metadata.get(_field_of(source) or "", ""))
+        value = self._secret(ref, bool(source["secretKeyRef"].get("optional")), lacking)
+        if value is not None and "\0" in value:
+            described = secret_names.describe(ref.name, ref.key)
+            lacking.append(
+                f"the secret {described} can't be a variable, because it holds a null character: mount it as a file"
+            )
+            return None
+        return value
+
+    def _secret(self, ref: SecretRef, is_optional: bool, lacking: list[str]) -> str | None:
+        self.asked.add(ref)
+        value = self._handed.value(ref)
+        if value is None and not is_optional:
+            lacking.append(self._handed.problem(ref))
+        return value
 
 
 class _Paths:
