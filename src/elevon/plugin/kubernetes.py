@@ -17,6 +17,7 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.plugin import pod_secrets
 from elevon.plugin.contexts import SetupContext, TaskContext
 from elevon.plugin.executors import Executor, ExecutorProperties
 from elevon.plugin.statuses import TaskStatus
@@ -126,7 +127,8 @@ class K8sExecutor(Executor[M, K8sState], Generic[M]):
         """The resource as it is to be made: `spec`, and what of `metadata` the author cares for.
 
         Kind, name, namespace, finalizer and the engine's labels and annotations are put in by the base. It may be asked
-        for again and then makes the same.
+        for again and then makes the same. `pod_secrets.PodSecrets` has a container given the secrets of the task; a
+        resource that names one of them nowhere is refused.
         """
 
     @abc.abstractmethod
@@ -160,6 +162,7 @@ class K8sExecutor(Executor[M, K8sState], Generic[M]):
     ) -> TaskStatus[K8sState]:
         """Make the resource, or find it made by an earlier call."""
         resource = self._completed(ctx, await self.build_resource(ctx, template, spec, inputs))
+        pod_secrets.check_are_named(template, resource, self.id)
         key = key_of(resource)
         self._watch.follow(key, ctx.wake)  # before there is any news
         is_new = False

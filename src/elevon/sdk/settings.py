@@ -158,6 +158,20 @@ def check_without_container(site: definitions.Site, settings: TaskSettings | Nod
             )
 
 
+def check_for_cluster(site: definitions.Site, settings: TaskSettings) -> None:
+    """Refuse what the pods of a cluster can't be given.
+
+    Raises:
+        UserError: A secret has a version.
+    """
+    for secret in settings.secret_requests:
+        if secret.group_version:
+            raise site.error(
+                f"{secret} has a version, and Secrets of a cluster have none: leave group_version out, and name the "
+                "version in the group"
+            )
+
+
 def _check_limits(site: definitions.Site, requests: Resources, limits: Resources) -> None:
     try:
         check_limits(requests, limits)

@@ -11,7 +11,7 @@ import pytest
 from elevon import Task, errors
 from elevon.blobs.local_files import LocalBlobStore
 from elevon.idl import literals
-from elevon.idl.messages import LiteralMap, TaskTemplate
+from elevon.idl.messages import LiteralMap, Secret, SecurityContext, TaskTemplate
 from elevon.plugin import SetupContext, TaskContext, TaskStatus
 from elevon.plugin.kubernetes import (
     ATTEMPT_ANNOTATION,
@@ -255,6 +255,18 @@ class TestCreation:
             await world.executor.initialize(world.setup)
             with pytest.raises(errors.BugError, match=r"of the kind v1/Pod and watches batch/v1/Job"):
                 await world.started()
+
+        tell(story)
+
+    def test_a_secret_that_the_resource_does_not_name_is_no_silence(self, tell: Tell) -> None:
+        async def story(world: World) -> None:
+            secrets = [Secret(group="db", key="password")]
+            template = TaskTemplate(security_context=SecurityContext(secrets=secrets))
+            with pytest.raises(
+                errors.UserError, match="'password' of the group 'db', which the executor 'pod'"
+            ):
+                await world.attempt().start(world.executor, template)
+            assert world.cluster.calls == []
 
         tell(story)
 

@@ -200,11 +200,13 @@ async def test_a_template_that_is_no_pod_of_a_task_fails_with_its_field(
         await stage.pod_of(template)
 
 
-async def test_secrets_are_refused_and_not_left_out_in_silence(stage: Stage) -> None:
-    template = as_target({"containers": [{"name": "primary"}]})
+async def test_the_primary_container_alone_is_given_the_secrets(stage: Stage) -> None:
+    template = as_target({"containers": [{"name": "side"}, {"name": "primary"}]})
     template.security_context.CopyFrom(SecurityContext(secrets=[Secret(group="g", key="k")]))
-    with pytest.raises(errors.UserError, match="secret_requests can't be given to a pod yet"):
-        await stage.pod_of(template)
+    side, primary = (await stage.pod_of(template))["spec"]["containers"]
+    reference = {"valueFrom": {"secretKeyRef": {"name": "g", "key": "k"}}}
+    assert {"name": "_FSEC_G_K", **reference} in primary["env"]
+    assert "_FSEC_G_K" not in str(side)
 
 
 def pod_with(**states: Any) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def test_a_pod_that_could_not_run_is_refused_with_its_field(spec: Any, sentence:
         ({"primary_container_name": ""}, "primary_container_name is empty"),
         ({"labels": {"a": 1}}, "labels={'a': 1} is no mapping of texts"),
         ({"annotations": "a"}, "annotations='a' is no mapping of texts"),
-        ({"secret_requests": [Secret("g", "k")]}, "secret_requests can't be given to a pod yet"),
+        ({"secret_requests": [Secret("g", "k", "v2")]}, "has a version, and Secrets of a cluster have none"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(options: dict[str, Any], sentence: str) -> None:

@@ -10,6 +10,7 @@ from elevon import errors
 from elevon.idl import customs
 from elevon.idl.messages import Container, Identifier, Resources, Secret, SecurityContext, TaskTemplate
 from elevon.idl.spark_jobs import SparkApplication, SparkJob
+from elevon.plugin.pod_secrets import PodSecrets
 from elevon.tasktypes.spark import applications
 from elevon.tasktypes.spark.configurations import SparkConfig
 
@@ -32,14 +33,16 @@ def built(
     asked: Resources | None = None,
 ) -> dict[str, Any]:
     """The `spec` of the resource."""
+    template = template or TaskTemplate(id=Identifier(name="app"), container=Container(image="spark:4"))
     made = applications.Asked(
-        template=template or TaskTemplate(id=Identifier(name="app"), container=Container(image="spark:4")),
+        template=template,
         job=job,
         resources=asked or Resources(),
         arguments=("--day", "1"),
         environment={"B": "2", "A": "1"},
         labels={"team": "red"},
         annotations={},
+        secrets=PodSecrets.of(template),
     )
     return dict(applications.build(made, config or SparkConfig()))["spec"]
 
@@ -181,6 +184,28 @@ def test_a_pod_of_the_message_is_the_template_of_the_operator() -> None:
     assert "template" not in spec["executor"]
 
 
+def test_driver_and_executors_are_given_secrets_as_the_operator_spells_them() -> None:
+    secrets = [
+        Secret(group="s3", key="access", env_var="A"),
+        Secret(group="tls", key="key", mount_requirement=Secret.FILE),
+    ]
+    template = TaskTemplate(id=Identifier(name="app"), security_context=SecurityContext(secrets=secrets))
+    spec = built(job(), template=template)
+    for role in (spec["driver"], spec["executor"]):
+        reference = {"name": "s3", "key": "access"}
+        assert role["envSecretKeyRefs"] == {"_FSEC_S3_ACCESS": reference, "A": reference}
+        assert role["env"] == [
+            {"name": "B", "value": "2"},
+            {"name": "FLYTE_SECRETS_DEFAULT_DIR", "value": "/etc/secrets"},
+            {"name": "FLYTE_SECRETS_ENV_PREFIX", "value": "_FSEC_"},
+        ]
+        assert role["volumeMounts"] == [
+            {"name": "elevon-secrets", "mountPath": "/etc/secrets", "readOnly": True}
+        ]
+    source = {"secret": {"name": "tls", "items": [{"key": "key", "path": "tls/key"}]}}
+    assert spec["volumes"] == [{"name": "elevon-secrets", "projected": {"sources": [source]}}]
+
+
 @pytest.mark.parametrize(
     ("given", "template", "sentence"),
     [
@@ -190,14 +215,6 @@ def test_a_pod_of_the_message_is_the_template_of_the_operator() -> None:
             job(spark_executor_instances="two"),
             None,
             "SparkJob.sparkConf['spark.executor.instances']='two' is no count",
-        ),
-        (
-            job(),
-            TaskTemplate(
-                id=Identifier(name="app"),
-                security_context=SecurityContext(secrets=[Secret(group="a", key="b")]),
-            ),
-            "task 'app' asks for secrets, which can't be given",
         ),
     ],
 )

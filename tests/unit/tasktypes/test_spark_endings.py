@@ -160,6 +160,13 @@ def test_what_could_not_be_submitted_says_why(ctx: FakeTaskContext) -> None:
     assert "could not be submitted: failed to run spark-submit: there is no Java" in found.message
 
 
+def test_no_retry_is_spent_on_a_secret_that_there_is_not(ctx: FakeTaskContext) -> None:
+    message = "failed to run spark-submit: CreateContainerConfigError: there is no secret 'x'"
+    status = told(ctx, "SUBMISSION_FAILED", message)
+    assert (status.phase, status.failure.code) == (AttemptPhase.FAILED, "USER:SecretMissing")  # pyright: ignore[reportOptionalMemberAccess]
+    assert message in str(status.failure)
+
+
 def test_links_lead_to_the_log_the_ui_and_the_history(ctx: FakeTaskContext) -> None:
     (ctx.data_dir / "stderr.log").touch()
     info = {

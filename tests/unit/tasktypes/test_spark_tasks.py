@@ -116,7 +116,7 @@ def test_an_application_that_makes_no_sense_is_refused(given: dict[str, Any], se
         ),
         ({"hadoop_conf": {1: "x"}}, "hadoop_conf[1]='x' is no text"),
         ({"databricks_token": "x"}, "databricks_token is for Databricks"),
-        ({"secret_requests": [Secret(group="a", key="b")]}, "secret_requests can't be given to the driver"),
+        ({"secret_requests": [Secret("a", "b", "v2")]}, "has a version, and Secrets of a cluster have none"),
         ({"executor_path": 3}, "executor_path=3 is no text"),
     ],
 )

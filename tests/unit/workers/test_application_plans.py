@@ -8,6 +8,7 @@ import pytest
 
 from elevon import errors
 from elevon.workers.cluster import applications, kinds, manifests
+from elevon.workers.cluster.secrets import Handout
 
 FOLDER = Path("/applications/one")
 
@@ -132,9 +133,47 @@ def test_a_class_needs_no_file_of_its_own() -> None:
     assert driver.args[driver.args.index("--class") + 1] == "org.example.Main"
 
 
+def test_a_driver_is_given_the_secrets_that_it_names() -> None:
+    items = [{"key": "key", "path": "tls/key"}]
+    resource = application(
+        mainApplicationFile=f"local://{__file__}",
+        volumes=[{"name": "v", "secret": {"secretName": "tls", "items": items}}],
+        driver={
+            "envSecretKeyRefs": {"TOKEN": {"name": "s3", "key": "token"}},
+            "volumeMounts": [{"name": "v", "mountPath": "/etc/secrets"}],
+            "env": [{"name": "DIR", "value": "/etc/secrets"}],
+        },
+    )
+    handed = Handout(values={"s3": {"token": "hunter2"}, "tls": {"key": "pem"}})
+    plan = kinds.plan(resource, FOLDER, handed)
+    (driver,), (file,) = plan.containers, plan.secret_files
+    assert (driver.environment["TOKEN"], file.value) == ("hunter2", "pem")
+    assert file.path == Path(driver.environment["DIR"], "tls/key")
+    assert not driver.lacks
+
+
+def test_a_driver_that_lacks_a_secret_cannot_be_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("java", "spark-submit"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).touch()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    driver = {"envSecretKeyRefs": {"TOKEN": {"name": "s3", "key": "token"}}}
+    resource = application(mainApplicationFile=f"local://{__file__}", driver=driver)
+    handed = Handout(problems={"s3": {"token": "there is no token"}})
+    (lacking,) = kinds.plan(resource, FOLDER, handed).containers
+    assert (lacking.problem, lacking.lacks) == ("CreateContainerConfigError: there is no token", "")
+
+
 @pytest.mark.parametrize(
     ("spec", "sentence"),
     [
+        (
+            {"driver": {"secrets": [{"name": "s3", "path": "/x", "secretType": "Generic"}]}},
+            "secrets of spec.driver names all that the Secret 's3' holds, .* name its keys",
+        ),
         ({"mainApplicationFile": ""}, "spec.mainApplicationFile is empty: name the Python file"),
         ({"restartPolicy": {"type": "OnFailure"}}, "restarts nothing: set it to Never"),
         ({"driver": {"template": {"spec": {}}}}, "template of spec.driver can't be had"),

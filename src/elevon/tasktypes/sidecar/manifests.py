@@ -13,6 +13,7 @@ from elevon import errors
 from elevon.idl import literals, pods
 from elevon.idl.messages import Container, DataLoadingConfig, LiteralMap, TaskTemplate
 from elevon.plugin import placeholders
+from elevon.plugin.pod_secrets import PodSecrets
 from elevon.records.resources import MAIN_CONTAINER_ANNOTATION, Manifest
 from elevon.tasktypes.sidecar import podspecs
 from elevon.tasktypes.sidecar.podspecs import PodSpec
@@ -28,12 +29,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         spec: JSON data.
         primary: The container whose end is the task's.
+        secrets: What it is given.
         labels: Of the pod.
         annotations: Of the pod.
     """
 
     spec: PodSpec
     primary: str
+    secrets: PodSecrets
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
 
@@ -44,11 +47,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UserError: It is no pod that could be a task's, or asks for something that can't be had; names the field.
         """
-        if template.security_context.secrets:
-            raise errors.UserError(
-                f"task {template.id.name}: secret_requests can't be given to a pod yet: leave them out"
-            )
-        made = _of_target(template) if template.HasField("k8s_pod") else _of_message(job)
+        secrets = PodSecrets.of(template)
+        made = _of_target(template, secrets) if template.HasField("k8s_pod") else _of_message(job, secrets)
         podspecs.check(made.spec, made.primary)
         if template.HasField("container"):
             (primary,) = (one for one in made.spec["containers"] if one["name"] == made.primary)
@@ -78,6 +78,7 @@ def manifest_of(
             container["terminationMessagePolicy"] = "FallbackToLogsOnError"
         is_primary = container["name"] == asked.primary
         _set_variables(container, {**for_all, **for_primary} if is_primary else for_all)
+    spec = asked.secrets.put_into(spec, asked.primary)
     own = {PRIMARY_ANNOTATION: asked.primary, MAIN_CONTAINER_ANNOTATION: asked.primary}
     metadata = {"labels": asked.labels, "annotations": {**asked.annotations, **own}}
     return {"metadata": metadata, "spec": {**spec, "restartPolicy": "Never"}}
@@ -88,21 +89,23 @@ def _quoted(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _of_target(template: TaskTemplate) -> Asked:
+def _of_target(template: TaskTemplate, secrets: PodSecrets) -> Asked:
     pod = template.k8s_pod
     _check_data(template.id.name, pod.data_config)
     return Asked(
         spec=literals.plain_of(pod.pod_spec),
         primary=pods.primary_container_of(template),
+        secrets=secrets,
         labels=dict(pod.metadata.labels),
         annotations=dict(pod.metadata.annotations),
     )
 
 
-def _of_message(job: SidecarJob) -> Asked:
+def _of_message(job: SidecarJob, secrets: PodSecrets) -> Asked:
     return Asked(
         spec=literals.plain_of(job.pod_spec),
         primary=job.primary_container_name,
+        secrets=secrets,
         labels=dict(job.labels),
         annotations=dict(job.annotations),
     )

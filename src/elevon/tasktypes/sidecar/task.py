@@ -43,10 +43,7 @@ class SidecarTask(tasks.RunnableTask[P, R_co]):
         super().__init__(function, **options)
         if pod_spec is None:
             raise self.site.error("has no pod_spec: write @sidecar_task(pod_spec={'containers': [...]})")
-        if options.get("secret_requests"):
-            raise self.site.error(
-                "secret_requests can't be given to a pod yet: read the secret in a task of another type"
-            )
+        settings.check_for_cluster(self.site, self.settings)
         self.pod_spec: podspecs.PodSpec = podspecs.plain(pod_spec)
         self.primary_container_name = primary_container_name
         self.annotations = self._texts("annotations", annotations)

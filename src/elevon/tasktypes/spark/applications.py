@@ -16,6 +16,7 @@ from elevon.idl import literals
 from elevon.idl.messages import Resources, TaskTemplate
 from elevon.idl.spark_jobs import SparkApplication, SparkJob
 from elevon.plugin.kubernetes import Manifest, ResourceKind
+from elevon.plugin.pod_secrets import PodSecrets
 from elevon.primitives import code_names, quantities
 from elevon.tasktypes.spark.configurations import SparkConfig
 
@@ -44,6 +45,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         environment: Variables of the driver and the executors.
         labels: On the pods.
         annotations: On the pods.
+        secrets: What driver and executors are given.
     """
 
     template: TaskTemplate
@@ -53,6 +55,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    secrets: PodSecrets
 
 
 def runs_user_code(template: TaskTemplate) -> bool:
@@ -89,17 +92,13 @@ def build(asked: Asked, config: SparkConfig) -> Manifest:
         "driver": _role("driver", asked, conf) | {"serviceAccount": config.service_account},
         "executor": _role("executor", asked, conf)
         | {"instances": _count(conf, "spark.executor.instances") or 1},
+        "volumes": list(asked.secrets.volumes),
     }
     return {"spec": {name: value for name, value in spec.items() if value not in ("", [], {})}}
 
 
 def _check(asked: Asked) -> None:
     job = asked.job
-    if asked.template.security_context.secrets:
-        raise errors.UserError(
-            f"task {asked.template.id.name!r} asks for secrets, which can't be given to the driver of a Spark "
-            "application: leave secret_requests out"
-        )
     for field in ("databricksConf", "databricksToken", "databricksInstance"):
         if getattr(job, field):
             raise errors.UserError(
@@ -145,7 +144,9 @@ def _role(role: str, asked: Asked, conf: Mapping[str, str]) -> dict[str, Any]:
     made: dict[str, Any] = {
         **_cores(role, asked.resources, conf),
         **_memory(role, asked.resources, conf),
-        "env": [{"name": name, "value": value} for name, value in sorted(asked.environment.items())],
+        "env": [{"name": name, "value": value} for name, value in sorted(_environment(asked).items())],
+        "envSecretKeyRefs": dict(asked.secrets.references),
+        "volumeMounts": list(asked.secrets.mounts),
         "labels": dict(asked.labels),
         "annotations": dict(asked.annotations),
     }
@@ -154,6 +155,12 @@ def _role(role: str, asked: Asked, conf: Mapping[str, str]) -> dict[str, Any]:
         metadata = {"labels": dict(pod.metadata.labels), "annotations": dict(pod.metadata.annotations)}
         made["template"] = {"metadata": metadata, "spec": literals.plain_of(pod.pod_spec)}
     return {name: value for name, value in made.items() if value not in ("", [], {})}
+
+
+def _environment(asked: Asked) -> dict[str, str]:
+    """The variables whose values may be written down; a secret goes before one of the same name."""
+    variables = {**asked.environment, **asked.secrets.variables}
+    return {name: value for name, value in variables.items() if name not in asked.secrets.references}
 
 
 def _cores(role: str, resources: Resources, conf: Mapping[str, str]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _KILLED: Final = re.compile(r"OOMKilled|ExitCode: 137\b")
 _NO_CLASS: Final = re.compile(
     r"(?:Failed to load class|ClassNotFoundException:) (?P<name>[\w$]+(?:\.[\w$]+)*)"
 )
+_LACKING: Final = "CreateContainerConfigError"
 _IN_EXECUTORS: Final = "Job aborted due to stage failure"
 _FAULT_OF_NODE: Final = re.compile(r"Reason: (?P<reason>NodeLost|Evicted|NodeShutdown|Preempting|Shutdown)")
 
@@ -55,6 +56,8 @@ def status_of(ctx: TaskContext[Any], application: Manifest, config: SparkConfig)
             ended = TaskStatus.retryable_failure(_failed(ctx, f"{name} failed: {message}", message))
         case "SUBMISSION_FAILED":
             text = f"{name} could not be submitted: {message}"
+            if _LACKING in message:  # no retry gives it a secret that there is not
+                return TaskStatus.permanent_failure(_of_user("SecretMissing", text), log_links=links)
             ended = TaskStatus.retryable_failure(_of_user("SubmissionFailed", text))
         case _:
             return TaskStatus.unknown(reason=f"{name} is {state}: {message}".removesuffix(": "))

@@ -8,6 +8,7 @@ from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.idl.spark_jobs import SparkJob
 from elevon.plugin import SetupContext, TaskContext, TaskStatus, placeholders
 from elevon.plugin.kubernetes import K8sExecutor, K8sState, Manifest, ResourceKind
+from elevon.plugin.pod_secrets import PodSecrets
 from elevon.tasktypes.spark import applications, endings
 from elevon.tasktypes.spark.configurations import SparkConfig
 
@@ -46,6 +47,7 @@ class SparkExecutor(K8sExecutor[SparkJob]):
             environment=environment,
             labels={**self._spark.labels, **ctx.labels},
             annotations={**self._spark.annotations, **ctx.annotations},
+            secrets=PodSecrets.of(template),
         )
         return applications.build(asked, self._spark)
 

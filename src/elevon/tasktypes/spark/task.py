@@ -60,7 +60,7 @@ class SparkTask(tasks.RunnableTask[P, R_co], Generic[P, R_co]):
         """
         _refuse_databricks(definitions.of_function("task", function), options)
         super().__init__(function, **options)
-        _refuse_secrets(self.site, self.settings)
+        settings.check_for_cluster(self.site, self.settings)
         self.spark_conf = _confs(self.site, "spark_conf", spark_conf)
         self.hadoop_conf = _confs(self.site, "hadoop_conf", hadoop_conf)
         self.executor_path = _text(self.site, "executor_path", executor_path)
@@ -133,7 +133,7 @@ class GenericSparkTask(tasks.Task[..., Any]):
         site = definitions.of_caller("task", name, self)
         _refuse_databricks(site, options)
         super().__init__(name, **options)
-        _refuse_secrets(self.site, self.settings)
+        settings.check_for_cluster(self.site, self.settings)
         self.main_application_file = _text(self.site, "main_application_file", main_application_file)
         self.main_class = _text(self.site, "main_class", given.get("main_class", ""))
         self.language = self._language(given.get("language"))
@@ -237,11 +237,3 @@ def _refuse_databricks(site: definitions.Site, options: Mapping[str, Any]) -> No
                 f"{name} is for Databricks, which the type 'spark' does not run on: leave it out, or use flytekit's "
                 "task with its Databricks connector"
             )
-
-
-def _refuse_secrets(site: definitions.Site, given: settings.TaskSettings) -> None:
-    if given.secret_requests:
-        raise site.error(
-            "secret_requests can't be given to the driver of a Spark application: have a task of another type read "
-            "what needs the secret"
-        )

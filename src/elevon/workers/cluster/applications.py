@@ -38,15 +38,14 @@ _MEMORY: Final = re.compile(r"(\d+)([kmgtp]?)b?", re.IGNORECASE)
 _MIB_OF: Final = {"k": 1 / 1024, "": 1, "m": 1, "g": 1024, "t": 1 << 20, "p": 1 << 30}
 _PYTHONS: Final = ("spark.pyspark.driver.python", "spark.pyspark.python")
 _LEAST_OVERHEAD_MIB: Final = 384
+_LACKING: Final = "CreateContainerConfigError"
 _NOT_HERE: Final = (
     "configMaps",
     "envFrom",
     "initContainers",
     "lifecycle",
-    "secrets",
     "sidecars",
     "template",
-    "volumeMounts",
 )
 # What Spark logs, and where in the JVM an exception was raised: neither says why a driver failed.
 _LOGGED: Final = r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (TRACE|DEBUG|INFO|WARN) |WARNING: |Using Spark's"
@@ -65,6 +64,9 @@ class _Role(_Spelled, frozen=True, kw_only=True):
     memory_overhead: str = ""
     instances: int = 1
     env: list[dict[str, Any]] = []
+    env_secret_key_refs: dict[str, dict[str, Any]] = {}
+    secrets: list[dict[str, Any]] = []
+    volume_mounts: list[dict[str, Any]] = []
 
 
 class _RestartPolicy(_Spelled, frozen=True, kw_only=True):
@@ -86,6 +88,7 @@ class _Application(_Spelled, frozen=True, kw_only=True):
     spark_conf: dict[str, str] = {}
     hadoop_conf: dict[str, str] = {}
     deps: _Deps = _Deps()
+    volumes: list[dict[str, Any]] = []
     driver: _Role = _Role()
     executor: _Role = _Role()
     restart_policy: _RestartPolicy = _RestartPolicy()
@@ -118,7 +121,10 @@ def plan(resource: Manifest, folder: Path, handed: Handout = secrets.NOTHING) ->
     command = _command(resource, spec, installed, address)
     made = manifests.plan(_driver_pod(resource, spec, command, temporary), folder, handed)
     (driver,) = made.containers
-    driver = msgspec.structs.replace(driver, problem=installed["problem"], streams=_STREAMS, noise=_NOISE)
+    # With the operator a driver that lacks a secret waits for ever, and nothing of it is seen in its application.
+    lacking = f"{_LACKING}: {driver.lacks}" if driver.lacks else ""
+    problem = installed["problem"] or lacking
+    driver = msgspec.structs.replace(driver, problem=problem, lacks="", streams=_STREAMS, noise=_NOISE)
     shown = {"webUIAddress": address} if address else {}
     return msgspec.structs.replace(
         made, containers=(driver,), folders=(*made.folders, temporary), shown=shown
@@ -202,6 +208,11 @@ def _problems(resource: Manifest, spec: _Application) -> Iterator[str]:
             if resource["spec"].get(role, {}).get(field):
                 yield f"{field} of spec.{role} can't be had on a local cluster: leave it out"
     for role, given in (("driver", spec.driver), ("executor", spec.executor)):
+        for secret in given.secrets:
+            yield (
+                f"secrets of spec.{role} names all that the Secret {secret.get('name')!r} holds, and a local cluster "
+                "can't tell what that is: name its keys, in envSecretKeyRefs or as items of a volume"
+            )
         for field, text in (("memory", given.memory), ("memoryOverhead", given.memory_overhead)):
             if text and not _MEMORY.fullmatch(text):
                 yield f"spec.{role}.{field} is {text!r}, which is no amount of memory for Spark: write it as 512m or 2g"
@@ -270,7 +281,12 @@ def _driver_pod(resource: Manifest, spec: _Application, command: list[str], temp
         "name": DRIVER,
         # A pod would replace $(NAME) in them; Spark does not.
         "command": [word.replace("$", "$$") for word in command],
-        "env": [*spec.driver.env, *({"name": name, "value": value} for name, value in fixed.items())],
+        "env": [
+            *(_variable(name, reference) for name, reference in spec.driver.env_secret_key_refs.items()),
+            *spec.driver.env,
+            *({"name": name, "value": value} for name, value in fixed.items()),
+        ],
+        "volumeMounts": spec.driver.volume_mounts,
         "resources": {"limits": {"memory": f"{_memory_mib(spec)}Mi"}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
@@ -278,8 +294,12 @@ def _driver_pod(resource: Manifest, spec: _Application, command: list[str], temp
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {**metadata, "name": f"{metadata['name']}-driver"},
-        "spec": {"restartPolicy": "Never", "containers": [container]},
+        "spec": {"restartPolicy": "Never", "containers": [container], "volumes": spec.volumes},
     }
+
+
+def _variable(name: str, reference: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
 
 
 def _escaped(path: Path) -> str:
