@@ -12,8 +12,8 @@ from elevon.primitives import ids
 from elevon.tasktypes.hive.backends.hiveserver2 import couriers
 from elevon.tasktypes.hive.backends.hiveserver2.backends import HiveServer2Backend
 from elevon.tasktypes.hive.backends.interfaces import Query, QueryPhase
+from tests.integration.hive.hiveserver2.backends import opened
 from tests.integration.hive.hiveserver2.sharing import shared_server
-from tests.integration.hive.hiveserver2.test_faults import opened
 from tests.storm.tasktypes import __main__ as storm
 from tests.storm.tasktypes.rounds import Ground, Round, Strike
 

@@ -3,8 +3,7 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,15 @@ from typing import Any
 import pytest
 
 from elevon import app, errors, workflow
-from elevon.blobs.local_files import LocalBlobStore
 from elevon.idl import literals
-from elevon.plugin import SetupContext
-from elevon.plugin.contexts import NO_SECRETS
 from elevon.plugin.transports import TransportError
 from elevon.primitives import ids
-from elevon.primitives.clocks import SystemClock
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.phases import ExecutionPhase
-from elevon.tasktypes.hive.backends.hiveserver2.backends import HiveServer2Backend
 from elevon.tasktypes.hive.backends.interfaces import Query
-from elevon.tasktypes.hive.configurations import HiveConfig, HiveServer2Settings
 from elevon.tasktypes.hive.task import HiveQuery, HiveTask
 from tests.integration.engine.worlds import World, until
+from tests.integration.hive.hiveserver2.backends import backend_of, opened
 from tests.integration.hive.hiveserver2.servers import HiveServer2
 from tests.integration.hive.hiveserver2.sharing import shared_server
 
@@ -59,25 +53,6 @@ def counting() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer2]:
     with HiveServer2(tmp_path_factory.mktemp("server")) as running:
         yield running
-
-
-def backend_of(directory: Path, secrets: Any = NO_SECRETS, **settings: Any) -> HiveServer2Backend:
-    config = HiveConfig(backend="hiveserver2", hiveserver2=HiveServer2Settings(**settings))
-    return HiveServer2Backend(
-        SetupContext(
-            config=config, clock=SystemClock(), blobs=LocalBlobStore(), state_dir=directory, secrets=secrets
-        )
-    )
-
-
-@asynccontextmanager
-async def opened(
-    directory: Path, secrets: Any = NO_SECRETS, **settings: Any
-) -> AsyncGenerator[HiveServer2Backend]:
-    made = backend_of(directory, secrets, **settings)
-    await made.open()
-    yield made
-    await made.close()
 
 
 class Password:
