@@ -133,6 +133,15 @@ def test_a_courier_that_died_has_sent_nothing_or_nobody_knows(tmp_path: Path) ->
     assert book.read("t").stage is Stage.UNKNOWN
 
 
+def test_a_courier_that_waited_in_vain_lives_on_and_nobody_knows(tmp_path: Path) -> None:
+    book = Book(tmp_path)
+    with book.hold("c"):
+        book.ask("t", "c")
+        book.note_sent("t", "session")
+        book.note_unanswered("t")
+        assert (book.read("t").stage, book.read("t").session) == (Stage.UNKNOWN, "session")
+
+
 def test_a_book_knows_itself_again_and_is_no_other(tmp_path: Path) -> None:
     assert Book(tmp_path / "a").id == Book(tmp_path / "a").id != Book(tmp_path / "b").id
 

@@ -281,8 +281,11 @@ def _taken_in(ctx: TaskContext[Any], item: WorkItem, tracked: Tracked[Any]) -> W
         case QueryPhase.FAILED:
             linked = msgspec.structs.replace(item, link=query.link or item.link)
             return linked.failed(query.message, is_mendable=query.is_mendable)
-        case QueryPhase.CANCELLED if item.overdue_at is not None and ctx.now >= item.overdue_at:
-            return _timed_out(item)  # by us, before a crash or in a call without an answer; or by the service
+        case QueryPhase.CANCELLED | QueryPhase.LOST if (
+            item.overdue_at is not None and ctx.now >= item.overdue_at
+        ):
+            # By us, before a crash or in a call without an answer; or by the service. What was ended may be forgotten.
+            return _timed_out(item)
         case QueryPhase.CANCELLED:
             by = query.message or "it was cancelled by somebody at the service"
             return item.failed(by, is_mendable=False)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import impala.dbapi
 import pyspark
@@ -46,6 +46,20 @@ class Statement(NamedTuple):
     def is_over(self) -> bool:
         """Whether nothing of it runs."""
         return bool(self.ends)
+
+
+class Job(NamedTuple):
+    """What Spark ran for a statement.
+
+    Attributes:
+        statement: The server's name for that.
+        begun_at: In seconds, as `time.time` has it.
+        is_over: Whether it has ended.
+    """
+
+    statement: str
+    begun_at: float
+    is_over: bool
 
 
 class HiveServer2:
@@ -163,13 +177,33 @@ class HiveServer2:
 
 def read_statements(directory: Path, port: int) -> list[Statement]:
     """The ledger of the server with this directory, with all that has happened at this port until now."""
+    found = _marked(directory, port)
+    return [statement for statement in found if statement.user != _US]
+
+
+def read_jobs(directory: Path, port: int) -> list[Job]:
+    """The jobs of the server with this directory that have begun until now."""
+    _marked(directory, port)
+    begun: dict[int, tuple[str, float]] = {}
+    ended: set[int] = set()
+    for event in _events(directory, "SparkListenerJob"):
+        if event["Event"] == "SparkListenerJobStart":
+            group = event.get("Properties", {}).get("spark.jobGroup.id", "")
+            begun[event["Job ID"]] = (group, event["Submission Time"] / 1000)
+        else:
+            ended.add(event["Job ID"])
+    return [Job(*said, id_ in ended) for id_, said in begun.items()]
+
+
+def _marked(directory: Path, port: int) -> list[Statement]:
+    """All statements, of which the last is one that is sent now."""
     mark = f"SELECT 1 AS {ids.new('mark', 20).replace('-', '_')}"
     _run(port, mark)
     deadline = time.monotonic() + START_S
     while True:  # the log is written in order, a moment late
         found = _read(directory)
         if any(statement.text == mark and statement.is_over for statement in found):
-            return [statement for statement in found if statement.user != _US]
+            return found
         assert time.monotonic() < deadline, f"the events of {directory} end before {mark}"
         time.sleep(0.05)
 
@@ -186,21 +220,22 @@ def _run(port: int, statement: str) -> None:
 def _read(directory: Path) -> list[Statement]:
     begun: dict[str, tuple[str, str]] = {}
     ended: dict[str, list[str]] = {}
-    for file in sorted((directory / "events").iterdir()):
-        for event in _events(file):
-            what = event["Event"].removeprefix(_EVENTS)
-            if what == "Start":
-                begun[event["id"]] = (event["userName"], event["statement"])
-            elif what in ("Finish", "Error", "Canceled", "Closed", "Timeout"):
-                ended.setdefault(event["id"], []).append(what)
+    for event in _events(directory, _EVENTS):
+        what = event["Event"].removeprefix(_EVENTS)
+        if what == "Start":
+            begun[event["id"]] = (event["userName"], event["statement"])
+        elif what in ("Finish", "Error", "Canceled", "Closed", "Timeout"):
+            ended.setdefault(event["id"], []).append(what)
     return [Statement(id_, *said, tuple(ended.get(id_, ()))) for id_, said in begun.items()]
 
 
-def _events(file: Path) -> Iterator[dict[str, str]]:
-    for line in file.read_text().splitlines():
-        if _EVENTS in line:
-            with contextlib.suppress(json.JSONDecodeError):  # it is being written
-                yield json.loads(line)
+def _events(directory: Path, kind: str) -> Iterator[dict[str, Any]]:
+    """The events whose name begins so, of all starts of the server."""
+    for file in sorted((directory / "events").iterdir()):
+        for line in file.read_text().splitlines():
+            if f'"Event":"{kind}' in line:
+                with contextlib.suppress(json.JSONDecodeError):  # it is being written
+                    yield json.loads(line)
 
 
 def _free_port() -> int:

@@ -16,7 +16,14 @@ import time
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from tests.integration.hive.hiveserver2.servers import START_S, HiveServer2, Statement, read_statements
+from tests.integration.hive.hiveserver2.servers import (
+    START_S,
+    HiveServer2,
+    Job,
+    Statement,
+    read_jobs,
+    read_statements,
+)
 
 _ROOT = Path(__file__).parents[4]
 _LOOK_S = 0.1
@@ -37,6 +44,10 @@ class SharedServer(NamedTuple):
     def statements(self) -> list[Statement]:
         """All that anybody has sent to it."""
         return read_statements(self.directory, self.port)
+
+    def jobs(self) -> list[Job]:
+        """All that it has run for anybody."""
+        return read_jobs(self.directory, self.port)
 
 
 @functools.cache

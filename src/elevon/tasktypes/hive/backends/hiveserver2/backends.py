@@ -19,8 +19,9 @@ from elevon.plugin.transports import TransportError
 from elevon.tasktypes.hive.backends.hiveserver2 import complaints, statements
 from elevon.tasktypes.hive.backends.hiveserver2.books import Book, Note, Stage
 from elevon.tasktypes.hive.backends.hiveserver2.clients import Connections
-from elevon.tasktypes.hive.backends.hiveserver2.connections import Connection, OperationState
+from elevon.tasktypes.hive.backends.hiveserver2.connections import Connection, OperationState, ServerKind
 from elevon.tasktypes.hive.backends.hiveserver2.couriers import Courier, Order
+from elevon.tasktypes.hive.backends.hiveserver2.endings import Endings
 from elevon.tasktypes.hive.backends.hiveserver2.handles import (
     Handle,
     PreparedSession,
@@ -41,10 +42,6 @@ _PHASES: Final = {
     "ERROR_STATE": QueryPhase.FAILED,
 }
 
-# Of a cancel that comes before the first job of a query, Spark 4.3 says that it is cancelled, and runs that job all the
-# same, to its end.
-_YOUNG_S: Final = 2.0
-
 
 class HiveServer2Backend(HiveBackend):
     """Hive's own server, or Spark's.
@@ -63,6 +60,7 @@ class HiveServer2Backend(HiveBackend):
         self._secrets = setup.secrets
         self._clock = setup.clock
         self._password = ""
+        self._kind: ServerKind | None = None  # not yet asked
 
     async def open(self) -> None:
         settings = self._settings
@@ -78,6 +76,7 @@ class HiveServer2Backend(HiveBackend):
         # Statuses have threads of their own: a server that takes long to begin a query keeps no news from anybody.
         self._looks = Connections(self._connect, settings.connections, "hiveserver2-looks")
         self._calls = Connections(self._connect, settings.connections, "hiveserver2-calls")
+        self._endings = Endings(self._calls, self._clock, self._call_s)
 
     async def close(self) -> None:
         await asyncio.gather(self._courier.close(), self._looks.close(), self._calls.close())
@@ -87,7 +86,7 @@ class HiveServer2Backend(HiveBackend):
 
     async def prepare(self, query: Query, token: str) -> Json:
         """Open the session. What a crash leaves of it is idle, and closed by the server's own time-out."""
-        session = await self._calls.call(_detached_session)
+        session = await self._opened()
         return msgspec.to_builtins(
             PreparedSession(session.to_text(), self._book.id, statements.is_repeatable(query.text))
         )
@@ -101,7 +100,7 @@ class HiveServer2Backend(HiveBackend):
             if not error.is_missing:
                 raise
             # `find` closed it, or the server was restarted: nothing runs there.
-            session = (await self._calls.call(_detached_session)).to_text()
+            session = (await self._opened()).to_text()
             begun = await self._courier.send(Order(token, session, script))
         return msgspec.to_builtins(begun)
 
@@ -129,13 +128,7 @@ class HiveServer2Backend(HiveBackend):
         return [one for one in found if isinstance(one, QueryStatus)]
 
     async def cancel(self, handle: Json) -> None:
-        """End the operation, once it is old enough: Spark's server forgets of a younger one what it starts next."""
-        query = query_of(handle)
-        age_s = (self._clock.now() - query.begun_at).total_seconds()
-        if 0 <= age_s < _YOUNG_S:
-            await self._clock.sleep(_YOUNG_S - age_s)
-        operation = Handle.from_text(query.operation)
-        await self._calls.call(lambda connection: connection.cancel(operation))
+        await self._endings.end(query_of(handle), await self._known_kind())
 
     async def log(self, handle: Json) -> str:
         operation = Handle.from_text(query_of(handle).operation)
@@ -147,10 +140,16 @@ class HiveServer2Backend(HiveBackend):
             raise
 
     async def abandon(self, token: str, prepared: Json) -> None:
-        """Close the session: the query ends if it is there, and can't begin if it is not."""
-        if prepared is not None:
-            known = prepared_of(prepared)
-            await self._close_sessions(known.session, (await self._note(token, known)).session)
+        """End the query if it is known; then close the session, so that none can begin there."""
+        if prepared is None:
+            return
+        known = prepared_of(prepared)
+        note = await self._note(token, known)
+        if note.stage is Stage.UNDER_WAY:
+            raise TransportError("the query is being sent")
+        if note.query is not None:
+            await self._endings.end(note.query, await self._known_kind())
+        await self._close_sessions(known.session, note.session)
 
     async def release(self, token: str, prepared: Json, handle: Json) -> None:
         await self._close_sessions(
@@ -158,6 +157,22 @@ class HiveServer2Backend(HiveBackend):
             query_of(handle).session if handle is not None else "",
         )
         await asyncio.to_thread(self._book.forget, token)
+
+    async def _opened(self) -> Handle:
+        """A session that outlives its connection."""
+        kind = await self._known_kind()
+
+        def detached(connection: Connection) -> Handle:
+            session = connection.open_session(kind)
+            connection.detach()
+            return session
+
+        return await self._calls.call(detached)
+
+    async def _known_kind(self) -> ServerKind:
+        if self._kind is None:
+            self._kind = await self._calls.call(lambda connection: connection.kind())
+        return self._kind
 
     def _connect(self) -> Connection:
         return Connection(self._settings, self._password, self._call_s)
@@ -190,12 +205,6 @@ class HiveServer2Backend(HiveBackend):
                 link=link,
             )
         return _status_of(state, link)
-
-
-def _detached_session(connection: Connection) -> Handle:
-    session = connection.open_session()
-    connection.detach()
-    return session
 
 
 def _status_of(state: OperationState, link: str) -> QueryStatus:

@@ -19,6 +19,7 @@ from elevon.tasktypes.hive.backends.hiveserver2.handles import QueryHandle
 _ID: Final = "book"
 _LOCKS: Final = "couriers"
 _NOTES: Final = "submissions"
+_UNANSWERED: Final = "unanswered"  # in the place of the query
 
 
 class Stage(enum.Enum):
@@ -26,7 +27,7 @@ class Stage(enum.Enum):
 
     NOTHING: no query was sent under this token, and none will be.
     UNDER_WAY: a courier has it in its hands.
-    UNKNOWN: the query was sent, and who sent it died before the answer.
+    UNKNOWN: the query was sent, and who sent it died before the answer, or waited for it too long.
     BEGUN: the server has answered.
     """
 
@@ -84,6 +85,10 @@ class Book:
         """Note, durably, how the server calls it."""
         self._append(token, msgspec.json.encode(query).decode())
 
+    def note_unanswered(self, token: str) -> None:
+        """Note, durably, that the server has not answered, and the courier waits no longer."""
+        self._append(token, _UNANSWERED)
+
     def forget(self, token: str) -> None:
         """Remove the note."""
         self._path(token).unlink(missing_ok=True)
@@ -93,6 +98,8 @@ class Book:
         courier, _, _ = self._lines(token)
         is_alive = self._is_alive(courier)  # before the look that counts: it may get on between the two
         _, session, query = self._lines(token)
+        if query == _UNANSWERED:
+            return Note(Stage.UNKNOWN, session)
         if query:
             return Note(Stage.BEGUN, session, msgspec.json.decode(query, type=QueryHandle))
         if is_alive:

@@ -19,6 +19,7 @@ opening a second one there, and closing that.
 """
 
 import contextlib
+import enum
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -44,16 +45,34 @@ _thrift: Final[Any] = Thrift
 logging.getLogger("thrift").setLevel(logging.CRITICAL)
 
 _MECHANISMS: Final = {"NONE": "PLAIN", "NOSASL": "NOSASL", "LDAP": "LDAP"}
-_LOG_LINES: Final = 10_000
+_LOG_LINES: Final = 50_000
 _REASON_S: Final = 0.2
-_UNKNOWN: Final = ("Invalid OperationHandle", "Invalid SessionHandle", "Session does not exist")
+_UNKNOWN: Final = (
+    "Invalid OperationHandle",
+    "Operation does not exist",
+    "Invalid SessionHandle",
+    "Session does not exist",
+)
 _REFUSED: Final = 400
 _UNAUTHORIZED: Final = 401
 _MISSING: Final = 404
 _BUSY: Final = 503
 
+
+class ServerKind(enum.Enum):
+    """Whose server it is, where that makes a difference."""
+
+    HIVE = "hive"
+    SPARK = "spark"
+
+
 # How long the server holds an answer to "is it done?" back while the query runs; 5 s where nobody says otherwise.
 _SESSION_SETTINGS: Final = {"hive.server2.long.polling.timeout": "1ms"}
+_SETTINGS_OF_KIND: Final[Mapping[ServerKind, Mapping[str, str]]] = {
+    ServerKind.HIVE: {},
+    # Otherwise Spark logs nothing of a query; `endings` goes by this.
+    ServerKind.SPARK: {"hive.server2.logging.operation.level": "VERBOSE"},
+}
 
 
 class OperationState(NamedTuple):
@@ -98,9 +117,19 @@ class Connection:
         with contextlib.suppress(AttributeError):  # of thrift's TLS socket, if it is closed already
             self._transport.close()
 
-    def open_session(self) -> Handle:
+    def kind(self) -> ServerKind:
+        """Whose server it is."""
+        session = self._opened({})
+        request = _wire.TGetInfoReq(
+            sessionHandle=_session(session), infoType=_wire.TGetInfoType.CLI_DBMS_NAME
+        )
+        answer = self._ask("say what it is", lambda: self._client.GetInfo(request))
+        self.close_session(session)
+        return ServerKind.SPARK if "spark" in str(answer.infoValue.stringValue).lower() else ServerKind.HIVE
+
+    def open_session(self, kind: ServerKind) -> Handle:
         """Open a session; it is bound to this connection until `detach`."""
-        settings = dict(_SESSION_SETTINGS)
+        settings = {**_SESSION_SETTINGS, **_SETTINGS_OF_KIND[kind]}
         if self._settings.database:
             settings["use:database"] = self._settings.database
         settings.update(self._settings.session)
@@ -135,7 +164,7 @@ class Connection:
         return OperationState(name, answer.errorMessage or "", answer.sqlState or "")
 
     def log(self, operation: Handle) -> str:
-        """What an operation has written to its log, which Spark's server leaves empty."""
+        """What an operation has written to its log."""
         request = _wire.TFetchResultsReq(
             operationHandle=_operation(operation),
             orientation=_wire.TFetchOrientation.FETCH_FIRST,
@@ -151,9 +180,14 @@ class Connection:
         )
 
     def cancel(self, operation: Handle) -> None:
-        """End an operation; one that has ended, or is not known, is fine."""
+        """Cancel an operation; one that has ended, or is not known, is fine."""
         request = _wire.TCancelOperationReq(operationHandle=_operation(operation))
         self._ask_known("cancel a query", lambda: self._client.CancelOperation(request))
+
+    def close_operation(self, operation: Handle) -> None:
+        """Close an operation, with its log and its rows; one that is not known is fine."""
+        request = _wire.TCloseOperationReq(operationHandle=_operation(operation))
+        self._ask_known("close a query", lambda: self._client.CloseOperation(request))
 
     def _made(self, password: str, timeout_s: float) -> Any:
         settings = self._settings

@@ -243,6 +243,9 @@ class Carrier:
         except TransportError as error:
             if error.status is not None or not is_sent:
                 self._book.forget(order.token)
+            else:
+                with contextlib.suppress(OSError):  # then nobody knows until this process has ended
+                    self._book.note_unanswered(order.token)
             return Receipt(order.token, error=str(error), status=error.status)
         except OSError as error:  # of the book, on a disk that is full
             return Receipt(order.token, error=f"what became of it can't be noted: {error}")
