@@ -29,9 +29,11 @@ def start(database: Path, name: str, count: int, failpoint: str = "") -> subproc
 
 
 def acknowledged(process: subprocess.Popen[str]) -> set[int]:
-    """What it printed until its end."""
-    printed, _ = process.communicate(timeout=50)
-    return {int(line) for line in printed.split()}
+    """What it printed until its end, beside what was read before."""
+    assert process.stdout is not None
+    with process:
+        # Not `communicate`, which passes over lines that `readline` has read ahead.
+        return {int(line) for line in process.stdout.read().split()}
 
 
 def numbers_in(database: Path, name: str) -> list[int]:
