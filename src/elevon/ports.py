@@ -22,7 +22,7 @@ from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
 from elevon.records.resources import Manifest, ResourceChanges, ResourceKey, ResourceKind
-from elevon.records.snapshots import StoredExecution
+from elevon.records.snapshots import ChangedNodes, NodePlace, StoredExecution, StoredNodes
 from elevon.records.standings import ExecutionStanding
 from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
@@ -89,6 +89,27 @@ class StateStore(Protocol):
 
     async def load_execution(self, execution: ExecutionId) -> StoredExecution:
         """All current rows; `NotFoundError` if there is none, `CorruptStateError` for rows of a newer elevon."""
+        ...
+
+    async def load_nodes(self, execution: ExecutionId, node_ids: Sequence[str]) -> StoredNodes:
+        """The current rows of some nodes, by id; `NotFoundError` if there is no such execution."""
+        ...
+
+    async def load_changes(self, execution: ExecutionId, after: int, limit: int) -> ChangedNodes:
+        """How all stands now that history tells of in its next `limit` rows behind `after`; one consistent look.
+
+        It reads no more than these rows and what they are about; `NotFoundError` if there is no such execution.
+        """
+        ...
+
+    async def list_nodes(
+        self, execution: ExecutionId, parent: str, limit: int, behind: NodePlace | None = None
+    ) -> Sequence[NodeRecord]:
+        """Those that run under one node, or at the top for an empty id, by their start and then by id; so many.
+
+        With `behind` only those that come behind that place, whether or not there is a node at it. `NotFoundError` if
+        there is no such execution.
+        """
         ...
 
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:

@@ -13,6 +13,7 @@ from elevon.records.changes import Change
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import Lease, RequestKind
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from elevon.records.snapshots import NodePlace
 from elevon.records.tokens import PoolLimits
 from elevon.stores.memory import MemoryStateStore
 from elevon.stores.sqlite import SqliteStateStore
@@ -211,6 +212,10 @@ async def everything(store: ports.StateStore) -> list[object]:
         seen.append(await answer(store.get_lease(run)))
         seen.append(await answer(store.list_transitions(run)))
         seen.append(await answer(store.list_transitions(run, 1, "n0")))
+        seen.append(await answer(store.load_nodes(run, ["n1/n0", "n0", "n9"])))
+        seen.extend([await answer(store.load_changes(run, after, 2)) for after in (0, 1, 3)])
+        seen.append(await answer(store.list_nodes(run, "", 2)))
+        seen.append(await answer(store.list_nodes(run, "", 2, NodePlace(START, "n0"))))
     seen.extend([await answer(store.get_artifact(digest)) for digest in ("c", "d", "e")])
     seen.extend([await store.list_requests(owner) for owner in ("e1", "e2", "e3")])
     seen.append(await store.list_drains())

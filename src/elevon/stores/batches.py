@@ -21,7 +21,8 @@ from elevon.stores.connections import Connection
 _TABLES: Final = ("executions", "nodes", "attempts", "onces", "transitions")
 
 # What an attempt holds of pools goes with its end; there is nothing to look for where no pool is used.
-# Each row is [tenure, its columns ..., version, place of the record in the blob, length of it].
+# Each row is [tenure, its columns ..., version, place of the record in the blob, length of it]. What a node is
+# listed by never changes, so that no update touches an index.
 _SET_UP: Final = """
 CREATE TEMP TABLE fences (tenure INTEGER PRIMARY KEY, key INTEGER NOT NULL, newest_sequence INTEGER NOT NULL);
 CREATE TEMP VIEW groups AS SELECT '' AS tenures, '' AS executions, '' AS nodes, '' AS attempts, '' AS onces,
@@ -40,8 +41,9 @@ CREATE TEMP TRIGGER write_group INSTEAD OF INSERT ON groups BEGIN
             record = substr(NEW.records, value ->> 4, value ->> 5)
         FROM json_each(NEW.executions) JOIN fences ON fences.tenure = value ->> 0
         WHERE executions.key = fences.key;
-    INSERT INTO nodes (execution, node_id, version, record)
-        SELECT fences.key, value ->> 1, value ->> 2, substr(NEW.records, value ->> 3, value ->> 4)
+    INSERT INTO nodes (execution, node_id, parent, started_us, version, record)
+        SELECT fences.key, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+            substr(NEW.records, value ->> 5, value ->> 6)
         FROM json_each(NEW.nodes) CROSS JOIN fences ON tenure = value ->> 0
         WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, record = excluded.record;
     INSERT INTO attempts (execution, node_id, attempt, version, record)
@@ -145,7 +147,7 @@ def _packed(tenures: Iterable[Columns], tables: _Tables) -> tuple[str | bytes, .
         columns: list[Columns] = []
         for key, row in tables[table].items():
             whole_key = (*key, *row.key) if table == "executions" else key
-            columns.append((*whole_key, row.version, place, len(row.content)))
+            columns.append((*whole_key, *row.listed, row.version, place, len(row.content)))
             records.append(row.content)
             place += len(row.content)
         parameters.append(_json(columns))

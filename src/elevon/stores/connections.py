@@ -4,7 +4,7 @@ It owns the pragmas and the translation of `apsw` exceptions; it must never let 
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +43,10 @@ class Connection:
     def all(self, statement: str, *parameters: object) -> list[Any]:
         """All rows, as tuples."""
         return self.handle.execute(statement, parameters or None).fetchall()
+
+    def define(self, name: str, function: Callable[[Any], object]) -> None:
+        """Give statements of this connection a function of one value."""
+        self.handle.create_scalar_function(name, function, 1, deterministic=True)
 
     @property
     def value_limit(self) -> int:

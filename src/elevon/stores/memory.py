@@ -21,7 +21,7 @@ from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
-from elevon.records.snapshots import StoredExecution
+from elevon.records.snapshots import ChangedNodes, NodePlace, StoredExecution, StoredNodes
 from elevon.records.tokens import (
     AHEAD_LIMIT,
     NAMED_HOLDER_COUNT,
@@ -138,6 +138,40 @@ class MemoryStateStore:
             attempts=_all_of(rows.ATTEMPTS, kept.current["attempts"], execution),
             onces=_all_of(rows.ONCES, kept.current["onces"], execution),
         )
+
+    async def load_nodes(self, execution: ExecutionId, node_ids: Sequence[str]) -> StoredNodes:
+        kept = self._find(execution)
+        wanted = frozenset(node_ids)
+        nodes, attempts = (
+            {key: row for key, row in kept.current[table].items() if key[0] in wanted}
+            for table in ("nodes", "attempts")
+        )
+        return StoredNodes(
+            nodes=_all_of(rows.NODES, nodes, execution), attempts=_all_of(rows.ATTEMPTS, attempts, execution)
+        )
+
+    async def load_changes(self, execution: ExecutionId, after: int, limit: int) -> ChangedNodes:
+        kept = self._find(execution)
+        told = kept.transitions[after : after + limit]
+        stored = await self.load_nodes(execution, [str(row.key[0]) for row in told])
+        return ChangedNodes(
+            execution=_execution_of(kept.record, execution),
+            after=after + len(told),
+            nodes=stored.nodes,
+            attempts=stored.attempts,
+            has_more=bool(told) and after + limit < len(kept.transitions),
+        )
+
+    async def list_nodes(
+        self, execution: ExecutionId, parent: str, limit: int, behind: NodePlace | None = None
+    ) -> Sequence[NodeRecord]:
+        stored = await self.load_execution(execution)
+        placed = sorted(
+            (NodePlace(record.started_at, record.node_id), record)
+            for record in stored.nodes
+            if record.parent == parent
+        )
+        return tuple(record for place, record in placed if behind is None or place > behind)[:limit]
 
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
         return _execution_of(self._find(execution).record, execution)

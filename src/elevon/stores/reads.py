@@ -16,8 +16,9 @@ from elevon.records.executions import ExecutionHeading, ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
+from elevon.records.nodes import NodeRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
-from elevon.records.snapshots import StoredExecution
+from elevon.records.snapshots import ChangedNodes, NodePlace, StoredExecution, StoredNodes
 from elevon.records.tokens import Token
 from elevon.records.transitions import Transition
 from elevon.stores import refusals, rows, writes
@@ -35,14 +36,14 @@ class _Selection(NamedTuple):
         key: The columns that tell them apart.
         execution: The execution's key.
         behind: Only those with a greater key.
-        node_id: Only those of this node.
+        node_ids: Only those of these nodes; None for all.
     """
 
     table: str
     key: str
     execution: int
     behind: tuple[str | int, ...] = ()
-    node_id: str | None = None
+    node_ids: Sequence[str] | None = None
 
 
 def load_execution(connection: Connection, execution: ExecutionId) -> StoredExecution:
@@ -58,6 +59,61 @@ def load_execution(connection: Connection, execution: ExecutionId) -> StoredExec
             attempts=_all(connection, attempts, rows.ATTEMPTS, execution),
             onces=_all(connection, onces, rows.ONCES, execution),
         )
+
+
+def load_nodes(connection: Connection, execution: ExecutionId, node_ids: Sequence[str]) -> StoredNodes:
+    """The current rows of some nodes; `NotFoundError` if there is no such execution."""
+    with connection.transaction("BEGIN"):
+        return _rows_of(connection, writes.existing_key(connection, execution), execution, node_ids)
+
+
+def load_changes(connection: Connection, execution: ExecutionId, after: int, limit: int) -> ChangedNodes:
+    """How all stands that the next rows of history behind `after` are about; `NotFoundError` if there is none."""
+    with connection.transaction("BEGIN"):
+        key = writes.existing_key(connection, execution)
+        record = get_execution(connection, execution)
+        last, count, node_ids = connection.value(
+            "SELECT max(sequence), count(*), json_group_array(DISTINCT node_id) FROM (SELECT sequence, node_id "
+            "FROM transitions WHERE execution = ? AND sequence > ? ORDER BY sequence LIMIT ?)",
+            key,
+            after,
+            limit,
+        )
+        if not count:
+            return ChangedNodes(execution=record, after=after)
+        stored = _rows_of(connection, key, execution, msgspec.json.decode(node_ids, type=list[str]))
+        has_more = connection.value(
+            "SELECT EXISTS (SELECT 1 FROM transitions WHERE execution = ? AND sequence > ?)", key, last
+        )
+    return ChangedNodes(
+        execution=record,
+        after=last,
+        nodes=stored.nodes,
+        attempts=stored.attempts,
+        has_more=bool(has_more),
+    )
+
+
+def list_nodes(
+    connection: Connection, execution: ExecutionId, parent: str, limit: int, behind: NodePlace | None
+) -> Sequence[NodeRecord]:
+    """Those under one node in the order of their start; `NotFoundError` if there is no such execution."""
+    condition, place = "", ()
+    if behind is not None:
+        condition, place = (
+            "AND (started_us, node_id) > (?, ?)",
+            (rows.microseconds(behind.started_at), behind.node_id),
+        )
+    with connection.transaction("BEGIN"):
+        found = connection.all(
+            f"SELECT version, record FROM nodes WHERE execution = ? AND parent = ? {condition} "  # noqa: S608 - ours
+            "ORDER BY started_us, node_id LIMIT ?",
+            writes.existing_key(connection, execution),
+            parent,
+            *place,
+            limit,
+        )
+    return tuple(rows.NODES.one(version, record, execution) for version, record in found)
 
 
 def get_execution(connection: Connection, execution: ExecutionId) -> ExecutionRecord:
@@ -144,7 +200,8 @@ def list_transitions(
     """History in order, from behind `after`."""
     with connection.transaction("BEGIN"):
         key = writes.existing_key(connection, execution)
-        selection = _Selection("transitions", "sequence", key, (after,), node_id)
+        node_ids = None if node_id is None else (node_id,)
+        selection = _Selection("transitions", "sequence", key, (after,), node_ids)
         found: list[tuple[int, Transition]] = []
         for newest, count, joined, sequences in _slices(connection, selection, "json_group_array(sequence)"):
             transitions = rows.TRANSITIONS.many(newest, count, joined, execution)
@@ -208,6 +265,17 @@ def list_tokens(connection: Connection, pool: str) -> Sequence[Token]:
     return tuple(rows.TOKENS.one(version, record, name) for name, version, record in found)
 
 
+def _rows_of(
+    connection: Connection, key: int, execution: ExecutionId, node_ids: Sequence[str]
+) -> StoredNodes:
+    nodes = _Selection("nodes", "node_id", key, node_ids=node_ids)
+    attempts = _Selection("attempts", "node_id, attempt", key, node_ids=node_ids)
+    return StoredNodes(
+        nodes=_all(connection, nodes, rows.NODES, execution),
+        attempts=_all(connection, attempts, rows.ATTEMPTS, execution),
+    )
+
+
 def _all(
     connection: Connection, selection: _Selection, decoder: rows.RowDecoder[rows.R], subject: object
 ) -> tuple[rows.R, ...]:
@@ -260,7 +328,7 @@ def _source(selection: _Selection) -> tuple[str, list[str | int]]:
     parameters: list[str | int] = [selection.execution, *selection.behind]
     if selection.behind:
         conditions.append(f"({selection.key}) > ({', '.join('?' * len(selection.behind))})")
-    if selection.node_id is not None:
-        conditions.append("node_id = ?")
-        parameters.append(selection.node_id)
+    if selection.node_ids is not None:
+        conditions.append("node_id IN (SELECT value FROM json_each(?))")
+        parameters.append(msgspec.json.encode(selection.node_ids).decode())
     return f"FROM {selection.table} WHERE {' AND '.join(conditions)} ORDER BY {selection.key}", parameters

@@ -40,6 +40,7 @@ class Row(NamedTuple):
         key: The columns beside the record: what it is unique by in its execution, or found by in lists.
         version: Version of the record's layout.
         content: The record.
+        listed: Further columns that lists find it by; they never change.
         is_end: Whether an attempt is over with it, and so holds and waits for nothing any more.
     """
 
@@ -47,6 +48,7 @@ class Row(NamedTuple):
     key: tuple[str | int, ...]
     version: int
     content: bytes
+    listed: tuple[str | int, ...] = ()
     is_end: bool = False
 
 
@@ -124,7 +126,8 @@ def of_change(change: Change, execution: ExecutionId) -> Row:
         raise errors.BugError(f"a change of {change.id} was handed in with the lease of {execution}")
     table, key_of = _TABLES[type(change)]
     is_end = isinstance(change, AttemptRecord) and change.phase.is_terminal
-    return Row(table, key_of(change), change.version, encode(change, execution), is_end)
+    listed = (change.parent, microseconds(change.started_at)) if isinstance(change, NodeRecord) else ()
+    return Row(table, key_of(change), change.version, encode(change, execution), listed, is_end)
 
 
 def encode(record: msgspec.Struct, subject: object) -> bytes:

@@ -1,17 +1,28 @@
 """The schema of the state database: numbered SQL files, each applied once, in order, in a transaction of its own.
 
 `PRAGMA user_version` holds the number of the last file that was applied. It must never touch a database that a newer
-elevon, or something else, has written.
+elevon, or something else, has written. What a script must know of a record it asks functions for, because SQL can't
+read one.
 """
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from elevon import errors
-from elevon.stores import connections
+from elevon.stores import connections, rows
 
 APPLICATION_ID: Final = 0x656C766E  # "elvn"
+
+
+class _Placed(msgspec.Struct, frozen=True):
+    """What a node's record of any version says of its place in lists."""
+
+    started_at: datetime
+    parent: str = ""
 
 
 def migrate(connection: connections.Connection, path: Path) -> None:
@@ -22,6 +33,8 @@ def migrate(connection: connections.Connection, path: Path) -> None:
     """
     if _number(connection, path) == len(migrations()):
         return
+    connection.define("parent_of", lambda record: _placed(record).parent)
+    connection.define("started_us_of", lambda record: rows.microseconds(_placed(record).started_at))
     for number, script in enumerate(migrations(), start=1):
         with connection.transaction("BEGIN IMMEDIATE"):
             if _number(connection, path) < number:
@@ -36,6 +49,14 @@ def migrations() -> tuple[Path, ...]:
     """The scripts, in order; the first one is number 1."""
     # Not importlib.resources, whose import alone takes as long as opening the database.
     return tuple(sorted(Path(__file__).with_name("migrations").glob("*.sql")))
+
+
+def _placed(record: bytes) -> _Placed:
+    """A damaged record has a place too: it is whoever reads it that says so."""
+    try:
+        return msgspec.msgpack.decode(record, type=_Placed)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Placed(rows.instant(0))
 
 
 def _number(connection: connections.Connection, path: Path) -> int:

@@ -24,7 +24,7 @@ from elevon.records.launch_plans import LaunchPlanId, LaunchPlanRecord
 from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
-from elevon.records.snapshots import StoredExecution
+from elevon.records.snapshots import ChangedNodes, NodePlace, StoredExecution, StoredNodes
 from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
 from elevon.stores import (
@@ -91,6 +91,17 @@ class SqliteStateStore:
 
     async def load_execution(self, execution: ExecutionId) -> StoredExecution:
         return await self._read(reads.load_execution, execution)
+
+    async def load_nodes(self, execution: ExecutionId, node_ids: Sequence[str]) -> StoredNodes:
+        return await self._read(reads.load_nodes, execution, node_ids)
+
+    async def load_changes(self, execution: ExecutionId, after: int, limit: int) -> ChangedNodes:
+        return await self._read(reads.load_changes, execution, after, limit)
+
+    async def list_nodes(
+        self, execution: ExecutionId, parent: str, limit: int, behind: NodePlace | None = None
+    ) -> Sequence[NodeRecord]:
+        return await self._read(reads.list_nodes, execution, parent, limit, behind)
 
     async def get_execution(self, execution: ExecutionId) -> ExecutionRecord:
         return await self._read(reads.get_execution, execution)

@@ -45,9 +45,10 @@ def create_execution(
     key = existing_key(connection, execution)
     for node in nodes:
         connection.execute(
-            "INSERT INTO nodes (execution, node_id, version, record) VALUES (?, ?, ?, ?)",
+            "INSERT INTO nodes (execution, node_id, parent, started_us, version, record) VALUES (?, ?, ?, ?, ?, ?)",
             key,
             *node.key,
+            *node.listed,
             node.version,
             node.content,
         )

@@ -6,10 +6,21 @@ import apsw
 import msgspec
 import pytest
 
+from elevon import errors
 from elevon.records.leases import Request, RequestKind
 from elevon.stores import rows, schemas
 from elevon.stores.sqlite import SqliteStateStore
-from tests.contract.state_store.worlds import RUN, START, World, drain, execution, taken, wish
+from tests.contract.state_store.worlds import (
+    MINUTE,
+    RUN,
+    START,
+    World,
+    drain,
+    execution,
+    node,
+    taken,
+    wish,
+)
 
 
 class FirstRequest(msgspec.Struct, kw_only=True):
@@ -41,6 +52,21 @@ def write_first_home(database: Path) -> None:
     file.close()
 
 
+def write_fourth_home(database: Path, *nodes: rows.Row) -> None:
+    """A database at schema 4, with nodes of an execution."""
+    write_first_home(database)
+    file = apsw.Connection(str(database))
+    for number, script in enumerate(schemas.migrations()[1:4], start=2):
+        file.execute(script.read_text(encoding="utf-8"))
+        file.execute(f"PRAGMA user_version = {number}")
+    for row in nodes:
+        file.execute(
+            "INSERT INTO nodes (execution, node_id, version, record) VALUES (7, ?, ?, ?)",
+            (*row.key, row.version, row.content),
+        )
+    file.close()
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
@@ -68,6 +94,29 @@ async def test_home_of_schema_1_takes_what_came_later(database: Path) -> None:
     await store.put_drain(drain())
     assert later in await store.list_requests("e1")
     assert await store.list_drains() == (drain(),)
+    await store.close()
+
+
+async def test_nodes_of_schema_4_are_listed_under_their_parents_in_the_order_of_their_start(
+    database: Path,
+) -> None:
+    late = node("n0", started_at=START + MINUTE, outputs=b"\x00" * 9000)
+    inner = node("n0/1", parent="n0")
+    write_fourth_home(database, *(rows.of_change(one, RUN) for one in (late, node("n1"), inner)))
+    store = SqliteStateStore(database, World())
+    await store.open()
+    assert (await store.load_execution(RUN)).nodes == (late, inner, node("n1"))
+    assert await store.list_nodes(RUN, "", 9) == (node("n1"), late)
+    assert await store.list_nodes(RUN, "n0", 9) == (inner,)
+    await store.close()
+
+
+async def test_a_damaged_row_of_schema_4_keeps_no_home_from_being_opened(database: Path) -> None:
+    write_fourth_home(database, rows.Row("nodes", ("n0",), 1, b"\xc1"))
+    store = SqliteStateStore(database, World())
+    await store.open()
+    with pytest.raises(errors.CorruptStateError, match="has a row that can't be read"):
+        await store.load_execution(RUN)
     await store.close()
 
 
