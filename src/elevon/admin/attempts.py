@@ -98,12 +98,12 @@ class Attempts:
             NotFoundError: There is no such node or attempt; names what is near.
             UserError: It means nothing for the attempt as it stands; says why.
         """
-        stored = await self._store.load_execution(order.execution)
-        if stored.execution.phase.is_terminal:
+        execution = await self._store.get_execution(order.execution)
+        if execution.phase.is_terminal:
             raise errors.UserError(
-                f"execution {order.execution.name} has ended already, it is {stored.execution.phase}"
+                f"execution {order.execution.name} has ended already, it is {execution.phase}"
             )
-        record = _attempt_of(stored, order.node_id, order.attempt)
+        record = await self.find(order.execution, order.node_id, order.attempt)
         found = AttemptId(order.execution, record.node_id, record.attempt)
         for problem in _PROBLEMS[kind](record):
             raise errors.UserError(
@@ -151,27 +151,22 @@ class Attempts:
         Raises:
             NotFoundError: There is no such execution, node or attempt; names what is near.
         """
-        return _attempt_of(await self._store.load_execution(execution), node_id, attempt)
+        stored = await self._store.load_nodes(execution, [node_id])
+        own = {record.attempt: record for record in stored.attempts}
+        if not own:
+            raise errors.NotFoundError(_no_attempts(await self._store.load_execution(execution), node_id))
+        wanted = max(own) if attempt is None else attempt
+        if wanted not in own:
+            known = ", ".join(f"attempt {index}" for index in sorted(own))
+            raise errors.NotFoundError(
+                f"node {node_id} of execution {execution.name} has no attempt {wanted}: there is {known}"
+            )
+        return own[wanted]
 
     async def history(self, record: AttemptRecord, execution: ExecutionId) -> tuple[Transition, ...]:
         """Everything that happened to an attempt, in order."""
-        rows = await self._store.list_transitions(execution)
-        own = (record.node_id, record.attempt)
-        return tuple(row for _, row in rows if (row.node_id, row.attempt) == own)
-
-
-def _attempt_of(stored: StoredExecution, node_id: str, attempt: int | None) -> AttemptRecord:
-    name = stored.execution.id.name
-    own = {record.attempt: record for record in stored.attempts if record.node_id == node_id}
-    if not own:
-        raise errors.NotFoundError(_no_attempts(stored, node_id))
-    wanted = max(own) if attempt is None else attempt
-    if wanted not in own:
-        known = ", ".join(f"attempt {index}" for index in sorted(own))
-        raise errors.NotFoundError(
-            f"node {node_id} of execution {name} has no attempt {wanted}: there is {known}"
-        )
-    return own[wanted]
+        rows = await self._store.list_transitions(execution, node_id=record.node_id)
+        return tuple(row for _, row in rows if row.attempt == record.attempt)
 
 
 def _no_attempts(stored: StoredExecution, node_id: str) -> str:

@@ -16,6 +16,7 @@ from elevon.admin import inputs, recoveries, views
 from elevon.admin.attempts import Attempts
 from elevon.admin.drains import Drains
 from elevon.admin.launch_plans import LaunchPlans
+from elevon.admin.nodes import Nodes
 from elevon.admin.snapshots import Snapshot
 from elevon.compiler import index
 from elevon.compiler.graphs import Graph
@@ -29,8 +30,7 @@ from elevon.records.launch_plans import LaunchPlanId
 from elevon.records.leases import Lease, Request, RequestKind
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import ExecutionPhase
-from elevon.records.snapshots import StoredExecution
-from elevon.records.transitions import Transition
+from elevon.records.snapshots import ChangedNodes, StoredExecution
 
 PROJECT = "default"
 DOMAIN = "development"
@@ -92,12 +92,14 @@ class Admin:
         attempts: What operators can do with attempts.
         drains: Which task types begin nothing new.
         launch_plans: What can be started by name.
+        nodes: Finds and lists nodes.
     """
 
     def __init__(self, store: StateStore, clock: Clock) -> None:
         self.attempts = Attempts(store, clock)
         self.drains = Drains(store, clock)
         self.launch_plans = LaunchPlans(store, clock)
+        self.nodes = Nodes(store)
         self._store = store
         self._clock = clock
 
@@ -258,9 +260,9 @@ class Admin:
             history=tuple(transition for _, transition in history),
         )
 
-    async def history(self, execution: ExecutionId, after: int) -> Sequence[tuple[int, Transition]]:
-        """What happened, in order, each with its number, from behind one number; `NotFoundError` if there is none."""
-        return await self._store.list_transitions(execution, after)
+    async def changes(self, execution: ExecutionId, after: int, limit: int) -> ChangedNodes:
+        """What history tells of in its next `limit` rows behind `after`; `NotFoundError` if there is no execution."""
+        return await self._store.load_changes(execution, after, limit)
 
     async def rows(self, execution: ExecutionId) -> StoredExecution:
         """All its rows as they are; `NotFoundError` if there is none."""

@@ -95,17 +95,20 @@ class RemoteSite:
         ended: dict[ExecutionId, ExecutionRecord] = {}
         while places:
             patience_s = _WAIT_S if len(places) == 1 else 0.0
-            is_anything_new = False
+            is_anything_new = is_behind = False
             for execution, after in list(places.items()):
                 update = await self.client.update(execution.name, after, patience_s)
                 tell(update)
                 is_anything_new |= update.after > after
+                is_behind |= update.has_more
                 places[execution] = update.after
-                if update.execution.phase.is_terminal:
+                if update.execution.phase.is_terminal and not update.has_more:
                     ended[execution] = update.execution
                     del places[execution]
-            if places and not is_anything_new:
-                await asyncio.sleep(_PAUSE_S)  # a server that is being ended holds no answer back
+            if not is_behind and (len(places) > 1 or not is_anything_new):
+                await asyncio.sleep(
+                    _PAUSE_S
+                )  # one that is asked for several, or is being ended, holds no answer back
         return [ended[execution] for execution in executions]
 
     async def streams(self, attempt: AttemptId) -> Sequence[str]:

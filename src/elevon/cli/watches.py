@@ -82,8 +82,11 @@ async def _follow(
     def tell(update: Update) -> None:
         changes = (*update.attempts, *in_turn(update.nodes))
         execution = update.execution
-        is_over = execution.phase.is_terminal
-        report.changed(execution.id, (*changes, execution) if is_over else (execution, *changes))
+        if not execution.phase.is_terminal:
+            changes = (execution, *changes)
+        elif not update.has_more:
+            changes = (*changes, execution)
+        report.changed(execution.id, changes)
 
     following = asyncio.ensure_future(site.watched([record.id for record in records], tell))
     watching = asyncio.ensure_future(interrupted.wait())

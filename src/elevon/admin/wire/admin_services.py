@@ -9,8 +9,7 @@ import msgspec
 import elevon
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT, Admin, NewExecution
-from elevon.admin.views import ExecutionView, NodeView
-from elevon.admin.wire import creations, executions, nodes, requests
+from elevon.admin.wire import creations, executions, nodes, page_tokens, requests
 from elevon.admin.wire.engines import Engines
 from elevon.idl.admin_messages import (
     Execution,
@@ -34,9 +33,10 @@ from elevon.idl.admin_messages import (
     WorkflowExecutionGetRequest,
 )
 from elevon.idl.messages import LiteralMap
-from elevon.primitives import ids, suggestions
+from elevon.primitives import ids
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId
+from elevon.records.snapshots import NodePlace
 
 
 class AdminService:
@@ -125,15 +125,15 @@ class AdminService:
 
     async def list_executions(self, request: ResourceListRequest) -> ExecutionList:
         """Executions, newest first, a page of them; the token is for the next one, and empty for none."""
-        page = requests.page_of(request)
+        page = requests.execution_page_of(request)
         try:
             found = await self._admin.list_executions(page.phases, page.limit + 1, page.behind)
         except errors.NotFoundError as error:
             raise errors.UserError(
-                f"token {request.token!r}: the execution that it stands for was deleted, or never was: list anew"
+                f"token {request.token!r:.40}: the execution that it stands for was deleted: list anew"
             ) from error
         shown = found[: page.limit]
-        token = shown[-1].id.name if len(found) > page.limit else ""
+        token = page_tokens.make(page.listing, shown[-1].id.name) if len(found) > page.limit else ""
         messages = [executions.message(record, are_values_wanted=False) for record in shown]
         return ExecutionList(executions=messages, token=token)
 
@@ -152,22 +152,31 @@ class AdminService:
         return ExecutionTerminateResponse()
 
     async def list_node_executions(self, request: NodeExecutionListRequest) -> NodeExecutionList:
-        """The nodes of an execution that have started: those at the top, or those under one node."""
-        start, end = requests.window_of(request)
-        view = await self._view(requests.execution_id(request.workflow_execution_id))
-        if request.unique_parent_id:
-            _node_of(view, request.unique_parent_id)
-        found = nodes.node_messages(view, request.unique_parent_id)
-        token = str(end) if end < len(found) else ""
-        return NodeExecutionList(node_executions=found[start:end], token=token)
+        """The nodes of an execution that have started: those at the top, or those under one node; a page of them."""
+        page = requests.node_page_of(request)
+        execution = await self._admin.get(requests.execution_id(request.workflow_execution_id))
+        found = await self._admin.nodes.under(
+            execution, request.unique_parent_id, page.limit + 1, page.behind
+        )
+        shown = found[: page.limit]
+        token = ""
+        if len(found) > page.limit:
+            last = shown[-1].record
+            token = page_tokens.make(page.listing, NodePlace(last.started_at, last.node_id))
+        messages = [nodes.node_message(execution.id, node) for node in shown]
+        return NodeExecutionList(node_executions=messages, token=token)
 
     async def list_task_executions(self, request: TaskExecutionListRequest) -> TaskExecutionList:
-        """The attempts of a node, in order."""
-        start, end = requests.window_of(request)
-        view = await self._view(requests.execution_id(request.node_execution_id.execution_id))
-        found = nodes.task_messages(view, _node_of(view, request.node_execution_id.node_id))
-        token = str(end) if end < len(found) else ""
-        return TaskExecutionList(task_executions=found[start:end], token=token)
+        """The attempts of a node, in order; a page of them."""
+        page = requests.attempt_page_of(request)
+        wanted = request.node_execution_id
+        execution = await self._admin.get(requests.execution_id(wanted.execution_id))
+        node, attempts = await self._admin.nodes.attempts(execution, wanted.node_id)
+        found = [one for one in attempts if page.behind is None or one.attempt > page.behind]
+        shown = found[: page.limit]
+        token = page_tokens.make(page.listing, shown[-1].attempt) if len(found) > page.limit else ""
+        messages = [nodes.attempt_message(execution.id, node, attempt) for attempt in shown]
+        return TaskExecutionList(task_executions=messages, token=token)
 
     async def get_launch_plan(self, request: ObjectGetRequest) -> LaunchPlan:
         """One launch plan, the newest of its name if no version is given."""
@@ -196,16 +205,3 @@ class AdminService:
     async def _started(self, new: NewExecution) -> ExecutionCreateResponse:
         record = await creations.started(self._admin, self._engines, new)
         return ExecutionCreateResponse(id=executions.identifier(record.id))
-
-    async def _view(self, execution: ExecutionId) -> ExecutionView:
-        return await self._admin.view(execution, is_history_wanted=False)
-
-
-def _node_of(view: ExecutionView, node_id: str) -> NodeView:
-    found = {node.id: node for node in view.walk()}
-    if node_id not in found:
-        name = view.record.id.name
-        raise errors.NotFoundError(
-            f"execution {name} has no node {node_id!r}: {suggestions.hint(node_id, found)}"
-        )
-    return found[node_id]

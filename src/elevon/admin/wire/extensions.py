@@ -31,6 +31,8 @@ _STREAM: Final = re.compile(r"(containers/[A-Za-z0-9][A-Za-z0-9._-]*/)?(stdout|s
 LOG_LIMIT: Final = 1 << 20
 LONGEST_WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.5
+_LOOKED_AT_COUNT: Final = 1000
+_LEAST_REST_S: Final = 0.1
 _RESTS: Final = 3
 _LONGEST_REST_S: Final = 2.0
 
@@ -57,11 +59,13 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """What has changed of an execution.
 
     Attributes:
-        after: Number of the last row of history that is in it; to be handed in for the next update.
+        after: Number of the last row of history that is in it; to be handed in for the next update. It outlives the
+            server.
         execution: Its record.
         nodes: Records that changed.
         attempts: Likewise.
         is_driven: Whether a live engine drives it.
+        has_more: Whether more has changed already: what is told of an end is then not yet all that led to it.
     """
 
     after: int
@@ -69,6 +73,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[NodeRecord, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
     is_driven: bool = False
+    has_more: bool = False
 
 
 class Streams(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,10 +135,10 @@ class Extensions:
         return msgspec.structs.replace(found, is_driven=is_driven)
 
     async def update(self, execution: ExecutionId, after: int, patience_s: float) -> Update:
-        """What has changed since one update; waits for it, unless the execution has ended.
+        """What has changed since one update, a part of it if it is much; waits for it, unless the execution has ended.
 
-        Until it has ended, an answer is held back three times as long as it took to find, so that who looks on takes
-        no more than a quarter of the time, however large the execution is.
+        Who has come to the present rests until the next change is told, and three times as long as it took to find,
+        so that looking on takes no more than a quarter of the time. The end is told at once.
 
         Args:
             execution: Which.
@@ -142,22 +147,20 @@ class Extensions:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + min(max(patience_s, 0.0), LONGEST_WAIT_S)
-        with self._news.of(execution) as event:
+        with self._news.of(execution) as waiting:
             while True:
-                event.clear()
+                waiting.news.clear()
                 begun_at = loop.time()
                 found = await self._look(execution, after)
                 left = 0.0 if self._news.is_closed else deadline - loop.time()
-                if found.execution.phase.is_terminal or left <= 0:
+                if found.execution.phase.is_terminal or found.has_more or left <= 0:
                     return found
                 if found.after > after:
-                    await asyncio.sleep(min(_RESTS * (loop.time() - begun_at), left, _LONGEST_REST_S))
+                    rest_s = max(_LEAST_REST_S, _RESTS * (loop.time() - begun_at))
+                    if await _has_come(waiting.end, min(rest_s, left, _LONGEST_REST_S)):
+                        return await self._look(execution, after)
                     return found
-                try:
-                    async with asyncio.timeout(min(left, _LOOK_S)):
-                        await event.wait()
-                except TimeoutError:
-                    continue
+                await _has_come(waiting.news, min(left, _LOOK_S))
 
     async def streams(self, attempt: AttemptId) -> Streams:
         """What an attempt may have written.
@@ -184,22 +187,26 @@ class Extensions:
         return await self._engines.read_log(attempt, stream, offset, LOG_LIMIT)
 
     async def _look(self, execution: ExecutionId, after: int) -> Update:
-        # The record first: an end that it tells of then comes after all that led to it.
-        record = await self._admin.get(execution)
-        history = await self._admin.history(execution, after)
+        changes = await self._admin.changes(execution, after, _LOOKED_AT_COUNT)
         lease = await self._admin.owner(execution)
-        is_driven = lease is not None and self._engines.is_alive(lease.owner)
-        if not history:
-            return Update(after=after, execution=record, is_driven=is_driven)
-        rows = await self._admin.rows(execution)
-        changed = {transition.node_id for _, transition in history}
         return Update(
-            after=history[-1][0],
-            execution=record,
-            nodes=tuple(record for record in rows.nodes if record.node_id in changed),
-            attempts=tuple(record for record in rows.attempts if record.node_id in changed),
-            is_driven=is_driven,
+            after=changes.after,
+            execution=changes.execution,
+            nodes=changes.nodes,
+            attempts=changes.attempts,
+            is_driven=lease is not None and self._engines.is_alive(lease.owner),
+            has_more=changes.has_more,
         )
+
+
+async def _has_come(event: asyncio.Event, patience_s: float) -> bool:
+    """Wait for an event; whether it came."""
+    try:
+        async with asyncio.timeout(patience_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _message(content: bytes, wanted: type[M], field: str) -> M:

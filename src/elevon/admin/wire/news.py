@@ -1,22 +1,36 @@
 """Who waits for news of an execution, so that an answer can be held back until there is some.
 
-An engine in this process tells of every batch that it has committed. Of what other engines drive nobody tells: a wait
-is over after a while anyway, and whoever waited looks.
+An engine in this process tells of every batch that it has committed, and which of them ended an execution. Of what
+other engines drive nobody tells: a wait is over after a while anyway, and whoever waited looks.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from elevon.records.changes import Change
+from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+
+
+class Waiting:
+    """One who waits for news of an execution.
+
+    Attributes:
+        news: Set by every news, until whoever waits clears it.
+        end: Set by the last news, and when nobody should wait any more.
+    """
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.end = asyncio.Event()
 
 
 class News:
     """Wakes those who wait; on one loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[ExecutionId, set[asyncio.Event]] = {}
+        self._waiting: dict[ExecutionId, set[Waiting]] = {}
         self._is_closed = False
 
     @property
@@ -24,27 +38,35 @@ class News:
         """Whether nobody should wait any more."""
         return self._is_closed
 
-    def notice(self, execution: ExecutionId, _changes: Sequence[Change]) -> None:
+    def notice(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Something of an execution has become durable."""
-        for event in self._waiting.get(execution, ()):
-            event.set()
+        waiting = self._waiting.get(execution)
+        if waiting:
+            is_end = any(isinstance(one, ExecutionRecord) and one.phase.is_terminal for one in changes)
+            _wake(waiting, is_end=is_end)
 
     def close(self) -> None:
         """Wake everybody, and let nobody wait from now on."""
         self._is_closed = True
-        for events in self._waiting.values():
-            for event in events:
-                event.set()
+        for waiting in self._waiting.values():
+            _wake(waiting, is_end=True)
 
     @contextlib.contextmanager
-    def of(self, execution: ExecutionId) -> Generator[asyncio.Event]:
-        """An event that is set by every news of an execution from now on."""
-        event = asyncio.Event()
-        self._waiting.setdefault(execution, set()).add(event)
+    def of(self, execution: ExecutionId) -> Generator[Waiting]:
+        """What is set by the news of an execution from now on."""
+        waiting = Waiting()
+        self._waiting.setdefault(execution, set()).add(waiting)
         try:
-            yield event
+            yield waiting
         finally:
-            events = self._waiting[execution]
-            events.discard(event)
-            if not events:
+            others = self._waiting[execution]
+            others.discard(waiting)
+            if not others:
                 del self._waiting[execution]
+
+
+def _wake(waiting: Iterable[Waiting], *, is_end: bool) -> None:
+    for one in waiting:
+        one.news.set()
+        if is_end:
+            one.end.set()

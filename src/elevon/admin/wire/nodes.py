@@ -4,14 +4,13 @@ What the engine's bookkeeping calls STARTING and KILLING is QUEUED and RUNNING t
 A node that has not started has no message, as in Flyte.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf import json_format
 
-from elevon.admin.views import ExecutionView, NodeView
+from elevon.admin.nodes import StartedNode
 from elevon.admin.wire import executions
-from elevon.compiler.graphs import NodeKind
+from elevon.compiler.graphs import GraphNode, NodeKind
 from elevon.idl import identifiers
 from elevon.idl.admin_messages import (
     NodeExecution,
@@ -28,31 +27,15 @@ from elevon.records.phases import AttemptPhase
 _SPELLED = {AttemptPhase.STARTING: AttemptPhase.QUEUED, AttemptPhase.KILLING: AttemptPhase.RUNNING}
 
 
-def node_messages(view: ExecutionView, parent: str) -> list[NodeExecution]:
-    """The nodes that have started and run under one node, or at the top for an empty id, oldest first."""
-    started = [
-        node for node in view.walk() if node.record is not None and node.id.rpartition("/")[0] == parent
-    ]
-    started.sort(key=lambda node: node.record.started_at if node.record else view.record.created_at)
-    return [_node_message(view.record.id, node) for node in started]
-
-
-def task_messages(view: ExecutionView, node: NodeView) -> list[TaskExecution]:
-    """The attempts of a node, in order."""
-    task_id = _task_id_of(view, node)
-    return [_task_message(view.record.id, task_id, attempt) for attempt in node.attempts]
-
-
-def _node_message(execution: ExecutionId, node: NodeView) -> NodeExecution:
-    record = node.record
-    node_id = identifiers.node_execution(executions.identifier(execution), node.id)
-    if record is None:
-        return NodeExecution(id=node_id)
+def node_message(execution: ExecutionId, started: StartedNode) -> NodeExecution:
+    """A node that has started."""
+    record, kind = started.record, started.node.kind
+    node_id = identifiers.node_execution(executions.identifier(execution), record.node_id)
     made = NodeExecution(id=node_id, closure=NodeExecutionClosure(phase=record.phase.value))
     made.metadata.spec_node_id = record.spec_node_id
     made.metadata.is_dynamic = record.expansion is not None
-    made.metadata.is_array = node.kind is NodeKind.ARRAY
-    made.metadata.is_parent_node = node.kind is not NodeKind.TASK or record.expansion is not None
+    made.metadata.is_array = kind is NodeKind.ARRAY
+    made.metadata.is_parent_node = kind is not NodeKind.TASK or record.expansion is not None
     closure = made.closure
     closure.created_at.CopyFrom(executions.timestamp(record.started_at))
     _set_times(closure, record.started_at, record.ended_at)
@@ -60,8 +43,10 @@ def _node_message(execution: ExecutionId, node: NodeView) -> NodeExecution:
     return made
 
 
-def _task_message(execution: ExecutionId, task_id: Identifier, record: AttemptRecord) -> TaskExecution:
+def attempt_message(execution: ExecutionId, node: GraphNode, record: AttemptRecord) -> TaskExecution:
+    """An attempt of a node."""
     node_id = identifiers.node_execution(executions.identifier(execution), record.node_id)
+    task_id = node.task.id if node.task is not None else Identifier()
     made = TaskExecution(
         id=identifiers.task_execution(task_id, node_id, record.attempt),
         closure=TaskExecutionClosure(phase=_SPELLED.get(record.phase, record.phase).value),
@@ -101,13 +86,3 @@ def _set_result(
         closure.error.CopyFrom(executions.error(failure))
     elif outputs is not None:
         closure.output_data.CopyFrom(LiteralMap.FromString(outputs))
-
-
-def _task_id_of(view: ExecutionView, node: NodeView) -> Identifier:
-    """The identity of the task that a node runs; of one that a task made while it ran, the name is all there is."""
-    templates: Sequence[Identifier] = [task.template.id for task in view.closure.tasks]
-    for found in templates:
-        if found.name == node.name:
-            return found
-    execution = view.record.id
-    return identifiers.task(node.name, "", project=execution.project, domain=execution.domain)

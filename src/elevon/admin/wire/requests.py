@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from elevon import errors
 from elevon.admin.executions import DOMAIN, PROJECT
+from elevon.admin.wire import page_tokens
+from elevon.admin.wire.page_tokens import Listing
 from elevon.idl.admin_messages import (
     ExecutionCreateRequest,
     ExecutionMetadata,
@@ -22,27 +24,57 @@ from elevon.primitives import suggestions
 from elevon.records.identities import ExecutionId
 from elevon.records.launch_plans import LaunchPlanId
 from elevon.records.phases import ExecutionPhase
+from elevon.records.snapshots import NodePlace
 
 _SPEC_FIELDS: Final = frozenset({"launch_plan", "metadata", "max_parallelism"})
 _METADATA_FIELDS: Final = frozenset({"mode", "principal"})
 _FILTER: Final = re.compile(r"\s*(?P<verb>\w+)\(\s*(?P<field>[\w.]+)\s*,\s*(?P<values>[^()]*?)\s*\)\s*")
-_PLACE: Final = re.compile("[0-9]{1,9}")
 _PAGE_COUNT: Final = 100
 _PAGE_LIMIT: Final = 1000
 
 
-class Page(NamedTuple):
-    """Which part of a list is wanted.
+class ExecutionPage(NamedTuple):
+    """Which executions are wanted, newest first.
 
     Attributes:
-        phases: Only those in one of them; empty for all.
+        listing: The list that it is a page of.
         limit: At most so many.
         behind: Only what comes behind that one.
+        phases: Only those in one of them; empty for all.
     """
 
-    phases: frozenset[ExecutionPhase]
+    listing: Listing
     limit: int
     behind: ExecutionId | None
+    phases: frozenset[ExecutionPhase]
+
+
+class NodePage(NamedTuple):
+    """Which nodes are wanted, oldest first.
+
+    Attributes:
+        listing: The list that it is a page of.
+        limit: At most so many.
+        behind: Only what comes behind that place.
+    """
+
+    listing: Listing
+    limit: int
+    behind: NodePlace | None
+
+
+class AttemptPage(NamedTuple):
+    """Which attempts of a node are wanted, in order.
+
+    Attributes:
+        listing: The list that it is a page of.
+        limit: At most so many.
+        behind: Only those of a greater index.
+    """
+
+    listing: Listing
+    limit: int
+    behind: int | None
 
 
 def check_namespace(project: str, domain: str) -> None:
@@ -125,33 +157,49 @@ def check_recovery(request: ExecutionRecoverRequest) -> None:
         )
 
 
-def page_of(request: ResourceListRequest) -> Page:
-    """Which executions are wanted, newest first.
+def execution_page_of(request: ResourceListRequest) -> ExecutionPage:
+    """Which executions are wanted.
 
     Raises:
-        UserError: It asks for an order, a filter or a number that there is not.
+        UserError: It asks for an order, a filter or a number that there is not, or its token is of another list.
     """
     check_namespace(request.id.project, request.id.domain)
     _check_order(request.sort_by, Sort.Direction.DESCENDING)
-    behind = ExecutionId(PROJECT, DOMAIN, request.token) if request.token else None
-    return Page(_phases_of(request.filters), _limit_of(request.limit), behind)
+    phases = _phases_of(request.filters)
+    listing = Listing("executions", tuple(sorted(phases)))
+    name = page_tokens.place(request.token, listing, str)
+    behind = ExecutionId(PROJECT, DOMAIN, name) if name is not None else None
+    return ExecutionPage(listing, _limit_of(request.limit), behind, phases)
 
 
-def window_of(request: NodeExecutionListRequest | TaskExecutionListRequest) -> tuple[int, int]:
-    """From where to where a list of nodes or attempts is wanted, oldest first.
+def node_page_of(request: NodeExecutionListRequest) -> NodePage:
+    """Which nodes are wanted.
 
     Raises:
-        UserError: It asks for an order, a filter or a number that there is not.
+        UserError: It asks for an order, a filter or a number that there is not, or its token is of another list.
     """
+    _check_part(request)
+    listing = Listing("nodes", (request.workflow_execution_id.name, request.unique_parent_id))
+    behind = page_tokens.place(request.token, listing, NodePlace)
+    return NodePage(listing, _limit_of(request.limit), behind)
+
+
+def attempt_page_of(request: TaskExecutionListRequest) -> AttemptPage:
+    """Which attempts are wanted.
+
+    Raises:
+        UserError: It asks for an order, a filter or a number that there is not, or its token is of another list.
+    """
+    _check_part(request)
+    of = request.node_execution_id
+    listing = Listing("attempts", (of.execution_id.name, of.node_id))
+    return AttemptPage(listing, _limit_of(request.limit), page_tokens.place(request.token, listing, int))
+
+
+def _check_part(request: NodeExecutionListRequest | TaskExecutionListRequest) -> None:
     _check_order(request.sort_by, Sort.Direction.ASCENDING)
     if request.filters:
         raise errors.UserError(f"filters {request.filters!r}: nodes and attempts have no filters")
-    if request.token and _PLACE.fullmatch(request.token) is None:
-        raise errors.UserError(
-            f"token {request.token!r:.40} is none of elevon's: leave it out for the first page"
-        )
-    start = int(request.token or 0)
-    return start, start + _limit_of(request.limit)
 
 
 def _limit_of(limit: int) -> int:

@@ -1,7 +1,6 @@
 """What Flyte has no call for: workflows that come whole, rows, changes and logs."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +10,7 @@ from elevon.admin.snapshots import Snapshot
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from elevon.records.snapshots import ChangedNodes
 from elevon.records.transitions import Transition
 from elevon.testing.clocks import SimulatedClock
 from tests.unit.admin import specimens
@@ -113,23 +113,18 @@ async def test_an_update_does_not_wait_for_what_has_ended_or_when_the_server_end
     assert (await world.extensions.update(execution, 0, 30)).execution.phase is ExecutionPhase.SUCCEEDED
 
 
-async def test_an_update_tells_of_no_end_before_all_that_led_to_it(
-    world: WireWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_much_that_has_changed_is_told_in_parts_without_a_rest(world: WireWorld) -> None:
     execution = await world.create()
-    history = world.admin.history
-
-    async def history_before_the_end(*asked: Any) -> Any:
-        found = await history(*asked)
-        if not (await world.admin.get(execution)).phase.is_terminal:
-            await world.put(execution, node("n1"), moved("n1"))
-            await world.drive(execution, ExecutionPhase.SUCCEEDED)
-            world.news.notice(execution, ())
-        return found
-
-    monkeypatch.setattr(world.admin, "history", history_before_the_end)
-    update = await world.extensions.update(execution, 0, 30)
-    assert (update.execution.phase, update.nodes) == (ExecutionPhase.SUCCEEDED, (node("n1"),))
+    names = [f"n{number:04}" for number in range(2500)]
+    await world.put(execution, *(change for name in names for change in (node(name), moved(name))))
+    told: list[list[str]] = []
+    after, has_more = 0, True
+    while has_more:
+        update = await world.extensions.update(execution, after, 0)
+        told.append([one.node_id for one in update.nodes])
+        after, has_more = update.after, update.has_more
+    assert [name for part in told for name in part] == names
+    assert max(len(part) for part in told) == 1000
 
 
 def test_who_looks_on_takes_no_more_than_a_quarter_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,19 +133,39 @@ def test_who_looks_on_takes_no_more_than_a_quarter_of_the_time(monkeypatch: pyte
         await world.store.open()
         execution = await world.create()
         await world.put(execution, node("n1"), moved("n1"))
-        rows = world.admin.rows
+        changes = world.admin.changes
 
-        async def many_rows(asked: ExecutionId) -> Any:
+        async def slow_changes(asked: ExecutionId, after: int, limit: int) -> ChangedNodes:
             await asyncio.sleep(0.1)
-            return await rows(asked)
+            return await changes(asked, after, limit)
 
-        monkeypatch.setattr(world.admin, "rows", many_rows)
+        monkeypatch.setattr(world.admin, "changes", slow_changes)
         loop = asyncio.get_running_loop()
         for phase, seconds in ((ExecutionPhase.RUNNING, 0.4), (ExecutionPhase.SUCCEEDED, 0.1)):
             await world.drive(execution, phase)
             begun_at = loop.time()
             await world.extensions.update(execution, 0, 30)
             assert loop.time() - begun_at == pytest.approx(seconds)
+
+    SimulatedClock().run(story())
+
+
+def test_an_end_is_told_at_once_with_all_that_led_to_it() -> None:
+    async def story() -> None:
+        world = WireWorld()
+        await world.store.open()
+        execution = await world.create()
+        await world.put(execution, node("n1"), moved("n1"))
+        resting = asyncio.create_task(world.extensions.update(execution, 0, 30))
+        loop = asyncio.get_running_loop()
+        begun_at = loop.time()
+        await asyncio.sleep(0.01)
+        await world.put(execution, node("n2"), moved("n2"))
+        await world.drive(execution, ExecutionPhase.SUCCEEDED)
+        world.news.notice(execution, [await world.admin.get(execution)])
+        update = await resting
+        assert (update.execution.phase, update.nodes) == (ExecutionPhase.SUCCEEDED, (node("n1"), node("n2")))
+        assert loop.time() - begun_at == pytest.approx(0.01)
 
     SimulatedClock().run(story())
 
