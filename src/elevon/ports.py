@@ -132,6 +132,10 @@ class StateStore(Protocol):
         """
         ...
 
+    async def find_executions(self, project: str, domain: str, beginning: str) -> Sequence[ExecutionId]:
+        """Those whose name begins so, newest first."""
+        ...
+
     async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         """The unfinished ones that no live owner has, oldest first."""
         ...

@@ -207,6 +207,8 @@ async def everything(store: ports.StateStore) -> list[object]:
     """All that can be read."""
     seen: list[object] = [await store.list_executions(), await store.list_executions(limit=1)]
     seen.extend([await store.list_executions(frozenset({phase})) for phase in ExecutionPhase])
+    seen.append(await store.list_executions(frozenset({ExecutionPhase.QUEUED, ExecutionPhase.FAILED}), 1))
+    seen.append(await store.find_executions("default", "development", "a"))
     for run in RUNS:
         seen.append(await answer(store.load_execution(run)))
         seen.append(await answer(store.get_lease(run)))

@@ -208,16 +208,16 @@ class Admin:
         try:
             return await self._store.get_execution(ExecutionId(PROJECT, DOMAIN, text))
         except errors.NotFoundError:
-            records = await self._store.list_executions()
-        matching = [record for record in records if record.id.name.startswith(text)] if text else []
+            matching = await self._store.find_executions(PROJECT, DOMAIN, text) if text else ()
         if len(matching) == 1:
-            return matching[0]
+            return await self._store.get_execution(matching[0])
         if matching:
-            names = ", ".join(record.id.name for record in matching[:5])
+            names = ", ".join(execution.name for execution in matching[:5])
             raise errors.NotFoundError(
                 f"{len(matching)} executions begin with {text!r}: write more of {names}"
             )
-        recent = [record.id.name for record in records[:_SUGGESTED_FROM_COUNT]]
+        records = await self._store.list_executions(limit=_SUGGESTED_FROM_COUNT)
+        recent = [record.id.name for record in records]
         near = difflib.get_close_matches(text, recent, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "elevon executions lists all there are"
         raise errors.NotFoundError(f"there is no execution {text!r}: {hint}")

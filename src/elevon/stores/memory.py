@@ -196,6 +196,15 @@ class MemoryStateStore:
         )
         return tuple(itertools.islice(wanted, limit or None))
 
+    async def find_executions(self, project: str, domain: str, beginning: str) -> Sequence[ExecutionId]:
+        self._check_open()
+        return tuple(
+            execution
+            for execution, _ in reversed(self._oldest_first())
+            if (execution.project, execution.domain) == (project, domain)
+            and execution.name.startswith(beginning)
+        )
+
     async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         self._check_open()
         return tuple(

@@ -5,6 +5,7 @@ One value for all of them would be too much: SQLite has a limit, decoding keeps 
 never write, nor wait for a writer.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -149,23 +150,46 @@ def get_executions(
 def list_executions(
     connection: Connection, phases: frozenset[ExecutionPhase], limit: int, behind: ExecutionId | None
 ) -> Sequence[ExecutionRecord]:
-    """Newest first, those behind one of them if it is given; `NotFoundError` if that is not there."""
-    condition = "WHERE phase IN (SELECT value FROM json_each(?1))" if phases else "WHERE ?1 IS NOT NULL"
+    """Newest first, those behind one of them if it is given; `NotFoundError` if that is not there.
+
+    Each phase is looked through by itself, in the order of an index: the records of others than are shown stay unread.
+    """
+    parameters: list[str | int] = [limit or -1]
     with connection.transaction("BEGIN"):
-        key = writes.existing_key(connection, behind) if behind else None
-        if key is not None:
-            condition += " AND (created_us, key) < (SELECT created_us, key FROM executions WHERE key = ?3)"
+        condition = ""
+        if behind is not None:
+            condition = "AND (created_us, key) < (SELECT created_us, key FROM executions WHERE key = ?2)"
+            parameters.append(writes.existing_key(connection, behind))
+        parts: list[str] = []
+        for phase in sorted(phases):
+            parameters.append(phase)
+            parts.append(_newest_keys(f"phase = ?{len(parameters)} {condition}"))
+        keys = " UNION ALL ".join(parts or [_newest_keys(f"true {condition}")])
         found = connection.all(
-            f"SELECT project, domain, name, version, record FROM executions {condition} "  # noqa: S608 - ours
-            "ORDER BY created_us DESC, key DESC LIMIT ?2",
-            msgspec.json.encode(sorted(phases)).decode(),
-            limit or -1,
-            *([] if key is None else [key]),
+            "SELECT project, domain, name, version, record FROM executions "  # noqa: S608 - our own names
+            f"WHERE key IN (SELECT key FROM ({keys}) ORDER BY created_us DESC, key DESC LIMIT ?1) "
+            "ORDER BY created_us DESC, key DESC",
+            *parameters,
         )
     return tuple(
         rows.EXECUTIONS.one(version, record, ExecutionId(project, domain, name))
         for project, domain, name, version, record in found
     )
+
+
+def find_executions(
+    connection: Connection, project: str, domain: str, beginning: str
+) -> Sequence[ExecutionId]:
+    """Those whose name begins so, newest first."""
+    found = connection.all(
+        "SELECT name FROM executions WHERE project = ?1 AND domain = ?2 AND name >= ?3 AND name < ?3 || char(?4) "
+        "ORDER BY created_us DESC, key DESC",
+        project,
+        domain,
+        beginning,
+        sys.maxunicode,
+    )
+    return tuple(ExecutionId(project, domain, name) for (name,) in found)
 
 
 def list_unowned(
@@ -263,6 +287,14 @@ def list_tokens(connection: Connection, pool: str) -> Sequence[Token]:
         "SELECT pool, version, record FROM tokens WHERE ?1 IN ('', pool) ORDER BY pool, place", pool
     )
     return tuple(rows.TOKENS.one(version, record, name) for name, version, record in found)
+
+
+def _newest_keys(condition: str) -> str:
+    """A query for the newest executions, by their keys; `?1` is how many."""
+    return (
+        f"SELECT * FROM (SELECT key, created_us FROM executions WHERE {condition} "  # noqa: S608 - our own names
+        "ORDER BY created_us DESC, key DESC LIMIT ?1)"
+    )
 
 
 def _rows_of(

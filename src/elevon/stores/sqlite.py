@@ -117,6 +117,9 @@ class SqliteStateStore:
     ) -> Sequence[ExecutionRecord]:
         return await self._read(reads.list_executions, phases, limit, behind)
 
+    async def find_executions(self, project: str, domain: str, beginning: str) -> Sequence[ExecutionId]:
+        return await self._read(reads.find_executions, project, domain, beginning)
+
     async def list_unowned(self, now: datetime) -> Sequence[ExecutionHeading]:
         return await self._read(reads.list_unowned, now, self._is_owner_alive)
 

@@ -213,6 +213,31 @@ async def test_list_shows_only_the_phases_asked_for(store: ports.StateStore) -> 
     assert [r.id for r in await store.list_executions(both, limit=1)] == [OTHER]
 
 
+async def test_list_of_several_phases_goes_on_behind_one_of_it(store: ports.StateStore) -> None:
+    shown = (ExecutionPhase.FAILED, ExecutionPhase.ABORTED)
+    for number, phase in enumerate((*shown, ExecutionPhase.RUNNING, *shown)):
+        run = ExecutionId("default", "development", f"a{number}")
+        await store.create_execution(execution(run, phase=phase, created_at=START + number * MINUTE), {})
+    behind = ExecutionId("default", "development", "a4")
+    found = [await store.list_executions(frozenset(shown), limit, behind) for limit in (2, 0)]
+    assert [[one.id.name for one in page] for page in found] == [["a3", "a1"], ["a3", "a1", "a0"]]
+
+
+async def test_executions_are_found_by_how_their_names_begin(store: ports.StateStore) -> None:
+    for number, name in enumerate(("ab", "abc", "abd", "ac", "a")):
+        run = ExecutionId("default", "development", name)
+        await store.create_execution(execution(run, created_at=START + number * MINUTE), {})
+    await store.create_execution(execution(ExecutionId("default", "other", "ab")), {})
+
+    async def names(beginning: str) -> list[str]:
+        return [one.name for one in await store.find_executions("default", "development", beginning)]
+
+    assert await names("ab") == ["abd", "abc", "ab"]
+    assert await names("") == ["a", "ac", "abd", "abc", "ab"]
+    assert await names("abd") == ["abd"]
+    assert [await names(text) for text in ("abe", "a%", "*", "b\U0010ffff")] == [[]] * 4
+
+
 async def test_history_counts_up_and_is_paged(store: ports.StateStore) -> None:
     lease = await owned(store)
     await store.commit(lease, [moved("A"), moved("B")])
