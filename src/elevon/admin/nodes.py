@@ -86,7 +86,7 @@ class Nodes:
             if node is None or (above.array is not None and record is None):
                 near = await self._near(execution, above, "/".join(steps[: depth - 1]))
                 raise errors.NotFoundError(
-                    f"execution {execution.id.name} has no node {node_id!r}: {suggestions.hint(path, near)}"
+                    f"execution {execution.id.name} has no node {node_id!r:.80}: {suggestions.hint(path, near)}"
                 )
             level = await self._below(node, record)
             if depth == len(steps):

@@ -93,9 +93,9 @@ def attempt(phase: AttemptPhase, number: int = 0, **more: Any) -> AttemptRecord:
 class World:
     """A control plane over a store in memory, and an engine that does what a test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, store_type: type[MemoryStateStore] = MemoryStateStore) -> None:
         self.clock = StoppedClock()
-        self.store = MemoryStateStore(self.clock)
+        self.store = store_type(self.clock)
         self.admin = Admin(self.store, self.clock)
 
     async def create(self, flow: Any = both, name: str = "a1", **given: int) -> ExecutionId:

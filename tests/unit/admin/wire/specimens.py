@@ -16,6 +16,7 @@ from elevon.idl.admin_messages import ExecutionCreateRequest, LaunchPlan
 from elevon.plugin import registry as registries
 from elevon.primitives.figures import EngineFigures
 from elevon.records.identities import AttemptId, ExecutionId
+from elevon.stores.memory import MemoryStateStore
 from elevon.tasktypes.echo.executor import EchoExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from tests.unit.admin import specimens
@@ -90,8 +91,8 @@ class TwoExecutors:
 class WireWorld(specimens.World):
     """The control plane as a transport has it."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, store_type: type[MemoryStateStore] = MemoryStateStore) -> None:
+        super().__init__(store_type)
         self.engines = NotingEngines()
         self.news = News()
         self.service = AdminService(self.admin, self.engines, max_parallelism=7)
