@@ -1,6 +1,7 @@
 """Pods as processes of this machine: they run, end and fail as Kubernetes would have it."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -15,8 +16,15 @@ import psutil
 import pytest
 
 from elevon.primitives import files, locks
-from elevon.records.resources import DATA_DIR_ANNOTATION, MAIN_CONTAINER_ANNOTATION, ResourceKey, merged
+from elevon.records.resources import (
+    DATA_DIR_ANNOTATION,
+    MAIN_CONTAINER_ANNOTATION,
+    ResourceKey,
+    key_of,
+    merged,
+)
 from elevon.workers.cluster import shelves
+from elevon.workers.cluster.kinds import KINDS
 from tests.integration.cluster.worlds import PATIENCE, POD, Cluster, spec_of, terminated
 
 ONE = ResourceKey(POD, "team", "one")
@@ -267,6 +275,24 @@ async def test_a_pod_that_is_to_go_goes_without_an_engine(cluster: Cluster, tmp_
     shelves.Shelf(cluster.root).change(ONE, lambda found: merged(found, {"metadata": wish}))
     await until(lambda: not cluster.folder().exists())
     assert gone(container)
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version"), [("Notebook", "elevon.dev/v9"), ("SparkApplication", "sparkoperator.k8s.io/v9")]
+)
+async def test_what_a_newer_version_has_made_is_left_alone(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture, kind: str, api_version: str
+) -> None:
+    manifest = cluster.root / "resources" / kind / "team" / "one" / "resource.json"
+    manifest.parent.mkdir(parents=True)
+    content = json.dumps({"apiVersion": api_version, "kind": kind, "metadata": {"generation": 1}})
+    manifest.write_text(content)
+    assert (await cluster.run(spec_of("true")))["status"]["phase"] == "Succeeded"
+    for other in KINDS.values():
+        assert [key_of(one).name for one in await cluster.api.list(other, {})] == ["one"] * (other == POD)
+    assert manifest.read_text() == content
+    named = [record.getMessage() for record in caplog.records if repr(kind) in record.getMessage()]
+    assert bool(named) == (kind not in KINDS)
 
 
 async def test_a_pod_outlives_a_disk_that_cannot_be_read_for_a_while(

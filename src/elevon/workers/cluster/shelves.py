@@ -7,6 +7,7 @@ names and what they say together; what they mean is the cluster's and the keeper
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -17,7 +18,7 @@ import msgspec
 
 from elevon import errors
 from elevon.primitives import files, ids
-from elevon.records.resources import Manifest, ResourceKey, is_being_deleted, key_of, merged, uid_of
+from elevon.records.resources import Manifest, ResourceKey, is_being_deleted, key_of, kind_of, merged, uid_of
 from elevon.workers.cluster import kinds
 
 RESOURCE: Final = "resource.json"
@@ -29,6 +30,7 @@ SCRATCH: Final = "scratch"
 _WRITERS: Final = "writers.lock"
 _KINDS: Final = "resources"
 _GONE: Final = "gone"
+_log = logging.getLogger(__name__)
 
 
 class KeptStatus(msgspec.Struct, frozen=True):
@@ -52,15 +54,18 @@ class Shelf:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._strange_kinds: set[str] = set()
 
     def folder(self, key: ResourceKey) -> Path:
         """Where a resource's files are."""
         return self._root / _KINDS / key.kind.kind / key.namespace / key.name
 
     def list_keys(self) -> list[ResourceKey]:
-        """Those of all resources."""
-        found = (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")
-        return [ResourceKey(kinds.KINDS[path.parts[-4]], path.parts[-3], path.parts[-2]) for path in found]
+        """Those of all resources, but for those of kinds that another version of elevon has made: it may come back."""
+        found = [path.parts[-4:-1] for path in (self._root / _KINDS).glob(f"*/*/*/{RESOURCE}")]
+        self._name_strange({kind for kind, _, _ in found} - kinds.KINDS.keys())
+        known = [parts for parts in found if parts[0] in kinds.KINDS]
+        return [ResourceKey(kinds.KINDS[kind], namespace, name) for kind, namespace, name in known]
 
     def survey(self) -> dict[ResourceKey, "Stamp"]:
         """The stamps of all resources."""
@@ -120,6 +125,18 @@ class Shelf:
             gone.parent.mkdir(exist_ok=True)
             self.folder(key).rename(gone)
 
+    def _name_strange(self, found: set[str]) -> None:
+        """Say once of each kind that nobody here looks after it."""
+        strange = sorted(found - self._strange_kinds)
+        self._strange_kinds |= found
+        for kind in strange:
+            _log.warning(
+                "resources of the kind %r in %s are left alone, because this version of elevon does not know it: go "
+                "back to the version that has made them, or remove that folder once none of their processes runs",
+                kind,
+                self._root / _KINDS / kind,
+            )
+
     def _write(self, resource: Manifest) -> None:
         kept = {name: part for name, part in resource.items() if name != "status"}
         metadata = {name: part for name, part in kept["metadata"].items() if name != "resourceVersion"}
@@ -150,10 +167,12 @@ def shelf_of(folder: Path) -> Shelf:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """A resource with its status and version; None if there is none."""
+    """A resource with its status and version; None if there is none, or one that only another version can read."""
     try:
         resource: dict[str, Any] = msgspec.json.decode((folder / RESOURCE).read_bytes())
     except FileNotFoundError:
+        return None
+    if kind_of(resource) not in kinds.KINDS.values():
         return None
     kept = read_status(folder)
     version = resource["metadata"]["generation"] + (kept.version if kept else 0)
