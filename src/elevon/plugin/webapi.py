@@ -17,28 +17,23 @@ import msgspec
 from elevon import errors
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import transports
-from elevon.plugin.caches import AutoRefreshCache, pages_of
 from elevon.plugin.contexts import SetupContext, TaskContext
 from elevon.plugin.declarations import declared_types
 from elevon.plugin.executors import Executor
 from elevon.plugin.pools import ResourcePool
+from elevon.plugin.services import Follower, ServiceCalls, ServiceConfig
 from elevon.plugin.statuses import TaskStatus
-from elevon.plugin.trackers import Tracked, Tracker
+from elevon.plugin.trackers import Tracked
 from elevon.plugin.transports import TransportError
 
 M = TypeVar("M")
 R = TypeVar("R")
 T = TypeVar("T")
-V = TypeVar("V")
 _CREATE = "create"
-_Seconds = Annotated[float, msgspec.Meta(gt=0)]
-_Count = Annotated[int, msgspec.Meta(ge=1)]
-_Limit = Annotated[int, msgspec.Meta(ge=0)]
-_SYNC_SHARE = 0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
 
 
-class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What every executor of a service can be told; derive from it to add an address and more.
+class WebApiConfig(ServiceConfig, frozen=True, kw_only=True):
+    """What every `WebApiExecutor` can be told; derive from it to add an address and more.
 
     Attributes:
         resync_s: News of a resource is known within so many seconds; it is asked for a little more often.
@@ -53,16 +48,7 @@ class WebApiConfig(msgspec.Struct, frozen=True, kw_only=True):
         pool: Name of the resource pool of which each attempt holds a token from its start to its end; empty for none.
     """
 
-    resync_s: _Seconds = 30.0
-    page_size: _Count = 500
-    workers: _Count = 2
-    calls: _Count = 16
-    cache_size: _Count = 100_000
-    check_s: _Seconds = 300.0
-    call_s: _Seconds = 15.0
-    failed_limit: _Limit = 5
-    missing_limit: _Limit = 3
-    pool: str = ""
+    calls: Annotated[int, msgspec.Meta(ge=1)] = 16
 
 
 class ResourceState(msgspec.Struct, Generic[R], frozen=True, omit_defaults=True):
@@ -177,29 +163,20 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         self._resync_period = timedelta(seconds=config.resync_s)
         self._turns = asyncio.Semaphore(config.calls)
         self._clock = setup.clock
-        self._quiet_until = 0.0  # on that clock, as the service wants it
+        self._service_calls = ServiceCalls(setup.clock, config.call_s, self.transport_error)
         self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
-        self._tracker: Tracker[R, T] = Tracker(
+        page_size = config.page_size if self._overrides("get_many") else 1
+        self._follower: Follower[R, T] = Follower(
+            setup,
+            "resources",
             self._get_many,
             self.status,
-            missing_limit=config.missing_limit,
-            failed_limit=config.failed_limit,
-        )
-        self._cache: AutoRefreshCache[Tracked[R]] = setup.make_cache(
-            "resources",
-            self._tracker.sync,
-            resync_period=self._resync_period * _SYNC_SHARE,
-            size=config.cache_size,
-            workers=config.workers,
-            create_batches=pages_of(config.page_size) if self._overrides("get_many") else None,
-            is_terminal=lambda tracked: tracked.is_terminal,
-            # A call has its own limit, and what is out of time there is counted for each resource.
-            sync_timeout=timedelta(seconds=2 * config.call_s),
+            msgspec.structs.replace(config, page_size=page_size),
         )
 
     async def close(self) -> None:
         """Poll no more. An executor with a client of its own closes it after this."""
-        await self._cache.close()
+        await self._follower.close()
 
     async def start_task(
         self, ctx: TaskContext[ResourceState[R]], template: TaskTemplate, spec: M, inputs: LiteralMap
@@ -230,7 +207,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             raise errors.BugError(f"{ctx.task_execution_id.attempt} is followed without a resource")
         tracked = self._follow(ctx, state.meta)
         name = ctx.task_execution_id.generated_name
-        self._tracker.ensure_synced(name, f"get of {state.meta!r}", self._resync_period)
+        self._follower.ensure_synced(name, f"get of {state.meta!r}")
         if tracked.status is None:
             return TaskStatus.unknown(check_after=self._check_after)
         details = msgspec.structs.replace(tracked.status.details, check_after=self._check_after)
@@ -243,22 +220,21 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         if meta is None and intent is not None:
             if not intent.is_done:
                 async with self._turn():
-                    await self._converted(f"cancel of {intent.token}", lambda: self.cancel(intent.token))
+                    await self._service_calls.converted(
+                        f"cancel of {intent.token}", lambda: self.cancel(intent.token)
+                    )
                 return
             meta = self._state_of(intent.result).meta
         if meta is not None:
             async with self._turn():
-                await self._converted(f"delete of {meta!r}", lambda: self._delete(meta))
+                await self._service_calls.converted(f"delete of {meta!r}", lambda: self._delete(meta))
 
     async def finalize_task(self, ctx: TaskContext[ResourceState[R]]) -> None:
         """Follow it no more."""
-        name = ctx.task_execution_id.generated_name
-        self._cache.delete_delayed(name)
-        self._tracker.forget(name)
+        self._follower.forget(ctx.task_execution_id.generated_name)
 
     def _follow(self, ctx: TaskContext[Any], meta: R) -> Tracked[R]:
-        name = ctx.task_execution_id.generated_name
-        return self._cache.get_or_create(name, Tracked(meta), ctx.wake)
+        return self._follower.follow(ctx.task_execution_id.generated_name, meta, ctx.wake)
 
     async def _created(self, submission: Submission[M]) -> Any:
         """What the one creation of the attempt came to, now or in an earlier call."""
@@ -296,7 +272,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def _create(self, submission: Submission[M], token: str, *, is_repeated: bool) -> Any:
         """Create it: what once is to remember, which a refusal is too, unless an earlier request may have made it."""
         try:
-            meta = await self._answered(lambda: self.create(submission, token))
+            meta = await self._service_calls.answered(lambda: self.create(submission, token))
         except TransportError as error:
             if error.is_transient or is_repeated:
                 raise error.as_error(f"create under {token}") from error
@@ -304,12 +280,12 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
         return msgspec.to_builtins(ResourceState(meta))
 
     async def _find(self, token: str) -> Any:
-        meta = await self._converted(f"find of {token}", lambda: self.find(token))
+        meta = await self._service_calls.converted(f"find of {token}", lambda: self.find(token))
         return None if meta is None else msgspec.to_builtins(ResourceState(meta))
 
     async def _delete(self, meta: R) -> None:
         try:
-            await self._answered(lambda: self.delete(meta))
+            await self._service_calls.answered(lambda: self.delete(meta))
         except TransportError as error:
             if not error.is_missing:
                 raise
@@ -317,7 +293,7 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
     async def _get_many(self, metas: Sequence[R]) -> Sequence[T | None]:
         """A page, as the tracker wants it; one resource that is missing is no failure."""
         try:
-            found = await self._answered(lambda: self.get_many(metas))
+            found = await self._service_calls.answered(lambda: self.get_many(metas))
         except TransportError as error:
             if error.is_missing and len(metas) == 1:
                 return [None]
@@ -328,29 +304,6 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
                 "return one for each, None for one that is not known"
             )
         return found
-
-    async def _converted(self, what: str, call: Callable[[], Awaitable[V]]) -> V:
-        """A call whose failure is an error of elevon's tree."""
-        try:
-            return await self._answered(call)
-        except TransportError as error:
-            raise error.as_error(what) from error
-
-    async def _answered(self, call: Callable[[], Awaitable[V]]) -> V:
-        """A call of the service, within its time; what its client raises is a transport error."""
-        try:
-            async with asyncio.timeout(self._config.call_s):
-                return await call()
-        except Exception as error:
-            transport = self.transport_error(error)
-            if transport is None:
-                raise
-            if transport.is_overload and transport.retry_after is not None:
-                until = self._clock.monotonic() + transport.retry_after.total_seconds()
-                self._quiet_until = max(self._quiet_until, until)
-            if transport is error:
-                raise
-            raise transport from error
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncGenerator[None]:
@@ -366,11 +319,9 @@ class WebApiExecutor(Executor[M, ResourceState[R]], Generic[M, R, T]):
             sentence = f"{self._config.calls} other calls of the service are under way"
             raise errors.QuotaError(sentence, self._resync_period) from None
         try:
-            wait_s = self._quiet_until - self._clock.monotonic()
-            if wait_s > self._config.call_s:
-                raise errors.QuotaError("the service wants to be left alone", timedelta(seconds=wait_s))
-            if wait_s > 0:
-                await self._clock.sleep(wait_s)
+            self._service_calls.ensure_wanted(patience_s=self._config.call_s)
+            if self._service_calls.quiet_s > 0:
+                await self._clock.sleep(self._service_calls.quiet_s)
             yield
         finally:
             self._turns.release()

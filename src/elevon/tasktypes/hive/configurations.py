@@ -9,7 +9,8 @@ from typing import Literal as OneOf
 
 import msgspec
 
-_Seconds = Annotated[float, msgspec.Meta(gt=0)]
+from elevon.plugin.services import ServiceConfig
+
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Limit = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -82,7 +83,7 @@ class HiveServer2Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     console_url: str = ""
 
 
-class HiveConfig(msgspec.Struct, frozen=True, kw_only=True):
+class HiveConfig(ServiceConfig, frozen=True, kw_only=True):
     """The table `[executors.hive]`.
 
     Attributes:
@@ -109,16 +110,12 @@ class HiveConfig(msgspec.Struct, frozen=True, kw_only=True):
     cluster_labels: tuple[str, ...] = ()
     default_cluster_label: str = ""
     parallel_count: _Count = 4
-    pool: str = ""
     pool_per: OneOf["attempt", "query"] = "attempt"
     resync_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     page_size: _Count = 100
     workers: _Count = 4
     cache_size: _Count = 10_000
-    check_s: _Seconds = 300.0
-    call_s: _Seconds = 30.0
-    failed_limit: _Limit = 5
-    missing_limit: _Limit = 3
+    call_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     embedded: EmbeddedSettings = EmbeddedSettings()
     qubole: QuboleSettings = QuboleSettings()
     hiveserver2: HiveServer2Settings = HiveServer2Settings()

@@ -16,16 +16,15 @@ from elevon import errors
 from elevon.idl.hive_jobs import QuboleHiveJob
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import (
-    AutoRefreshCache,
     Executor,
     ExecutorProperties,
     ResourcePool,
     SetupContext,
     TaskContext,
     TaskStatus,
-    pages_of,
 )
-from elevon.plugin.trackers import Tracked, Tracker
+from elevon.plugin.services import Follower
+from elevon.plugin.trackers import Tracked
 from elevon.plugin.transports import TransportError
 from elevon.tasktypes.hive import outcomes, queries, submissions
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, QueryPhase, QueryStatus
@@ -34,9 +33,6 @@ from elevon.tasktypes.hive.configurations import HiveConfig
 from elevon.tasktypes.hive.items import HiveState, ItemPhase, WorkItem
 
 _LOG: Final = "stdout.log"  # which `elevon logs` shows
-_SYNC_SHARE: Final = (
-    0.9  # of the time in which news is to be known: the rest is for the sync itself and the commit
-)
 
 
 class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
@@ -62,38 +58,27 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
         Raises:
             UserError: A package or a setting that it needs is missing.
         """
-        config = setup.config
         backend = self._given_backend
         if backend is None:
             from elevon.tasktypes.hive.backends import selection  # imports what that backend needs
 
             backend = await asyncio.to_thread(selection.choose, setup)
         await backend.open()
+        config = setup.config
+        if not config.resync_s:
+            config = msgspec.structs.replace(config, resync_s=backend.resync_s)
         self._config = config
         self._calls = Calls(backend, setup.clock, config.call_s)
-        self._resync = timedelta(seconds=config.resync_s or backend.resync_s)
+        self._resync = timedelta(seconds=config.resync_s)
         self._check_after = timedelta(seconds=config.check_s)
         self._pool: ResourcePool | None = setup.pools.get(config.pool) if config.pool else None
-        self._tracker: Tracker[Any, QueryStatus] = Tracker(
-            self._calls.statuses,
-            _status,
-            missing_limit=config.missing_limit,
-            failed_limit=config.failed_limit,
-        )
-        self._cache: AutoRefreshCache[Tracked[Any]] = setup.make_cache(
-            "queries",
-            self._tracker.sync,
-            resync_period=self._resync * _SYNC_SHARE,
-            size=config.cache_size,
-            workers=config.workers,
-            create_batches=pages_of(config.page_size),
-            is_terminal=lambda tracked: tracked.is_terminal,
-            sync_timeout=timedelta(seconds=2 * config.call_s),  # a call has its own limit
+        self._follower: Follower[Any, QueryStatus] = Follower(
+            setup, "queries", self._calls.statuses, _status, config
         )
 
     async def close(self) -> None:
         """Ask no more; queries run on."""
-        await self._cache.close()
+        await self._follower.close()
         await self._calls.backend.close()
 
     async def start_task(
@@ -140,9 +125,7 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
     async def finalize_task(self, ctx: TaskContext[HiveState]) -> None:
         """Follow nothing any more, and remove what the queries have left at the backend."""
         for one in submissions.all_of(ctx.intents):
-            name = _name(ctx, one.key)
-            self._cache.delete_delayed(name)
-            self._tracker.forget(name)
+            self._follower.forget(_name(ctx, one.key))
         await _all(submissions.release(self._calls, one) for one in submissions.all_of(ctx.intents))
 
     async def _begun(
@@ -163,14 +146,14 @@ class HiveExecutor(Executor[QuboleHiveJob, HiveState]):
         if refusal:
             return item.failed(refusal, is_mendable=False)
         begun = item.begun(prepared, handle)
-        self._cache.get_or_create(_name(ctx, key), Tracked(handle), ctx.wake)
+        self._follower.follow(_name(ctx, key), handle, ctx.wake)
         return begun
 
     async def _looked_at(self, ctx: TaskContext[HiveState], index: int, item: WorkItem) -> WorkItem:
         """A query in flight, as the last sync saw it."""
         name = _name(ctx, submissions.key_of(index, item.try_index))
-        tracked = self._cache.get_or_create(name, Tracked(item.handle), ctx.wake)
-        self._tracker.ensure_synced(name, f"status of query {index}", self._resync)
+        tracked = self._follower.follow(name, item.handle, ctx.wake)
+        self._follower.ensure_synced(name, f"status of query {index}")
         looked_at = _taken_in(ctx, item, tracked)
         overdue_at = looked_at.overdue_at
         if looked_at.is_in_flight and overdue_at is not None and ctx.now >= overdue_at:
