@@ -88,15 +88,12 @@ class Embedded(msgspec.Struct, frozen=True):
         return _served_by(self.executors.registry)
 
     async def ensure_served(self, new: NewExecution) -> None:
-        """Wait until all executors are there that an execution needs which is to be created.
+        """Wait until all executors are there that an execution which is to be created is known to need.
 
         Raises:
             UnavailableError: One of them could not be initialized: the execution is to be refused.
         """
-        needed = {pods.served_type(task.template) for task in new.closure.tasks}
-        await self.executors.ready(needed)
-        for task_type in sorted(needed):
-            self.executors.of_type(task_type)
+        await self.executors.ensure_served(pods.served_type(task.template) for task in new.closure.tasks)
 
 
 def registry(settings: Settings, *, are_problems_told: bool = True) -> Registry:

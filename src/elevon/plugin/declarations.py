@@ -120,11 +120,7 @@ def _problems(executor: type[Any]) -> Iterator[str]:
         yield 'has no id: set id = "..." to a name that is unique in the engine'
     types: Any = getattr(executor, "task_types", None)
     may_be_empty = getattr(executor.properties, "discovers_types", False)
-    if not (
-        isinstance(types, tuple)
-        and (types or may_be_empty)
-        and all(isinstance(one, str) and one for one in cast("Any", types))
-    ):
+    if not (_are_types(types) and (types or may_be_empty)):
         yield f'has task_types={types!r}: set it to a tuple of type strings, such as ("sleep",)'
     if executor.contract_version > CONTRACT_VERSION:
         yield (
@@ -137,6 +133,10 @@ def _problems(executor: type[Any]) -> Iterator[str]:
     ):
         yield f"has config_type={config_type!r}: use a msgspec Struct with defaults, or None"
     yield from _problems_of_properties(executor.properties)
+
+
+def _are_types(found: Any) -> bool:
+    return isinstance(found, tuple) and all(isinstance(one, str) and one for one in cast("Any", found))
 
 
 def _problems_of_properties(properties: object) -> Iterator[str]:
@@ -155,6 +155,9 @@ def _problems_of_properties(properties: object) -> Iterator[str]:
             f"has max_concurrency={properties.max_concurrency} and uses_launcher=True: leave one of them out, because "
             "the slots of the launcher are the limit already"
         )
+    generated: Any = properties.generates_types
+    if not _are_types(generated):
+        yield f'has generates_types={generated!r}: use a tuple of type strings, such as ("hive",)'
     if properties.generated_name_max_length < _SHORTEST_NAME_LIMIT:
         yield (
             f"has generated_name_max_length={properties.generated_name_max_length}: "

@@ -41,6 +41,9 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
         isolation: `engine` (the engine's own loop), `thread` (a loop of its own in a thread) or `process` (a process of
             its own, which the engine ends and starts again if it must).
         discovers_types: Which types it serves is found out at run time, by `discover_types`; `task_types` may be empty.
+        generates_types: Types of the tasks that those of its own types go on as (their futures), as far as they are
+            known beforehand. An execution that needs this executor is refused at once if one of them can't be served,
+            instead of waiting for it in the middle.
     """
 
     requires_finalizer: bool = False
@@ -51,6 +54,7 @@ class ExecutorProperties(msgspec.Struct, frozen=True, kw_only=True):
     uses_launcher: bool = False
     isolation: Isolation = "thread"
     discovers_types: bool = False
+    generates_types: tuple[str, ...] = ()
 
 
 class DiscoveredTypes(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,25 @@ class Executors:
             _log.warning("waiting for executors that are still being initialized: %s", names)
             await asyncio.wait(late)
 
+    async def ensure_served(self, task_types: Iterable[str]) -> None:
+        """Wait until everybody is there whom tasks of these types need, and those that they are known to generate.
+
+        Raises:
+            UnavailableError: Somebody is not.
+        """
+        new: dict[str, str] = dict.fromkeys(task_types, "")
+        seen: set[str] = set()
+        while new:
+            await self.ready(new)
+            served = {task_type: self._of_type_from(new[task_type], task_type) for task_type in sorted(new)}
+            seen.update(new)
+            new = {
+                generated: task_type
+                for task_type, registration in served.items()
+                for generated in registration.properties.generates_types
+                if generated not in seen
+            }
+
     async def stop(self) -> None:
         """End all of them, those too that are still being initialized."""
         await self._discoveries.stop()
@@ -108,14 +127,14 @@ class Executors:
         registration = self.registry.find(task_type)
         if registration is None and (problem := self.registry.problem_of(task_type)):
             raise errors.UnavailableError(
-                f"no executor is registered for the task type {task_type!r}, because of {problem}; mend that and "
-                "resume"
+                f"no executor is registered for the task type {task_type!r}, because of {problem}; mend that, "
+                "then run or resume again"
             )
         if registration is None:
             reasons = "".join(f"; {problem}" for problem in self._discoveries.problems)
             raise errors.UnavailableError(
-                f"no executor is registered for the task type {task_type!r}: resume with the package installed that "
-                f"has it, or with --tasktype MODULE:CLASS{self._redactor.text(reasons)}"
+                f"no executor is registered for the task type {task_type!r}: install the package that has it, or name "
+                f"it by --tasktype MODULE:CLASS, then run or resume again{self._redactor.text(reasons)}"
             )
         failure = self._hosts[registration.id].failure
         if failure is not None:
@@ -128,6 +147,17 @@ class Executors:
     def host(self, registration: Registration) -> hosts.ExecutorHost:
         """Where the calls of an executor run."""
         return self._hosts[registration.id]
+
+    def _of_type_from(self, generator: str, task_type: str) -> Registration:
+        """Who serves a type; if nobody does, whose tasks generate it is said too."""
+        try:
+            return self.of_type(task_type)
+        except errors.UnavailableError as error:
+            if not generator:
+                raise
+            raise errors.UnavailableError(
+                f"tasks of the type {generator!r} go on as tasks of the type {task_type!r}: {error}"
+            ) from error
 
     async def _host_when_ready(self, registration: Registration) -> hosts.ExecutorHost:
         await asyncio.wait([self._started(registration.id)])

@@ -150,6 +150,10 @@ class TestDeclarations:
                 "max_concurrency=2 and uses_launcher=True: leave one of them out",
             ),
             ({"properties": ExecutorProperties(generated_name_max_length=5)}, "generated_name_max_length=5"),
+            (
+                {"properties": ExecutorProperties(generates_types=cast("Any", "sketch"))},
+                "has generates_types='sketch'",
+            ),
         ],
     )
     def test_a_class_that_the_engine_cannot_honour_is_refused_by_name(self, attributes, complaint):

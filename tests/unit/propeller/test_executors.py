@@ -67,6 +67,26 @@ class Broken(Quick):
         raise OSError("no route to the cluster")
 
 
+class Generating(Quick):
+    """Its tasks go on as others, which go on as tasks of its own type again."""
+
+    id = "generating"
+    task_types = ("generating", "again")
+    properties = ExecutorProperties(isolation="engine", generates_types=("quick", "again"))
+
+
+class Hopeful(Quick):
+    id = "hopeful"
+    task_types = ("hopeful",)
+    properties = ExecutorProperties(isolation="engine", generates_types=("generating", "broken"))
+
+
+class Missing(Quick):
+    id = "missing"
+    task_types = ("missing",)
+    properties = ExecutorProperties(isolation="engine", generates_types=("nobodys",))
+
+
 @pytest.fixture
 def slow() -> Slow:
     return Slow()
@@ -84,7 +104,8 @@ async def executors(slow: Slow, quick: Quick, tmp_path: Path) -> AsyncIterator[E
             config=registration.config, clock=SystemClock(), blobs=LocalBlobStore(), state_dir=tmp_path
         )
 
-    made = Executors(Registry.of([slow, quick, Broken()]), setup_of, patience=timedelta(0))
+    known = Registry.of([slow, quick, Broken(), Generating(), Hopeful(), Missing()])
+    made = Executors(known, setup_of, patience=timedelta(0))
     yield made
     await made.stop()
 
@@ -126,6 +147,27 @@ async def test_a_failed_initialize_refuses_its_types_by_name(executors: Executor
     with pytest.raises(errors.UnavailableError, match=r"'broken' could not be initialized: .*no route"):
         executors.of_type("broken")
     assert executors.of_type("quick").id == "quick"
+
+
+async def test_who_generates_tasks_is_served_with_those_who_serve_them(
+    executors: Executors, quick: Quick
+) -> None:
+    await executors.ensure_served(["generating"])
+    assert quick.initialize_count == 1
+
+
+async def test_a_type_that_is_generated_and_can_not_be_served_is_refused_with_who_generates_it(
+    executors: Executors,
+) -> None:
+    with pytest.raises(
+        errors.UnavailableError,
+        match=r"'hopeful' go on as tasks of the type 'broken': executor 'broken' .*no route",
+    ):
+        await executors.ensure_served(["hopeful"])
+    with pytest.raises(
+        errors.UnavailableError, match=r"'missing' go on as tasks of the type 'nobodys': no executor"
+    ):
+        await executors.ensure_served(["missing"])
 
 
 async def test_who_is_waited_for_is_named_in_the_log(

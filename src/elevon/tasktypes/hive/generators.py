@@ -8,4 +8,4 @@ class BatchHiveExecutor(LauncherExecutor[None]):
 
     id = "batch_hive"
     task_types = ("batch_hive",)
-    properties = ExecutorProperties(uses_launcher=True, isolation="engine")
+    properties = ExecutorProperties(uses_launcher=True, isolation="engine", generates_types=("hive",))
