@@ -18,7 +18,7 @@ import msgspec
 
 from elevon import errors, ports
 from elevon.primitives import failpoints, ids
-from elevon.workers import exits, reaper
+from elevon.workers import birthmarks, exits, reaper
 
 _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
@@ -98,16 +98,20 @@ class OwnedProcess:
 class Household:
     """Starts processes and keeps the reaper's list of them."""
 
-    def __init__(self, scratch_dir: Path, lock_fd: int | None, swept: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, scratch_dir: Path, lock_fd: int | None, swept: Sequence[Path] = (), mark: int = 0
+    ) -> None:
         """Prepare; nothing is started before the first process is.
 
         Args:
             scratch_dir: Where to make a folder for what processes leave behind; the reaper removes that folder.
             lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
             swept: Further folders that the reaper removes, if they are there then.
+            mark: Is put on every process; 0 for none.
         """
         self._lock_fd = lock_fd
         self._swept = tuple(map(str, swept))
+        self._mark = mark
         self._folder = scratch_dir / ids.new("engine-", 19)
         self._is_folder_made = False
         self._folder_count = 0
@@ -137,6 +141,8 @@ class Household:
         failpoints.hit("household.before_spawn")
         shared = (self._lock_fd,) if command.holds_lock and self._lock_fd is not None else ()
         started = _start(command, (*command.passed_fds, *shared))
+        if self._mark:
+            birthmarks.put_on(started.pid, self._mark)
         process = OwnedProcess(started, forget, may_scatter=command.may_scatter)
         failpoints.hit("household.after_spawn")
         self._processes[process.pid] = process
@@ -247,7 +253,15 @@ class Household:
         return self._folder
 
     def _start_reaper(self) -> None:
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._folder), *self._swept]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            reaper.__file__,
+            str(self._mark),
+            str(self._folder),
+            *self._swept,
+        ]
         passed = () if self._lock_fd is None else (self._lock_fd,)
         try:
             self._reaper = subprocess.Popen(  # noqa: S603

@@ -2,12 +2,13 @@
 
 The engine starts this file by path with `python -I -S`: it must never import anything but the standard library. It
 inherits the engine's lock, so that no other engine takes the home before everything is gone; reads lines
-`+<pgid> <start>` and `-<pgid>` from its stdin; and at the end of that pipe kills the groups that are still listed.
-It also owns what both sides know of process groups, on Linux from /proc and elsewhere from `ps`.
+`+<pgid> <start>` and `-<pgid>` from its stdin; and at the end of that pipe kills the groups that are still listed, and
+what bears their mark if they have one. It also owns what both sides know of processes, on Linux from /proc and
+elsewhere from `ps`.
 
 A group here is all that its leader's session holds, as far as the system tells: a program may put its children into
 groups of their own, as PySpark does with its workers. A process that leaves the session (`setsid`) is no member any
-more, as a daemon of the user's own isn't; who is to end it must have adopted it before.
+more, as a daemon of the user's own isn't; who is to end it must have adopted it before, or marked its ancestors.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from typing import NamedTuple
 _HAS_PROC = sys.platform.startswith("linux")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _POLL_S = 0.01
+_EMPTY_LOOKS = 2
 
 
 class Member(NamedTuple):
@@ -54,6 +56,48 @@ def children(pid: int) -> list[int]:
     return [one for one, fields in _stats() if fields[1] == parent] if _HAS_PROC else []
 
 
+def bearers(mark: int) -> set[int]:
+    """The live processes that bear a mark, and their descendants; none where there is no /proc.
+
+    A descendant may bear another one: what it runs is then marked in its turn, as by an engine in a pod.
+    """
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    for pid, fields in _stats() if _HAS_PROC else ():
+        if fields[0] not in "ZX":
+            parents[pid] = int(fields[1])
+            if _has_mark(pid, mark):
+                found.add(pid)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {os.getpid()}
+
+
+def end_bearers(mark: int, timeout_s: float) -> set[int]:
+    """End all that bear a mark, and return who has not ended by then; whom this user may not end is left out.
+
+    All are stopped before the first is killed: who stands still begets nobody, and proves whose its children are. Who
+    is begotten while a look goes by is found by the next, for which reason two in a row have to find nobody.
+    """
+    deadline = time.monotonic() + timeout_s
+    found: set[int] = set()
+    beyond: set[int] = set()
+    empty_count = 0
+    while empty_count < _EMPTY_LOOKS:
+        stopped, found = found, bearers(mark) - beyond
+        if found and time.monotonic() > deadline:
+            return found
+        fresh = found - stopped
+        beyond |= {pid for pid in fresh if not _send(pid, signal.SIGSTOP)}
+        if found and not fresh:
+            for pid in found:
+                _send(pid, signal.SIGKILL)
+        if not fresh:
+            time.sleep(_POLL_S)
+        empty_count = 0 if found else empty_count + 1
+    return set()
+
+
 def start_of(pid: int) -> str:
     """When that process started; empty if there is none."""
     if _HAS_PROC:
@@ -80,8 +124,26 @@ def kill_group(pgid: int) -> None:
 def kill_strays(pgid: int) -> None:
     """Send SIGKILL to what has left a group and not its session, one by one."""
     for stray in members(pgid):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(stray.pid, signal.SIGKILL)
+        _send(stray.pid, signal.SIGKILL)
+
+
+def _send(pid: int, sign: signal.Signals) -> bool:
+    """Whether a process could be sent a signal, or is gone."""
+    try:
+        os.kill(pid, sign)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return True
+
+
+def _has_mark(pid: int, mark: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/limits", encoding="ascii") as file:  # noqa: PTH123 - starts faster
+            return f" {mark} " in file.read()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
 
 
 def _stat_fields(pid: str) -> list[str]:
@@ -140,7 +202,11 @@ def _reap(groups: dict[int, str]) -> None:
 
 
 def main() -> None:
-    """Read the list until its pipe ends, then end what is on it, and remove the folders of the command line."""
+    """Read the list until its pipe ends, then end what is on it, and remove folders.
+
+    The command line is the mark of what is on the list, 0 for none, and the folders.
+    """
+    mark, *folders = sys.argv[1:]
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, str] = {}
@@ -151,10 +217,12 @@ def main() -> None:
         else:
             groups.pop(int(pgid), None)
     _reap(groups)
+    if groups and int(mark):
+        end_bearers(int(mark), float("inf"))
     # Imported late: the reaper starts with every run, and this is only needed at its end.
     import shutil
 
-    for folder in sys.argv[1:]:
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -198,27 +198,6 @@ async def test_one_that_does_not_is_ended_and_all_that_it_started(cluster: Clust
     assert gone(child)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems adopt no processes")
-@pytest.mark.parametrize("code", [0, 3])
-async def test_what_has_left_its_session_is_ended_with_the_pod(
-    cluster: Cluster, tmp_path: Path, code: int
-) -> None:
-    mark = tmp_path / "mark"
-    daemon = f"setsid -f sh -c 'trap \"\" TERM; setsid -f sleep 1000; echo $$$$ >{mark}; {WAIT}'"
-    await cluster.run(spec_of(f"{daemon}; until test -s {mark}; do sleep 0.02; done; exit {code}"))
-    assert gone(int(await written(mark)))
-    folder = str(cluster.folder())
-    assert [one for one in psutil.process_iter(["cwd"]) if (one.info["cwd"] or "").startswith(folder)] == []
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems adopt no processes")
-async def test_a_daemon_that_has_ended_by_itself_leaves_no_zombie(cluster: Cluster, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    await cluster.create(spec_of(f"setsid -f sh -c 'echo $$$$ >{mark}'; {WAIT}"))
-    daemon = int(await written(mark))
-    await until(lambda: not psutil.pid_exists(daemon))
-
-
 async def test_pods_beyond_the_limit_wait_their_turn(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "cluster", pod_limit=1)
     gate = tmp_path / "gate"

@@ -58,6 +58,11 @@ def scripted(script_: str) -> str:
     return script(script=script_)
 
 
+@workflow
+def tried_twice(script_: str) -> str:
+    return script.with_overrides(retries=1)(script=script_)
+
+
 def spec_of(script: str, **more: Any) -> dict[str, Any]:
     """A pod whose container runs a script."""
     container = {"name": "main", "command": ["sh", "-c", script], **more}

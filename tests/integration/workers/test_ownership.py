@@ -116,7 +116,7 @@ async def test_a_reused_process_id_is_left_alone(tmp_path: Path) -> None:
     bystander = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
     try:
         listed = f"+{bystander.pid} 12345\n"
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(tmp_path / "scratch")]
+        command = [sys.executable, "-I", "-S", reaper.__file__, "0", str(tmp_path / "scratch")]
         done = await asyncio.to_thread(subprocess.run, command, input=listed.encode(), check=True)
         assert done.returncode == 0
         assert is_running(bystander.pid)

@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -38,7 +38,7 @@ from elevon.records.resources import (
     uid_of,
     without_nulls,
 )
-from elevon.workers import captures, error_files
+from elevon.workers import birthmarks, captures, error_files, reaper
 from elevon.workers.cluster import kinds, manifests, secrets, shelves
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.secrets import SecretRef
@@ -49,6 +49,7 @@ _LOOK_S: Final = 0.05
 _LOOK_AROUND_S: Final = 2.0
 """How often what other engines do is looked at."""
 _CLOSING_S: Final = 2.0
+_ENDING_S: Final = 30.0
 _GONE_LIMIT: Final = 10_000
 _KEEPER_LOG: Final = "keeper.log"
 _KILLED: Final = 137
@@ -108,7 +109,7 @@ class LocalCluster:
         self._forgotten = 0
         self._sequence = 0
         self._keepers: dict[ResourceKey, int] = {}
-        self._handing: dict[ResourceKey, asyncio.Task[None]] = {}
+        self._chores: dict[ResourceKey, asyncio.Task[None]] = {}  # what is done for one beside the loop
         self._broken: dict[ResourceKey, str] = {}
         self._waiters: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -188,9 +189,9 @@ class LocalCluster:
         if self._timer is not None:
             self._timer.cancel()
         self._notify()
-        left = [*self._handing.values(), *filter(None, [self._survey])]
-        for handing in self._handing.values():
-            handing.cancel()
+        left = [*self._chores.values(), *filter(None, [self._survey])]
+        for chore in self._chores.values():
+            chore.cancel()
         if left:
             await asyncio.wait(left)
         with contextlib.suppress(errors.UnavailableError):
@@ -234,7 +235,7 @@ class LocalCluster:
 
     def _look_again(self) -> None:
         """Look soon while something is under way, and now and then while somebody waits for news."""
-        is_busy = bool(self._keepers or self._handing or self._under_way or self._waiting)
+        is_busy = bool(self._keepers or self._chores or self._under_way or self._waiting)
         if self._timer is None and not self._is_closed and (is_busy or self._waiters):
             pause_s = _LOOK_S if is_busy else _LOOK_AROUND_S
             self._timer = asyncio.get_running_loop().call_later(pause_s, self._tick)
@@ -333,33 +334,27 @@ class LocalCluster:
             (self._under_way if key in self._broken else self._waiting).add(key)
 
     def _is_ours(self, key: ResourceKey) -> bool:
-        """Whether we have begun it, or are about to."""
-        return key in self._keepers or key in self._handing
+        """Whether we have begun it, or are about to, or clear up after it."""
+        return key in self._keepers or key in self._chores
 
     def _mind(self, key: ResourceKey, folder: Path, pod: Manifest) -> None:
         """Notice that a keeper is gone, and let go what is to go."""
         if self._is_ours(key) or locks.is_held(folder / shelves.LOCK):
             return
-        if self._verdict(key, folder, pod) is not None:
-            # Another engine may have begun it since: only who has the lock may say that it is over.
-            with contextlib.suppress(errors.ConflictError), locks.hold(folder / shelves.LOCK):
-                verdict = self._verdict(key, folder, pod)
-                if verdict is not None:
-                    _clear(folder, pod)
-                    shelves.write_status(folder, verdict)
+        problem = None if is_being_deleted(pod) else self._broken.get(key)
+        if _verdict(folder, problem) is not None:
+            self._do(key, self._blocking(lambda: _settle(folder, pod, problem)))
         elif shelves.is_free(pod):
             if _asked(pod, folder):  # its keeper may have been killed before it had begun the pod
                 secrets.remove(uid_of(pod), folder)
             self._shelf.remove(pod)
             self._drop(key)
 
-    def _verdict(self, key: ResourceKey, folder: Path, pod: Manifest) -> Manifest | None:
-        """What is to be said of a pod that nobody keeps; None if nothing is."""
-        kept = shelves.read_status(folder)
-        if kept is not None:
-            return None if kept.status["phase"] in kinds.TERMINAL else _lost(folder, kept.status)
-        is_broken = key in self._broken and not is_being_deleted(pod)
-        return _never_begun(folder, self._broken[key]) if is_broken else None
+    def _do(self, key: ResourceKey, work: Coroutine[Any, Any, None]) -> None:
+        """Do beside the loop what takes a while, and then look what has come of it."""
+        chore = asyncio.get_running_loop().create_task(work)
+        self._chores[key] = chore
+        chore.add_done_callback(lambda chore: self._end_chore(key, chore))
 
     def _drop(self, key: ResourceKey) -> None:
         pod = self._pods.pop(key, None)
@@ -393,9 +388,7 @@ class LocalCluster:
             return
         asked = _asked(self._pods[key].manifest, folder)
         if asked:
-            handing = asyncio.get_running_loop().create_task(self._hand_out(key, asked))
-            self._handing[key] = handing
-            handing.add_done_callback(lambda handing: self._end_handing(key, handing))
+            self._do(key, self._hand_out(key, asked))
         else:
             nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -425,13 +418,12 @@ class LocalCluster:
             os.close(reading)
         await asyncio.to_thread(secrets.send, writing, handout)
 
-    def _end_handing(self, key: ResourceKey, handing: asyncio.Task[None]) -> None:
-        del self._handing[key]
+    def _end_chore(self, key: ResourceKey, chore: asyncio.Task[None]) -> None:
+        del self._chores[key]
         if not self._is_closed:
             with self._enduring():
-                if not handing.cancelled():
-                    handing.result()
-            with self._enduring():
+                if not chore.cancelled():
+                    chore.result()
                 self._look_at(key)
             self._look_again()
 
@@ -478,6 +470,41 @@ def _asked(pod: Manifest, folder: Path) -> frozenset[SecretRef]:
         return kinds.plan(pod, folder).asked
     except errors.UserError:
         return frozenset()
+
+
+def _verdict(folder: Path, problem: str | None) -> Manifest | None:
+    """What is to be said of a pod that nobody keeps; None if nothing is.
+
+    Args:
+        folder: Of the pod.
+        problem: Why it could not be begun, if that was tried in vain.
+    """
+    kept = shelves.read_status(folder)
+    if kept is not None:
+        return None if kept.status["phase"] in kinds.TERMINAL else _lost(folder, kept.status)
+    return None if problem is None else _never_begun(folder, problem)
+
+
+def _settle(folder: Path, pod: Manifest, problem: str | None) -> None:
+    """End what a pod has left that nobody keeps, and only then say that it is over.
+
+    Raises:
+        UnavailableError: It can't be ended now.
+    """
+    # Another engine may have begun it since: only who has the lock may say that it is over.
+    with contextlib.suppress(errors.ConflictError), locks.hold(folder / shelves.LOCK):
+        found = shelves.read(folder)
+        verdict = _verdict(folder, problem)
+        if verdict is None or found is None or uid_of(found) != uid_of(pod):
+            return
+        left = reaper.end_bearers(birthmarks.of(uid_of(pod)), _ENDING_S)
+        if left:
+            raise errors.UnavailableError(
+                f"the processes {sorted(left)} of {key_of(pod)} were killed {_ENDING_S:.0f} s ago and have not ended: "
+                "they wait for a disk or a network file system"
+            )
+        _clear(folder, pod)
+        shelves.write_status(folder, verdict)
 
 
 def _clear(folder: Path, pod: Manifest) -> None:

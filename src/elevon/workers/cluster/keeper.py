@@ -24,7 +24,7 @@ from elevon.records.resources import (
     is_being_deleted,
     uid_of,
 )
-from elevon.workers import processes
+from elevon.workers import birthmarks, processes
 from elevon.workers.cluster import kinds, secrets, shelves
 from elevon.workers.cluster.containers import ContainerRun, ContainerSurroundings
 from elevon.workers.cluster.instants import spelled
@@ -251,7 +251,8 @@ async def keep(folder: Path) -> None:
         return
     clock = SystemClock()
     swept = [secrets.folder_of(uid_of(pod), folder)] if asked else []
-    household = processes.Household(folder / shelves.SCRATCH, lock.fileno(), swept)
+    mark = birthmarks.of(uid_of(pod))
+    household = processes.Household(folder / shelves.SCRATCH, lock.fileno(), swept, mark)
     household.adopt()
     try:
         await PodRun(folder, pod, household, clock, handed).carry_out()
