@@ -140,9 +140,9 @@ async def test_the_users_code_gets_the_inputs_with_the_final_phases(rigs: Rigs):
     assert running.phase is AttemptPhase.RUNNING
     where = ("default", "development")
     assert runs_in(rig.launcher.launches[-1].inputs) == [
-        Waitable("a", *where, ExecutionPhase.FAILED),
+        Waitable("a", *where, ExecutionPhase.FAILED, "awaited"),
         Waitable("b", *where, ExecutionPhase.ABORTED, "flows.b"),
-        Waitable("a", *where, ExecutionPhase.FAILED),
+        Waitable("a", *where, ExecutionPhase.FAILED, "awaited"),
     ]
 
 
@@ -176,6 +176,25 @@ async def test_an_executor_made_anew_waits_on_from_the_state(rigs: Rigs):
     await rig.check()
     assert {one.name for ids in asked for one in ids} == {"b"}
     assert (await rig.check(3 * MINUTE)).phase is AttemptPhase.INITIALIZING
+    await rig.check()
+    workflows = [run.workflow for run in runs_in(rig.launcher.launches[-1].inputs)]
+    assert workflows == ["awaited", "awaited"]  # also of the one that had ended before
+
+
+@simulated
+async def test_one_that_is_deleted_after_its_end_was_seen_has_no_workflow(rigs: Rigs):
+    rig = rigs({"a": MINUTE, "b": 3 * MINUTE})
+    await rig.start(Waitable("a"), Waitable("b"))
+    await rig.check(MINUTE + timedelta(seconds=3))
+    await rig.close()
+
+    rig.executor = WaitableExecutor()
+    await rig.executor.initialize(rig.setup)
+    rig.control_plane.things = [thing for thing in rig.control_plane.things if thing.id != "a"]
+    await rig.check()
+    assert (await rig.check(3 * MINUTE)).phase is AttemptPhase.INITIALIZING
+    await rig.check()
+    assert [run.workflow for run in runs_in(rig.launcher.launches[-1].inputs)] == ["", "awaited"]
 
 
 @simulated

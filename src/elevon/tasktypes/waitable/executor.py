@@ -30,7 +30,7 @@ from elevon.tasktypes.waitable.states import (
     UNSEEN,
     WaitableState,
     awaited_in,
-    with_phases,
+    with_ends,
 )
 
 Status = TaskStatus[WaitableState]
@@ -168,7 +168,9 @@ class WaitableExecutor(Executor[None, WaitableState]):
     ) -> Status:
         """Keep the inputs that the user's code gets: those of the node know nothing of how the executions ended."""
         uri = f"{ctx.raw_output_prefix}/_waitable/inputs.pb"
-        final = with_phases(inputs, _own(ctx), awaited)
+        unended = [one for one, mark in awaited_in(inputs, _own(ctx)).items() if mark == UNSEEN]
+        workflows = await self._follows.workflows_of(unended)
+        final = with_ends(inputs, _own(ctx), awaited, workflows)
         await ctx.setup.blobs.put(uri, final.SerializeToString(deterministic=True))
         state = msgspec.structs.replace(WaitableState.of(awaited), inputs_uri=uri)
         return TaskStatus.initializing(

@@ -5,7 +5,7 @@ what is news and what a missing execution means; it is an accelerator and never 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -70,6 +70,7 @@ class Follows:
     ) -> None:
         self._control_plane = control_plane
         self._missing_limit = settings.missing_limit
+        self._page_size = settings.page_size
         self._trouble: Exception | None = None
         self._cache: AutoRefreshCache[Followed] = setup.make_cache(
             "executions",
@@ -104,6 +105,16 @@ class Follows:
     def forget(self, execution: ExecutionId) -> None:
         """Follow it no more."""
         self._cache.delete_delayed(str(execution))
+
+    async def workflows_of(self, executions: Iterable[ExecutionId]) -> dict[ExecutionId, str]:
+        """The workflow that each runs, but of those that are gone; only what the cache has lost is asked for."""
+        known = {execution: self._cache.get(str(execution)) for execution in executions}
+        standings = [one.standing for one in known.values() if one is not None and one.standing is not None]
+        unknown = [execution for execution, one in known.items() if one is None or one.standing is None]
+        for first in range(0, len(unknown), self._page_size):
+            page = await self._control_plane.get_many(unknown[first : first + self._page_size])
+            standings += [standing for standing in page if standing is not None]
+        return {standing.id: standing.workflow for standing in standings}
 
     async def _sync(self, batch: Sequence[Item[Followed]]) -> list[SyncResponse[Followed]]:
         try:

@@ -119,15 +119,27 @@ def awaited_in(inputs: LiteralMap, own: ExecutionId) -> dict[ExecutionId, str]:
     return found
 
 
-def with_phases(inputs: LiteralMap, own: ExecutionId, awaited: Mapping[ExecutionId, str]) -> LiteralMap:
-    """A copy of inputs in which each reference says how its execution has ended."""
+def with_ends(
+    inputs: LiteralMap,
+    own: ExecutionId,
+    awaited: Mapping[ExecutionId, str],
+    workflows: Mapping[ExecutionId, str],
+) -> LiteralMap:
+    """A copy of inputs in which each reference says how its execution has ended, and which workflow it ran.
+
+    Args:
+        inputs: Of the task.
+        own: The execution that has waited.
+        awaited: How each has ended.
+        workflows: What each ran, as far as somebody knows.
+    """
 
     def rewritten(_place: str, waitable: Waitable) -> Waitable | None:
         execution = execution_of(waitable, own)
         phase = _PHASES.get(awaited.get(execution, ""))
         if phase is None or waitables.has_ended(waitable):
             return None
-        made = Waitable(workflow_id=waitable.workflow_id)
+        made = Waitable(workflow_id=waitable.workflow_id or workflows.get(execution, ""))
         id_ = made.wf_exec_id
         id_.project, id_.domain, id_.name = execution.project, execution.domain, execution.name
         made.phase = getattr(WorkflowExecution, phase)
