@@ -1,8 +1,7 @@
 """`LocalCluster`: the adapter of `ports.ClusterApi` on one machine.
 
-It owns which pods are begun when, what has become of those whose keeper is gone, and the news. The truth is in the
-files: several engines of a home share it, and a new one goes on where a killed one was. It must never end a pod because
-an engine ends, and never begin one twice.
+It owns which pods are begun when, and the news. The truth is in the files: several engines of a home share it, and a
+new one goes on where a killed one was. It must never end a pod because an engine ends, and never begin one twice.
 """
 
 import asyncio
@@ -11,7 +10,6 @@ import heapq
 import itertools
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
@@ -25,7 +23,6 @@ from elevon import errors, ports
 from elevon.plugin.contexts import NO_SECRETS
 from elevon.primitives import ids, locks
 from elevon.records.resources import (
-    DATA_DIR_ANNOTATION,
     Manifest,
     ResourceChanges,
     ResourceKey,
@@ -38,8 +35,7 @@ from elevon.records.resources import (
     uid_of,
     without_nulls,
 )
-from elevon.workers import birthmarks, captures, error_files, reaper
-from elevon.workers.cluster import kinds, manifests, secrets, shelves
+from elevon.workers.cluster import kinds, losses, manifests, secrets, shelves
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.secrets import SecretRef
 from elevon.workers.settings import WorkerSettings
@@ -49,10 +45,7 @@ _LOOK_S: Final = 0.05
 _LOOK_AROUND_S: Final = 2.0
 """How often what other engines do is looked at."""
 _CLOSING_S: Final = 2.0
-_ENDING_S: Final = 30.0
 _GONE_LIMIT: Final = 10_000
-_KEEPER_LOG: Final = "keeper.log"
-_KILLED: Final = 137
 _log = logging.getLogger(__name__)
 
 
@@ -342,10 +335,10 @@ class LocalCluster:
         if self._is_ours(key) or locks.is_held(folder / shelves.LOCK):
             return
         problem = None if is_being_deleted(pod) else self._broken.get(key)
-        if _verdict(folder, problem) is not None:
-            self._do(key, self._blocking(lambda: _settle(folder, pod, problem)))
+        if losses.verdict(folder, problem) is not None:
+            self._do(key, self._blocking(lambda: losses.settle(folder, pod, problem)))
         elif shelves.is_free(pod):
-            if _asked(pod, folder):  # its keeper may have been killed before it had begun the pod
+            if kinds.asked(pod, folder):  # its keeper may have been killed before it had begun the pod
                 secrets.remove(uid_of(pod), folder)
             self._shelf.remove(pod)
             self._drop(key)
@@ -386,7 +379,7 @@ class LocalCluster:
         folder = self._shelf.folder(key)
         if key in self._broken or locks.is_held(folder / shelves.LOCK):
             return
-        asked = _asked(self._pods[key].manifest, folder)
+        asked = kinds.asked(self._pods[key].manifest, folder)
         if asked:
             self._do(key, self._hand_out(key, asked))
         else:
@@ -436,7 +429,7 @@ class LocalCluster:
             WorkerSettings().environment({}),
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, stdin, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(folder / _KEEPER_LOG), log, 0o644),
+                (os.POSIX_SPAWN_OPEN, 1, str(folder / shelves.KEEPER_LOG), log, 0o644),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
@@ -462,82 +455,3 @@ def _is_gone(keeper: int) -> bool:
 
 def _fits(resource: Manifest, kind: ResourceKind, labels: Mapping[str, str]) -> bool:
     return kind_of(resource) == kind and has_labels(resource, labels)
-
-
-def _asked(pod: Manifest, folder: Path) -> frozenset[SecretRef]:
-    """The secrets that it names; none for one that an elevon of another version has let pass, and that can't be run."""
-    try:
-        return kinds.plan(pod, folder).asked
-    except errors.UserError:
-        return frozenset()
-
-
-def _verdict(folder: Path, problem: str | None) -> Manifest | None:
-    """What is to be said of a pod that nobody keeps; None if nothing is.
-
-    Args:
-        folder: Of the pod.
-        problem: Why it could not be begun, if that was tried in vain.
-    """
-    kept = shelves.read_status(folder)
-    if kept is not None:
-        return None if kept.status["phase"] in kinds.TERMINAL else _lost(folder, kept.status)
-    return None if problem is None else _never_begun(folder, problem)
-
-
-def _settle(folder: Path, pod: Manifest, problem: str | None) -> None:
-    """End what a pod has left that nobody keeps, and only then say that it is over.
-
-    Raises:
-        UnavailableError: It can't be ended now.
-    """
-    # Another engine may have begun it since: only who has the lock may say that it is over.
-    with contextlib.suppress(errors.ConflictError), locks.hold(folder / shelves.LOCK):
-        found = shelves.read(folder)
-        verdict = _verdict(folder, problem)
-        if verdict is None or found is None or uid_of(found) != uid_of(pod):
-            return
-        left = reaper.end_bearers(birthmarks.of(uid_of(pod)), _ENDING_S)
-        if left:
-            raise errors.UnavailableError(
-                f"the processes {sorted(left)} of {key_of(pod)} were killed {_ENDING_S:.0f} s ago and have not ended: "
-                "they wait for a disk or a network file system"
-            )
-        _clear(folder, pod)
-        shelves.write_status(folder, verdict)
-
-
-def _clear(folder: Path, pod: Manifest) -> None:
-    """Remove what a killed keeper has left of secrets, masked or not."""
-    if _asked(pod, folder):
-        secrets.remove(uid_of(pod), folder)
-        shutil.rmtree(folder / shelves.SCRATCH, ignore_errors=True)
-        named = pod["metadata"].get("annotations", {}).get(DATA_DIR_ANNOTATION)
-        if named:
-            (Path(named) / error_files.ERROR).unlink(missing_ok=True)
-
-
-def _lost(folder: Path, status: Mapping[str, Any]) -> Manifest:
-    """The status of a pod whose keeper was killed, and all its containers with it."""
-    ended = {"exitCode": _KILLED, "reason": "ContainerStatusUnknown", "message": "its keeper was killed"}
-    kept = dict(status)
-    for field in ("initContainerStatuses", "containerStatuses"):
-        if field in kept:
-            kept[field] = [
-                {**one, "ready": False, "state": {"terminated": ended}} if "running" in one["state"] else one
-                for one in kept[field]
-            ]
-    message = "the process that kept the pod was killed, and its containers were ended with it"
-    return {**kept, "phase": "Failed", "reason": "NodeLost", "message": _with_last_words(message, folder)}
-
-
-def _never_begun(folder: Path, problem: str) -> Manifest:
-    message = "the pod could not be begun"
-    message = f"{message}: {problem}" if problem else _with_last_words(message, folder)
-    return {"phase": "Failed", "reason": "NodeLost", "message": message}
-
-
-def _with_last_words(message: str, folder: Path) -> str:
-    """The message, with what the keeper has said at last."""
-    said = captures.tail(folder / _KEEPER_LOG)
-    return f"{message}: {said}" if said else message

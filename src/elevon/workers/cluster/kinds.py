@@ -12,7 +12,7 @@ from elevon import errors
 from elevon.records.resources import Manifest, key_of, kind_of
 from elevon.workers.cluster import applications, manifests, secrets
 from elevon.workers.cluster.manifests import PodPlan
-from elevon.workers.cluster.secrets import Handout
+from elevon.workers.cluster.secrets import Handout, SecretRef
 
 PENDING: Final[Manifest] = {"phase": "Pending"}
 TERMINAL: Final = ("Succeeded", "Failed")
@@ -69,6 +69,14 @@ def plan(resource: Manifest, folder: Path, handed: Handout = secrets.NOTHING) ->
             "that knows it"
         )
     return behaviour.plan(resource, folder, handed)
+
+
+def asked(resource: Manifest, folder: Path) -> frozenset[SecretRef]:
+    """The secrets that it names; none for one that an elevon of another version has let pass, and that can't be run."""
+    try:
+        return plan(resource, folder).asked
+    except errors.UserError:
+        return frozenset()
 
 
 def shown(resource: Manifest, pod: Manifest | None) -> Manifest:
