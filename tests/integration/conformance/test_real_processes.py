@@ -30,7 +30,7 @@ class ImpatientScenario(right.JobScenario):
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "scenario",
-    [ImpatientScenario, right.JobScenario, SleepScenario, WaitableScenario],
+    [ImpatientScenario, right.JobScenario, right.QuotaScenario, SleepScenario, WaitableScenario],
     ids=lambda each: each.__name__,
 )
 def test_right_executor_passes(scenario: type[Scenario]) -> None:

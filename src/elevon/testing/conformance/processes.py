@@ -30,13 +30,13 @@ from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease, Request
 from elevon.records.snapshots import StoredExecution
 from elevon.records.tokens import PoolLimits
+from elevon.testing.conformance import tokens
 from elevon.testing.conformance.caches import SimulatedSetup
 from elevon.testing.conformance.calls import Watch
 from elevon.testing.conformance.faults import BEGIN, COMMIT, COMMITTED, TURN, Action
 from elevon.testing.conformance.launchers import SimulatedLauncher
 from elevon.testing.conformance.loops import HousekeepingClock, ProcessKilledError, ProcessLoop, VirtualClock
 from elevon.testing.conformance.stories import Story, What
-from elevon.testing.conformance.tokens import SimulatedPools
 from elevon.testing.conformance.worlds import World
 from elevon.testing.scenarios import EXECUTION
 
@@ -138,7 +138,9 @@ class SimulatedEngine:
         await self.reach(BEGIN)
         store: Any = SimulatedStore(self)
         pools = EnginePools(store, self._limits)
-        self._pools = ResourcePools(frozenset(self._limits), SimulatedPools(self, pools, world.attempts))
+        self._pools = ResourcePools(
+            frozenset(self._limits), tokens.SimulatedPools(self, pools, world.attempts)
+        )
         registry = Registry.of([self._executor], configuration=world.configuration_of(self._executor))
         executors = Executors(registry, self._setup)
         services = Services(
@@ -179,7 +181,9 @@ class SimulatedEngine:
 
     def made_things(self, place: int) -> None:
         """Look what the service has made by the call that the story tells of at that place."""
-        self._world.note_things(place)
+        made = self._world.note_things(place)
+        if self._limits:
+            tokens.judge_creations(made, self._world.attempts, self.story)
 
     def runs_anything(self, attempt: int) -> bool:
         """Whether something that the attempt began at the service still runs."""

@@ -4,7 +4,7 @@ It owns what can be judged of tokens alone: that nothing is begun without one, a
 back while what it stands for still runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from elevon.propeller.pools import EnginePools
@@ -13,6 +13,7 @@ from elevon.testing.conformance.calls import CURRENT, Record
 from elevon.testing.conformance.faults import ALLOCATE, Action
 from elevon.testing.conformance.promises import Promise
 from elevon.testing.conformance.stories import Story, What
+from elevon.testing.conformance.worlds import Creation
 
 
 class Process(Protocol):
@@ -34,6 +35,25 @@ class Process(Protocol):
     def runs_anything(self, attempt: int) -> bool:
         """Whether something that the attempt began at the service still runs."""
         ...
+
+
+def judge_creations(made: Iterable[Creation], records: dict[int, Record], story: Story) -> None:
+    """Complain of what was made without a token.
+
+    Args:
+        made: What the service has just made.
+        records: Of the run's attempts, by index.
+        story: Of the run.
+    """
+    for creation in made:
+        call = creation.call
+        if call is not None and not records.setdefault(call.attempt, Record()).tokens:
+            story.complain(
+                Promise.POOLS,
+                f"{call.method} made {creation.thing.id} at the service without a token: return not_ready where the "
+                "allocation is not granted",
+                creation.place,
+            )
 
 
 class SimulatedPools:

@@ -5,7 +5,7 @@ or wrong is the judges'.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,19 +161,16 @@ class World:
         )
         return self.story.tell(entry)
 
-    def note_things(self, place: int) -> None:
-        """Take in what the service has made since the last look."""
+    def note_things(self, place: int) -> Sequence[Creation]:
+        """Take in what the service has made since the last look; returns it."""
         call = CURRENT.get()
-        for thing in self.things[len(self.given) + len(self.creations) :]:
-            is_in_once = call is not None and call.is_in_once
-            self.creations.append(Creation(thing, place, call, is_in_once))
-            if self.scenario.pools and call is not None and not self._record(call.attempt).tokens:
-                self.story.complain(
-                    Promise.POOLS,
-                    f"{call.method} made {thing.id} at the service without a token: return not_ready where the "
-                    "allocation is not granted",
-                    place,
-                )
+        is_in_once = call is not None and call.is_in_once
+        made = [
+            Creation(thing, place, call, is_in_once)
+            for thing in self.things[len(self.given) + len(self.creations) :]
+        ]
+        self.creations += made
+        return made
 
     def runs_anything(self, attempt: int) -> bool:
         """Whether something that the attempt began at the service still runs."""
@@ -183,9 +180,6 @@ class World:
             for each in self.creations
             if each.call is not None and each.call.attempt == attempt
         )
-
-    def _record(self, attempt: int) -> Record:
-        return self.attempts.setdefault(attempt, Record())
 
     def next_engine(self) -> int:
         """The number of a new engine."""
