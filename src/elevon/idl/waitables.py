@@ -108,7 +108,7 @@ def of_json(value: Any) -> Waitable:
     """
     if isinstance(value, str):
         parts = value.strip().split(":")
-        if len(parts) not in (1, _PART_COUNT) or not all(parts):
+        if len(parts) not in (1, _PART_COUNT) or any(part.split() != [part] for part in parts):
             raise UserError(f"{value!r} is no id of an execution: write NAME, or PROJECT:DOMAIN:NAME")
         made = Waitable()
         made.wf_exec_id.name = parts[-1]

@@ -79,7 +79,7 @@ def test_a_person_writes_an_id_or_json(text, annotation, value):
     assert types.from_text(text, annotation) == value
 
 
-@pytest.mark.parametrize("text", ["", "a:b", "a::b", ":", "a:b:c:d"])
+@pytest.mark.parametrize("text", ["", "a:b", "a::b", ":", "a:b:c:d", "a b", "p:d d:n", " : : "])
 def test_what_is_no_id_is_refused(text):
     with pytest.raises(UserError, match="is no id of an execution: write NAME, or PROJECT:DOMAIN:NAME"):
         types.from_text(text, Waitable)
@@ -92,8 +92,10 @@ def test_json_of_another_form_is_refused(value):
 
 
 def test_a_value_of_another_type_is_refused():
-    with pytest.raises(UserError, match=r"expected Waitable \(the id of an execution\), got 'nightly'"):
+    with pytest.raises(UserError, match=r"got 'nightly': refer to an execution by Waitable\('nightly'\)"):
         types.to_literal("nightly", Waitable, IN_PLACE)
+    with pytest.raises(UserError, match=r"expected Waitable \(the id of an execution\), got 7"):
+        types.to_literal(7, Waitable, IN_PLACE)
     with pytest.raises(UserError, match="got a literal of kind string_value"):
         types.to_python(literals.string("nightly"), Waitable, IN_PLACE)
 
@@ -101,6 +103,9 @@ def test_a_value_of_another_type_is_refused():
 def test_one_that_names_nothing_or_a_phase_that_is_none_is_refused():
     with pytest.raises(UserError, match=r"Waitable\(''\) names no execution"):
         Waitable("")
+    for parts in (("a b",), ("a\tb",), ("a\u2003b",), ("a", "p\n"), ("a", "p", "d ")):
+        with pytest.raises(UserError, match="is no id of an execution: it has spaces"):
+            Waitable(*parts)
     with pytest.raises(UserError, match=r"phase='DONE' of Waitable\('a'\) is none: use one of QUEUED, "):
         Waitable("a", phase="DONE")
 

@@ -10,7 +10,7 @@ import pytest
 
 from elevon import errors
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.idl import literals, waitables
+from elevon.idl import identifiers, literals, waitables
 from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin.contexts import SetupContext
 from elevon.ports import JobResult, JobStatus
@@ -339,22 +339,23 @@ async def test_where_no_control_plane_is_known_the_task_fails_and_says_so(rigs: 
 @pytest.mark.parametrize(
     ("run", "sentence"),
     [
-        (Waitable("a0"), r"runs\[0\] refers to a0, the execution that would wait for it: it never ends"),
-        (Waitable("a b"), r"runs\[0\] refers to 'default:development:a b', which is no id of an execution"),
-        (
-            Waitable("a\tb"),
-            r"runs\[0\] refers to 'default:development:a\\tb', which is no id of an execution",
-        ),
-        (Waitable("a\u2003b"), "which is no id of an execution"),
-        (Waitable("a", project="p\n"), "which is no id of an execution"),
+        ({"name": "a0"}, r"run refers to a0, the execution that would wait for it: it never ends"),
+        ({"name": "a b"}, r"run refers to 'default:development:a b', which is no id of an execution"),
+        ({"name": "a\tb"}, r"run refers to 'default:development:a\\tb', which is no id of an execution"),
+        ({"name": "a\u2003b"}, "which is no id of an execution"),
+        ({"name": "a", "project": "p\n"}, "which is no id of an execution"),
     ],
 )
 @simulated
 async def test_a_reference_that_leads_nowhere_is_refused_with_its_place(
-    rigs: Rigs, run: Waitable, sentence: str
+    rigs: Rigs, run: dict[str, str], sentence: str
 ):
+    rig = rigs({})
+    await rig.executor.initialize(rig.setup)
+    run_id = identifiers.execution(**run)
+    inputs = literals.literal_map({"run": waitables.to_literal(waitables.Waitable(wf_exec_id=run_id))})
     with pytest.raises(errors.UserError, match=sentence):
-        await rigs({}).start(run)
+        await rig.context.start(rig.executor, TaskTemplate(), None, inputs)
 
 
 @simulated

@@ -5,7 +5,7 @@ fit is refused with the type spelled out.
 """
 
 import base64
-import dataclasses
+import builtins
 import datetime as dt
 import enum
 import json
@@ -117,6 +117,13 @@ _PARSERS: Mapping[Any, Callable[[str], Any]] = {
     dt.time: dt.time.fromisoformat,
     dt.timedelta: json_values.parse_span,
 }
+_EXAMPLES: Mapping[Any, tuple[str, str]] = {
+    int: ("1", "2"),
+    float: ("1.5", "2.0"),
+    bool: ("true", "false"),
+    str: ('"a"', '"b"'),
+    Waitable: ('"monday-42"', '"tuesday-42"'),
+}
 _HINTS: Mapping[Any, str] = {
     bool: " (true or false)",
     bytes: " as base64, such as aGVsbG8=",
@@ -161,8 +168,20 @@ def _from_json_text(text: str, annotation: Any) -> Any:
     except json.JSONDecodeError as error:
         if annotation in (Any, object):
             return text
-        example = "{...}" if dataclasses.is_dataclass(annotation) else "[1, 2]"
         raise UserError(
-            f"expected {type_name(annotation)} as JSON, such as {example}, got {text!r:.80}: {error}"
+            f"expected {type_name(annotation)} as JSON, such as {_example(annotation)}, got {text!r:.80}: {error}"
         ) from error
     return from_json(value, annotation)
+
+
+def _example(annotation: Any) -> str:
+    """JSON of a type, to show how its quotes and brackets go."""
+    items = typing.get_args(annotation)
+    first, second = _EXAMPLES.get(bare(items[-1]) if items else Any, ("...", "..."))
+    match typing.get_origin(annotation) or annotation:
+        case builtins.list:
+            return f"[{first}, {second}]"
+        case builtins.dict:
+            return f'{{"a": {first}, "b": {second}}}'
+        case _:
+            return "{...}"

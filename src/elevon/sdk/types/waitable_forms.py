@@ -5,6 +5,7 @@ It is loaded once somebody's annotation is a `Waitable`: other processes need ne
 
 from typing import Any, Final, cast
 
+from elevon.errors import UserError
 from elevon.idl import literals, waitables
 from elevon.idl.messages import Literal, WorkflowExecution
 from elevon.records.phases import ExecutionPhase
@@ -43,6 +44,10 @@ def _of_message(message: waitables.Waitable) -> Waitable:
 
 
 def _to_message(value: Any) -> waitables.Waitable:
+    if isinstance(value, str):
+        raise UserError(
+            f"expected Waitable, got {value!r:.80}: refer to an execution by Waitable({value!r:.80})"
+        )
     if not isinstance(value, Waitable):
         raise mismatch(value, _SPELLED)
     made = waitables.Waitable(workflow_id=value.workflow)

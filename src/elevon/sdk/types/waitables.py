@@ -50,10 +50,13 @@ class Waitable:
             workflow: Name of the workflow that it runs.
 
         Raises:
-            UserError: The name is empty, or the phase is none.
+            UserError: The name is empty or has spaces, as no id has, or the phase is none.
         """
         if not name:
             raise UserError("Waitable('') names no execution: give its id")
+        if any(part.split() != [part] for part in (name, project, domain) if part):
+            given_id = ":".join(part for part in (project, domain, name) if part)
+            raise UserError(f"{given_id!r} is no id of an execution: it has spaces")
         try:
             known = None if phase is None else ExecutionPhase(phase)
         except ValueError as error:
