@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from elevon import errors
+from elevon.compiler.graphs import GraphNode
 from elevon.propeller.machine import commands
 from elevon.propeller.machine.events import TimerKind
 from elevon.propeller.machine.views import AttemptKey, Live, Scope, View
@@ -105,6 +106,16 @@ class Draft:
                 Transition(phase=record.phase, at=self.now, event=self._event, message=message)
             )
         self.view.execution = self._execution = record
+
+    def new_node(self, scope: Scope, node: GraphNode, phase: NodePhase) -> NodeRecord:
+        """The first record of a node, which begins now; it has yet to be put."""
+        return NodeRecord(
+            node_id=scope.node_id(node.id),
+            spec_node_id=node.id,
+            parent=scope.id,
+            phase=phase,
+            started_at=self.now,
+        )
 
     def put_node(self, record: NodeRecord) -> None:
         """Change a node's record.

@@ -4,7 +4,7 @@ import msgspec
 
 from elevon import errors
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import attempts, bindings, commands, nodes
+from elevon.propeller.machine import attempts, bindings, commands, nodes, scopes
 from elevon.propeller.machine.drafts import Draft
 from elevon.propeller.machine.events import AbortRequested, Begin
 from elevon.records import failures
@@ -20,7 +20,7 @@ def begin(draft: Draft, _event: Begin) -> None:
     record = view.execution
     if record.phase is ExecutionPhase.QUEUED:
         draft.put_execution(replace(record, phase=ExecutionPhase.RUNNING, started_at=draft.now))
-        nodes.open_scope(draft, "", view.graph, None, LiteralMap.FromString(record.inputs))
+        scopes.open_graph(draft, "", view.graph, None, LiteralMap.FromString(record.inputs))
         return
     for scope in list(view.scopes.values()):
         nodes.resume_scope(draft, scope)

@@ -1,4 +1,4 @@
-"""Why attempts fail, end or are given up, in the words that are stored and shown."""
+"""Why attempts and nodes fail, end or are given up, in the words that are stored and shown."""
 
 import msgspec
 
@@ -7,6 +7,7 @@ from elevon.compiler.graphs import TaskSettings
 from elevon.propeller.machine.events import AbandonRequested, FailRequested, Unparked
 from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
+from elevon.records.nodes import NodeRecord
 
 _FORCED = "USER:ForceFailed"
 
@@ -50,3 +51,23 @@ def is_forced(failure: Failure | None) -> bool:
 def said(what: str, event: FailRequested | AbandonRequested | Unparked) -> str:
     """What an operator did, in words: who, and why."""
     return f"{what} by {event.by}: {event.reason or 'no reason was given'}"
+
+
+def of_node(record: NodeRecord) -> Failure:
+    """The node's failure as that of what is around it: it names the node that failed first."""
+    failure = record.failure or unexplained(record.node_id)
+    if failure.message.startswith("node "):
+        return failure
+    return msgspec.structs.replace(failure, message=f"node {record.node_id}: {failure.message}")
+
+
+def stopped(failure: Failure) -> Failure:
+    """Why something else is stopped, with the first reason only."""
+    if failure.code == "SYSTEM:Stopped":
+        return failure
+    return Failure(code="SYSTEM:Stopped", message=f"stopped, because {failure.message}", kind=failure.kind)
+
+
+def unexplained(node_id: str) -> Failure:
+    """A node failed, and nobody said why."""
+    return Failure(code="SYSTEM:Unexplained", message=f"node {node_id} failed without an explanation")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from elevon.compiler.graphs import Graph, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import arrays, bindings, nodes
+from elevon.propeller.machine import arrays, bindings, reasons, scopes
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.propeller.machine.views import Live, Place, Scope, View
 from elevon.records.failures import Failure
@@ -80,8 +80,8 @@ def _reopen(view: View, scope_id: str, graph: Graph, parent: Scope | None, input
             _reactivate(view, scope, node)
     failed = [record for record in _records_of(view, scope) if record.phase is NodePhase.FAILED]
     for record in failed:
-        nodes.lose(scope, record.spec_node_id)
-    if failed and scope.failure is None and not nodes.can_spare(scope):
+        scopes.lose(scope, record.spec_node_id)
+    if failed and scope.failure is None and not scopes.can_spare(scope):
         scope.failure = _first_failure(failed)
     if around is not None and around.phase is NodePhase.FAILING:
         _stop(view, scope)
@@ -99,13 +99,13 @@ def _reactivate(view: View, scope: Scope, node: GraphNode) -> None:
         scope.active.add(node.id)
         if node.kind is NodeKind.WORKFLOW:
             inner = bindings.resolve(node.inputs, view.outputs_of(scope))
-            _reopen(view, node_id, nodes.subgraph_of(node), scope, inner)
+            _reopen(view, node_id, scopes.subgraph_of(node), scope, inner)
         elif node.arms is not None:
             _reopen_branch(view, scope, node.arms, record)
         elif node.array is not None:
             _reopen_array(view, scope, node, record)
         elif record.expansion is not None:
-            _reopen(view, node_id, nodes.expansion_of(view, record.expansion), scope, LiteralMap())
+            _reopen(view, node_id, scopes.expansion_of(view, record.expansion), scope, LiteralMap())
 
 
 def _reopen_branch(view: View, scope: Scope, arms: Graph, record: NodeRecord) -> None:
@@ -140,19 +140,19 @@ def _reopen_array(view: View, scope: Scope, node: GraphNode, record: NodeRecord)
             continue
         if known.phase is NodePhase.FAILED:
             failed.append(known)
-            nodes.lose(opened, spec_node_id)
+            scopes.lose(opened, spec_node_id)
         elif not known.phase.is_terminal:
             _reactivate(view, opened, opened.node(spec_node_id))
             if known.phase is NodePhase.QUEUED and elements is not None:
                 elements.queued.add(spec_node_id)
-    if failed and opened.failure is None and not nodes.can_spare(opened):
+    if failed and opened.failure is None and not scopes.can_spare(opened):
         opened.failure = _first_failure(failed)
     if record.phase is NodePhase.FAILING:
         _stop(view, opened)
 
 
 def _scope_of_array(view: View, around: Scope, node: GraphNode, record: NodeRecord) -> Scope:
-    array = nodes.array_of(node)
+    array = scopes.array_of(node)
     inputs = arrays.lists_of(array, bindings.resolve(node.inputs, view.outputs_of(around)))
     return Scope(
         id=record.node_id,
@@ -168,7 +168,7 @@ def _scope_of_array(view: View, around: Scope, node: GraphNode, record: NodeReco
 
 
 def _first_failure(failed: Iterable[NodeRecord]) -> Failure:
-    return nodes.failure_of(min(failed, key=lambda record: record.ended_at or record.started_at))
+    return reasons.of_node(min(failed, key=lambda record: record.ended_at or record.started_at))
 
 
 def _restore_place(view: View, node_id: str, closed: dict[str, Scope]) -> None:
@@ -198,9 +198,9 @@ def _closed_scope(view: View, record: NodeRecord) -> Scope:
     if around.node.arms is not None:
         graph, inputs = around.node.arms, around.scope.inputs
     elif record.expansion is not None:
-        graph, inputs, data = nodes.expansion_of(view, record.expansion), LiteralMap(), None
+        graph, inputs, data = scopes.expansion_of(view, record.expansion), LiteralMap(), None
     else:
-        graph = nodes.subgraph_of(around.node)
+        graph = scopes.subgraph_of(around.node)
         inputs, data = bindings.resolve(around.node.inputs, view.outputs_of(around.scope)), None
     return Scope(
         id=record.node_id,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from elevon.propeller.machine import attempts, executions, nodes
+from elevon.propeller.machine import admissions, attempts, executions, nodes
 from elevon.propeller.machine.drafts import (
     AttemptEnded,
     AttemptHeard,
@@ -49,7 +49,7 @@ def step(view: View, event: Event, now: datetime) -> Step:
     draft = Draft(view, type(event).__name__, now)
     if view.execution.phase.is_terminal:
         if isinstance(event, Admitted):
-            nodes.admit(draft, event)
+            admissions.admit(draft, event)
         return draft.finish()
     if isinstance(event, AttemptEvent):
         _on_attempt_event(draft, event)
@@ -68,11 +68,11 @@ def _on_attempt_event(draft: Draft, event: AttemptEvent) -> None:
     known = view.attempts.get(key)
     if event.node_id in view.enqueued and key not in view.live:
         if isinstance(event, TimerFired):
-            nodes.expire(draft, event)
+            admissions.expire(draft, event)
         elif isinstance(event, FailRequested):
-            nodes.fail_queued(draft, event)
+            admissions.fail_queued(draft, event)
     elif isinstance(event, Unparked) and known is not None and known.started_at is None:
-        nodes.unpark(draft, event.node_id)
+        admissions.unpark(draft, event.node_id)
     else:
         attempts.handle(draft, event)
 
@@ -103,7 +103,7 @@ def _cascade(draft: Draft, cascade: Cascade) -> None:
 _RULES: dict[type[Event], Callable[[Draft, Any], None]] = {
     Begin: executions.begin,
     AbortRequested: executions.abort,
-    Admitted: nodes.admit,
-    Refused: nodes.refuse,
+    Admitted: admissions.admit,
+    Refused: admissions.refuse,
     TypesReopened: _on_types_reopened,
 }
