@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 
 from elevon.cli import main
+from elevon.plugin import TaskStatus
 from elevon.testing import Promise, check
 from elevon.testing.conformance import reports
 from elevon.testing.shipped.echo import EchoScenario
 from elevon.testing.shipped.sleep import SleepScenario
-from tests.corpus.right import JobScenario, StagingScenario
+from tests.corpus.right import Context, Job, JobScenario, StagingScenario, Status
 from tests.corpus.wrong_effects import CheckStartsTwice
 from tests.corpus.wrong_memories import CheckRemembersInACache, CheckRemembersInTheObject
 from tests.corpus.wrong_states import CheckForgotToMigrate
+
+
+class NeverEnds(Job):
+    """Looks on, whatever the service says."""
+
+    async def check_task_status(self, ctx: Context) -> Status:
+        await super().check_task_status(ctx)
+        return TaskStatus.running(ctx.state)
 
 
 def test_a_story_names_the_fewest_faults_and_ends_where_the_promise_breaks() -> None:
@@ -79,6 +88,27 @@ def test_a_scenario_that_never_comes_to_its_end_is_told_without_any_fault() -> N
 def test_a_state_of_an_earlier_release_that_can_not_be_read_is_told_once() -> None:
     (finding,) = check(CheckForgotToMigrate, runs=3).findings
     assert "a state of version 1 can't be read" in finding.sentence
+
+
+def test_what_comes_over_and_over_again_is_told_once() -> None:
+    class Lost(JobScenario):
+        outputs = None
+        made = NeverEnds
+
+    (finding,) = check(Lost, runs=1).findings
+    assert len(finding.story) < 20
+    told = [line for line in finding.story if "times more, until" in line]
+    assert len(told) == 1
+    assert "these 3 lines" in told[0]
+
+
+def test_where_nothing_has_to_go_wrong_nothing_else_is_run_and_that_is_said() -> None:
+    class Lost(JobScenario):
+        made = NeverEnds
+
+    report = check(Lost, runs=100)
+    assert report.run_count == 1
+    assert [gap.what for gap in report.unchecked] == ["all that faults bring about"]
 
 
 def test_the_document_of_a_report_is_json() -> None:

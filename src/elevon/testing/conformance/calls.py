@@ -244,13 +244,15 @@ class Watch:
         rank, before = _RANK[answer.phase], _RANK[committed.phase]
         if rank < before:
             self._around.story.complain(
-                Promise.PHASES, f"{call.method} went back from {committed.phase} to {answer.phase}"
+                Promise.PHASES,
+                f"{call.method} went back from {committed.phase} to {answer.phase}: keep the later phase, and say by "
+                "reason or custom_info what the service does",
             )
         elif rank == before and details.phase_version < committed.phase_version:
             self._around.story.complain(
                 Promise.PHASES,
                 f"{call.method} went back from version {committed.phase_version} of {answer.phase} to "
-                f"{details.phase_version}",
+                f"{details.phase_version}: within a phase, report the version of the last report or a higher one",
             )
         elif (
             rank == before

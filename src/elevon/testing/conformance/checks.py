@@ -47,16 +47,16 @@ def check(
     began = perf_counter()
     with tempfile.TemporaryDirectory(prefix="elevon-check-") as directory, _alone():
         kind = VirtualCheck if gear is Gear.VIRTUAL else ProcessCheck
-        findings, unchecked = kind(scenario, Path(directory)).carry_out(seed, run_count)
+        outcome = kind(scenario, Path(directory)).carry_out(seed, run_count)
     return Report(
         scenario=f"{scenario.__module__}:{scenario.__qualname__}",
         executor=executor_id,
         gear=gear,
         seed=seed,
-        run_count=run_count,
+        run_count=outcome.run_count,
         took_s=perf_counter() - began,
-        findings=tuple(findings),
-        unchecked=tuple(unchecked),
+        findings=outcome.findings,
+        unchecked=outcome.unchecked,
     )
 
 

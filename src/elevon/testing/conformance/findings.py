@@ -35,6 +35,20 @@ class Unchecked(msgspec.Struct, frozen=True):
     why: str
 
 
+class Outcome(msgspec.Struct, frozen=True):
+    """What the runs of one check came to.
+
+    Attributes:
+        findings: Broken promises, in the order of the contract.
+        unchecked: What no run reached.
+        run_count: How many runs there were.
+    """
+
+    findings: tuple[Finding, ...]
+    unchecked: tuple[Unchecked, ...]
+    run_count: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a check has found.
 

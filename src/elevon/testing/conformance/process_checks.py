@@ -7,7 +7,7 @@ from typing import Final
 
 from elevon.testing.conformance import kills, lessons, paces
 from elevon.testing.conformance.faults import Plan
-from elevon.testing.conformance.findings import Finding, Unchecked
+from elevon.testing.conformance.findings import Finding, Outcome, Unchecked
 from elevon.testing.conformance.plans import Plans
 from elevon.testing.conformance.promises import Complaint, Promise
 from elevon.testing.conformance.virtual_checks import VirtualCheck
@@ -36,7 +36,7 @@ class ProcessCheck:
         self._runs = itertools.count(1)
         self._opinions: dict[Promise, str] | None = None
 
-    def carry_out(self, seed: int, run_count: int) -> tuple[list[Finding], list[Unchecked]]:
+    def carry_out(self, seed: int, run_count: int) -> Outcome:
         """Run the plans of seeds in a row."""
         found: dict[Promise, Finding] = {}
         # Before anything of the author's runs in this process: what that leaves behind, a new process must not have.
@@ -53,8 +53,8 @@ class ProcessCheck:
                     if len(finding.faults) < len(known.faults):
                         found[finding.promise] = finding
         order = list(Promise)
-        gaps = [Unchecked(*_LEFT_TO_VIRTUAL)]
-        return sorted(found.values(), key=lambda each: order.index(each.promise)), gaps
+        findings = sorted(found.values(), key=lambda each: order.index(each.promise))
+        return Outcome(tuple(findings), (Unchecked(*_LEFT_TO_VIRTUAL),), run_count)
 
     def _carried_out(self, plan: Plan, pace: float, forkery: kills.Forkery) -> World:
         directory = self._directory / str(next(self._runs))
@@ -71,7 +71,7 @@ class ProcessCheck:
             sentence=sentence,
             seed=seed,
             faults=tuple(str(fault) for fault in plan.faults),
-            story=tuple(world.story.lines()[: complaint.place + 1]),
+            story=world.story.lines_until(complaint.place),
         )
 
     def _diagnosis(self, plan: Plan, complaint: Complaint) -> tuple[Promise, str]:
@@ -79,8 +79,8 @@ class ProcessCheck:
         if not plan.has_restart:
             return complaint.promise, complaint.sentence
         if self._opinions is None:
-            findings, _ = self._virtual.carry_out(1, _OPINION_RUNS)
-            self._opinions = {finding.promise: finding.sentence for finding in findings}
+            opinion = self._virtual.carry_out(1, _OPINION_RUNS)
+            self._opinions = {finding.promise: finding.sentence for finding in opinion.findings}
         if complaint.promise in self._opinions:
             return complaint.promise, complaint.sentence
         if Promise.SINGLETON in self._opinions:

@@ -10,7 +10,7 @@ def lines(report: Report) -> Iterator[str]:
     """The report as text."""
     yield (
         f"{report.scenario} (executor {report.executor}, gear {report.gear}): "
-        f"{report.run_count} runs in {report.took_s:.1f} s"
+        f"{report.run_count} run{'s' if report.run_count != 1 else ''} in {report.took_s:.1f} s"
     )
     for finding in report.findings:
         yield ""

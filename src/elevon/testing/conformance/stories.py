@@ -5,10 +5,15 @@ whenever a run is repeated.
 """
 
 import enum
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
 from elevon.testing.conformance.promises import Complaint, Promise
+
+_LONGEST_CYCLE: Final = 6
+_OFTEN: Final = 3
 
 
 class What(enum.StrEnum):
@@ -78,10 +83,40 @@ class Story:
         """The breach that came first; later ones of the same run may be its consequences."""
         return min(self.complaints, key=lambda complaint: complaint.place, default=None)
 
-    def lines(self) -> list[str]:
-        """The story as text, a line an entry."""
+    def lines_until(self, place: int) -> tuple[str, ...]:
+        """The story as text up to that entry, a line an entry; what comes over and over again is told once."""
         several = max((entry.engine for entry in self.entries), default=0) > 1
-        return [_line(entry, several) for entry in self.entries]
+        *before, last = self.entries[: place + 1]
+        return (*_folded(before, several), _line(last, several))
+
+
+def _folded(entries: Sequence[Entry], is_engine_told: bool) -> Iterator[str]:
+    place = 0
+    while place < len(entries):
+        length, count = next(
+            (
+                (length, count)
+                for length in range(1, _LONGEST_CYCLE + 1)
+                if (count := _times(entries, place, length)) >= _OFTEN
+            ),
+            (1, 1),
+        )
+        yield from (_line(entry, is_engine_told) for entry in entries[place : place + length])
+        place += length * count
+        if count > 1:
+            what = "that" if length == 1 else f"these {length} lines"
+            yield f"{'...':>12}  {what} {count - 1} times more, until {entries[place - 1].at_s:.2f} s"
+
+
+def _times(entries: Sequence[Entry], place: int, length: int) -> int:
+    """How often in a row the entries from a place on say the same as that many of them."""
+    said = [(entry.engine, entry.text) for entry in entries[place : place + length]]
+    count = 1
+    while said == [
+        (entry.engine, entry.text) for entry in entries[place + count * length : place + (count + 1) * length]
+    ]:
+        count += 1
+    return count
 
 
 def _line(entry: Entry, is_engine_told: bool) -> str:

@@ -19,7 +19,7 @@ from elevon.primitives.figures import Figures
 from elevon.propeller.measures import Measures
 from elevon.testing.conformance import coverage, rounds
 from elevon.testing.conformance.faults import Plan
-from elevon.testing.conformance.findings import Finding, Unchecked
+from elevon.testing.conformance.findings import Finding, Outcome, Unchecked
 from elevon.testing.conformance.memories import Survival
 from elevon.testing.conformance.modules import Modules
 from elevon.testing.conformance.plans import Base, Plans, base_faults
@@ -33,6 +33,10 @@ _DOUBTS: Final = 2
 _LOST_WITH: Final = (
     (Survival.MODULES, "in its module, as a global, an attribute of the class or a cached function"),
     (Survival.OBJECT, "in the executor object"),
+)
+_LEFT_TO_CALM: Final = (
+    "all that faults bring about",
+    "nothing has to go wrong for a promise to break: mend that first",
 )
 
 
@@ -58,20 +62,18 @@ class VirtualCheck:
         self._diagnosed: dict[Promise, int] = {}
         self._reached = coverage.Coverage(made)
 
-    def carry_out(self, seed: int, run_count: int) -> tuple[list[Finding], list[Unchecked]]:
-        """Run the plans of seeds in a row."""
+    def carry_out(self, seed: int, run_count: int) -> Outcome:
+        """Run the plans of seeds in a row; none but the undisturbed one, if that is wrong already."""
         calm = self._judged(Plan())
         self._check_old_states(calm)
-        if self._is_sound(calm):
-            plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
-            for number in range(seed, seed + run_count):
-                self._look_at(number, plans.of_seed(number))
-        else:
+        if not self._is_sound(calm):
             self._look_at(1, Plan())
-        unchecked = [Unchecked(what, why) for what, why in self._reached.gaps(self._modules.problem)]
-        order = list(Promise)
-        found = sorted((each for _, each in self._found.values()), key=lambda each: order.index(each.promise))
-        return found, unchecked
+            return Outcome(self._findings, (Unchecked(*_LEFT_TO_CALM),), 1)
+        plans = Plans(list(self._bases(calm)), sorted(self._setting.scenario.old_states))
+        for number in range(seed, seed + run_count):
+            self._look_at(number, plans.of_seed(number))
+        gaps = self._reached.gaps(self._modules.problem)
+        return Outcome(self._findings, tuple(Unchecked(*gap) for gap in gaps), run_count)
 
     @property
     def setting(self) -> Setting:
@@ -82,6 +84,13 @@ class VirtualCheck:
         """Runs to which faults are added, and how long an undisturbed one takes, in seconds of its own time."""
         calm = self._judged(Plan())
         return list(self._bases(calm)), calm.clock.monotonic()
+
+    @property
+    def _findings(self) -> tuple[Finding, ...]:
+        order = list(Promise)
+        return tuple(
+            sorted((each for _, each in self._found.values()), key=lambda each: order.index(each.promise))
+        )
 
     def _is_sound(self, calm: World) -> bool:
         """Whether an undisturbed run is worth disturbing."""
@@ -129,7 +138,7 @@ class VirtualCheck:
             sentence=sentence,
             seed=seed,
             faults=tuple(str(fault) for fault in shortest.faults),
-            story=tuple(world.story.lines()[: complaint.place + 1]),
+            story=world.story.lines_until(complaint.place),
         )
         self._keep(shortest, finding)
 
