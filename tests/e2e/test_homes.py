@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
+import psutil
 import pytest
 
 from tests.e2e.conftest import Shell
@@ -96,6 +97,24 @@ def test_a_home_that_became_read_only_is_named(shell: Shell, disk: Disk) -> None
     assert str(disk.path) in sentence_of(shell.run("executions", *words[1:3]))
     disk.remount("rw")
     assert shell.run(*words).returncode == 0
+
+
+def test_what_all_processes_of_an_engine_left_is_removed_by_the_next(shell: Shell) -> None:
+    place = shell.directory / "t"
+    place.mkdir()
+    shell.environment["TMPDIR"] = str(place)
+    engine = shell.start_resting("killed")
+    started = psutil.Process(engine.pid).children(recursive=True)
+    for process in started:
+        process.suspend()  # or the reaper would do it
+    engine.kill()
+    for process in started:
+        process.kill()
+    shell.kill(engine)
+    left = [*(shell.home / "scratch").iterdir(), *place.iterdir()]
+    assert len(left) == 2
+    assert shell.run("run", shell.program.name, "ratio", "--x", "1").returncode == 0
+    assert [*(shell.home / "scratch").iterdir(), *place.iterdir()] == []
 
 
 @pytest.mark.parametrize("words", [["executions"], ["resume"], ["show", "first"], ["serve", "--port", "0"]])

@@ -3,6 +3,7 @@
 `reading` opens the store alone, for whoever only looks; `embedded` brings up an engine in this process.
 """
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -42,6 +43,7 @@ from elevon.tasktypes.sidecar.executor import SidecarExecutor
 from elevon.tasktypes.sleep.executor import SleepExecutor
 from elevon.tasktypes.spark.executor import SparkExecutor
 from elevon.tasktypes.waitable.executor import WaitableExecutor
+from elevon.workers import folders
 from elevon.workers.cluster.clusters import LocalCluster
 from elevon.workers.launcher import LocalLauncher
 from elevon.workers.processes import Household
@@ -140,7 +142,7 @@ async def task_types(home: Home, settings: Settings, wanted: Iterable[str]) -> f
     known = registry(settings)
     clock = SystemClock()
     supplies = Supplies.of(home, clock, settings)
-    household = Household(home.scratch_dir, None)
+    household = Household(home.scratch_dir / ids.new("e", 12), None)
     host_of = _host_of(known, household, home, settings)
     executors = Executors(known, supplies.setup_of, redactor=supplies.redactor, host_of=host_of)
     with logs.masked(supplies.redactor):
@@ -169,11 +171,13 @@ async def embedded(home: Home, settings: Settings) -> AsyncGenerator[Embedded]:
     publications.remove_stale(home)
     announcements.remove_stale(home)
     engine_id = ids.new("e", 12)
+    # In a thread: it may be much, and nobody waits for it.
+    asyncio.get_running_loop().run_in_executor(None, folders.remove_stale, home.scratch_dir, home.is_alive)
     known = registry(settings)
     async with contextlib.AsyncExitStack() as stack:
         lock = stack.enter_context(locks.hold(home.lock_path(engine_id)))
         store = await stack.enter_async_context(_open_store(home))
-        household = Household(home.scratch_dir, lock.fileno())
+        household = Household(home.scratch_dir / engine_id, lock.fileno())
         launcher = LocalLauncher(settings.workers, store.get_artifact, clock, household)
         stack.push_async_callback(launcher.close)
         # One, so that its imports overlap with ours; the others come with the work, and don't slow a small run down.

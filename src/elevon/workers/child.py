@@ -1,8 +1,8 @@
 """The program of a warm worker process: takes tasks from a pipe, one after the other, and runs them.
 
-The engine starts it as `python -P -m elevon.workers.child READ_FD WRITE_FD FOLDER`, before it knows what to run:
-everything that every task needs is imported here, at the top. It must never take down more than the
-attempt it runs, and never outlive its pipe.
+The engine starts it as `python -P -m elevon.workers.child READ_FD WRITE_FD FOLDER TEMPORARY`, before it knows what to
+run: everything that every task needs is imported here, at the top. It must never take down more than the attempt it
+runs, and never outlive its pipe.
 """
 
 import contextlib
@@ -36,13 +36,13 @@ class _Result(NamedTuple):
 class Worker:
     """Runs what it is told."""
 
-    def __init__(self, pipes: frames.BlockingFrames, folder: Path) -> None:
+    def __init__(self, pipes: frames.BlockingFrames, folder: Path, temporary: Path) -> None:
         self._pipes = pipes
         self._is_spoiled = False
         self._resident_bytes = 0
         self._measure_at = 0.0
         self._finder = bundles.BundleFinder()
-        self._surroundings = surroundings.Surroundings(folder)
+        self._surroundings = surroundings.Surroundings(folder, temporary)
         sys.meta_path.insert(0, self._finder)
 
     def serve(self) -> None:
@@ -61,6 +61,7 @@ class Worker:
         if now >= self._measure_at:
             self._measure_at = now + _MEASURE_INTERVAL_S
             self._resident_bytes = _measure_resident_bytes()
+            is_spoiled = is_spoiled or self._surroundings.is_littered()
         report = protocol.Ended(
             result.outputs, result.failure, self._resident_bytes, is_spoiled, result.futures
         )
@@ -144,15 +145,15 @@ def _has_children() -> bool:
 
 
 def main() -> None:
-    """Serve on the descriptors and in the folder of the command line."""
+    """Serve on the descriptors and in the folders of the command line."""
     read_fd, write_fd = (int(text) for text in sys.argv[1:3])
     for descriptor in (read_fd, write_fd):
         os.set_inheritable(descriptor, False)
-    folder = Path(sys.argv[3])
+    folder, temporary = map(Path, sys.argv[3:5])
     sys.argv[1:] = []
     _configure_logging()
     _volunteer()
-    worker = Worker(frames.BlockingFrames(read_fd, write_fd), folder)
+    worker = Worker(frames.BlockingFrames(read_fd, write_fd), folder, temporary)
     gc.freeze()  # what was imported until here is never garbage
     worker.serve()
     # The engine is gone or has done with this worker, and user code's exit handlers may hang.

@@ -18,12 +18,12 @@ from elevon.idl import messages
 from elevon.plugin import results
 from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
-from elevon.workers import captures, error_files, exits, mounts, processes
+from elevon.workers import captures, error_files, exits, folders, mounts, processes
 from elevon.workers.settings import WorkerSettings
 
 OUTPUTS = "outputs.pb"
 FUTURES = "futures.pb"
-WORK = "work"
+_WORK = "work"
 
 
 def check(job: ports.Job, settings: WorkerSettings) -> None:
@@ -68,23 +68,25 @@ class CommandRun:
         self._redactor = Redactor()
         for secret in job.secrets:
             self._redactor.learn(secret.value)
-        self._private = household.make_folder() if job.secrets else None
+        self._folder = household.make_folder()
+        self._temporary = household.make_temporary()
+        self._private = self._folder if job.secrets else None
         try:
             with contextlib.ExitStack() as stack:
                 self.process = self._start(household, stack)
         except OSError as error:
-            self._remove_private()
+            self._remove_folders()
             raise errors.UnavailableError(
                 f"{job.id.spelled}: {job.data_dir} can't be set up: {error}"
             ) from error
 
     def _start(self, household: processes.Household, stack: contextlib.ExitStack) -> processes.OwnedProcess:
-        work_dir = self._job.data_dir / WORK
-        shutil.rmtree(work_dir, ignore_errors=True)
-        work_dir.mkdir(parents=True)
+        work_dir = self._folder / _WORK
+        work_dir.mkdir()
+        self._job.data_dir.mkdir(parents=True, exist_ok=True)
         for name in (OUTPUTS, FUTURES, error_files.ERROR):
             (self._job.data_dir / name).unlink(missing_ok=True)
-        environment = self._job.environment
+        environment = {folders.TMPDIR: str(self._temporary), **self._job.environment}
         if self._private is not None:
             captures.clear(self._job.data_dir)
             mounts.write(self._job.secrets, self._private)
@@ -110,14 +112,13 @@ class CommandRun:
             captures.cut(self._private, self._settings.output_limit_bytes)
 
     def _bury(self, process: processes.OwnedProcess) -> None:
-        shutil.rmtree(self._job.data_dir / WORK, ignore_errors=True)
         result = self._result(process.exit_code or 0)
-        self._remove_private()
+        self._remove_folders()
         self._on_end(result)
 
-    def _remove_private(self) -> None:
-        if self._private is not None:
-            shutil.rmtree(self._private, ignore_errors=True)
+    def _remove_folders(self) -> None:
+        mounts.remove(self._folder)  # at once; the rest may be much
+        folders.remove_soon(self._folder, self._temporary)
 
     def _result(self, exit_code: int) -> ports.JobResult:
         try:

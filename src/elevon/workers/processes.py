@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 
 from elevon import errors, ports
-from elevon.primitives import failpoints, ids
-from elevon.workers import birthmarks, exits, reaper
+from elevon.primitives import failpoints
+from elevon.workers import birthmarks, exits, folders, reaper
 
 _POLL_S = 0.005
 _GONE_TIMEOUT_S = 30.0
@@ -98,13 +98,11 @@ class OwnedProcess:
 class Household:
     """Starts processes and keeps the reaper's list of them."""
 
-    def __init__(
-        self, scratch_dir: Path, lock_fd: int | None, swept: Sequence[Path] = (), mark: int = 0
-    ) -> None:
+    def __init__(self, root: Path, lock_fd: int | None, swept: Sequence[Path] = (), mark: int = 0) -> None:
         """Prepare; nothing is started before the first process is.
 
         Args:
-            scratch_dir: Where to make a folder for what processes leave behind; the reaper removes that folder.
+            root: A folder for what processes leave behind, this household's own; made, and removed by the reaper.
             lock_fd: The engine's lock, kept by the reaper until its work is done; None for no lock.
             swept: Further folders that the reaper removes, if they are there then.
             mark: Is put on every process; 0 for none.
@@ -112,9 +110,7 @@ class Household:
         self._lock_fd = lock_fd
         self._swept = tuple(map(str, swept))
         self._mark = mark
-        self._folder = scratch_dir / ids.new("engine-", 19)
-        self._is_folder_made = False
-        self._folder_count = 0
+        self._folders = folders.ProcessFolders(root)
         self._processes: dict[int, OwnedProcess] = {}
         self._reaper: subprocess.Popen[bytes] | None = None
         self._reaper_watch: exits.ExitWatch | None = None
@@ -220,6 +216,7 @@ class Household:
             _close_stdin(self._reaper)
             await asyncio.to_thread(self._reaper.wait)
             self._reaper = None
+        self._folders.close()
 
     def make_folder(self) -> Path:
         """A new folder for one process, removed when the engine is gone, if not before.
@@ -227,41 +224,30 @@ class Household:
         Raises:
             UnavailableError: It can't be written.
         """
-        self._folder_count += 1
-        folder = self._open() / str(self._folder_count)
-        try:
-            folder.mkdir(mode=0o700)
-        except OSError as error:
-            raise errors.UnavailableError(f"no directory can be made: {error}") from error
-        return folder
+        self._open()
+        return self._folders.make()
 
-    def _open(self) -> Path:
-        """Start what is needed before the first process; returns the folder of this engine.
+    def make_temporary(self) -> Path:
+        """The same for its temporary files, for which it is told of the folder by `TMPDIR`.
 
-        The folder is made once somebody is there who removes it, whenever the engine is killed.
+        Raises:
+            UnavailableError: It can't be written.
+        """
+        self._open()
+        return self._folders.make_temporary()
+
+    def _open(self) -> None:
+        """Start what is needed before the first process.
+
+        Folders are made once somebody is there who removes them, whenever the engine is killed.
         """
         if self._reaper is None and self._reaper_start is None:
             self._start_reaper()
-        if not self._is_folder_made:
-            try:
-                self._folder.mkdir(parents=True)
-            except OSError as error:
-                raise errors.UnavailableError(
-                    f"no directory can be made in {self._folder.parent}: {error}"
-                ) from error
-            self._is_folder_made = True
-        return self._folder
+        self._folders.open()
 
     def _start_reaper(self) -> None:
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            reaper.__file__,
-            str(self._mark),
-            str(self._folder),
-            *self._swept,
-        ]
+        removed = (*map(str, self._folders.roots), *self._swept)
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(self._mark), *removed]
         passed = () if self._lock_fd is None else (self._lock_fd,)
         try:
             self._reaper = subprocess.Popen(  # noqa: S603

@@ -1,8 +1,9 @@
 """What an attempt finds around it in a warm worker, and what the next one must not find.
 
 It owns the environment, the working directory and the standard streams of the worker process. What modules keep in
-memory stays, which is what makes a worker warm. It must never fail an attempt for what an earlier one left behind:
-everything is set afresh.
+memory stays, which is what makes a worker warm; so do the temporary files that they may remember, as long as they are
+few: those go with the worker. It must never fail an attempt for what an earlier one left behind: everything is set
+afresh.
 """
 
 import contextlib
@@ -13,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from elevon.primitives.redaction import Redactor
-from elevon.workers import captures
+from elevon.workers import captures, folders
 
+_LITTER_COUNT: Final = 100
+_LITTER_BYTES: Final = 256 << 20
+_TMPDIR: Final = os.fsencode(folders.TMPDIR)
 _encoded = functools.lru_cache(1024)(
     os.fsencode
 )  # from one attempt to the next, most names and values are the same
@@ -31,14 +35,16 @@ class Surroundings:
             kept that too.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, temporary: Path) -> None:
         """Take the process as it is for the state to go back to.
 
         Args:
             folder: The worker's own, for its spools and scratch directories.
+            temporary: For the temporary files of whatever runs in it.
         """
         self.redactor = Redactor()
         self._folder = folder
+        self._temporary = temporary
         # The dict behind os.environ: to copy the mapping itself takes longer than all the rest of a small task.
         self._present = cast("dict[bytes, bytes]", vars(os.environ)["_data"])
         self._environment = dict(self._present)
@@ -65,14 +71,29 @@ class Surroundings:
             self._deliver(data_dir, output_limit_bytes)
             self._clear_scratch()
 
+    def is_littered(self) -> bool:
+        """Whether so many temporary files were left behind that they are to go, and the worker with them."""
+        count, size = 0, 0
+        for folder, _, names in os.walk(self._temporary):
+            for name in names:
+                count += 1
+                with contextlib.suppress(FileNotFoundError):
+                    size += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - often
+                if count > _LITTER_COUNT or size > _LITTER_BYTES:
+                    return True
+        return False
+
     def _set_environment(self, extra: dict[str, str]) -> None:
         """Change what differs from the worker's own environment and this attempt's; mostly that is little."""
+        place = self._present.get(_TMPDIR)
         wanted = self._environment | {_encoded(name): _encoded(text) for name, text in extra.items()}
         for name in self._present.keys() - wanted.keys():
             del os.environb[name]
         for name, text in wanted.items():
             if self._present.get(name) != text:
                 os.environb[name] = text
+        if wanted.get(_TMPDIR) != place:
+            tempfile.tempdir = None  # it remembers what it has found
 
     def _connect(self) -> None:
         for descriptor, target in enumerate(self._targets):

@@ -7,9 +7,7 @@ before it is not forgotten.
 
 import asyncio
 import contextlib
-import functools
 import os
-import shutil
 import sys
 from collections.abc import Callable
 
@@ -19,7 +17,7 @@ from elevon import errors, ports
 from elevon.primitives import frames
 from elevon.primitives.redaction import Redactor
 from elevon.records.failures import Failure
-from elevon.workers import captures, exits, mounts, processes, protocol
+from elevon.workers import captures, exits, folders, mounts, processes, protocol
 from elevon.workers.codes import Code
 from elevon.workers.settings import WorkerSettings
 
@@ -48,6 +46,7 @@ class WarmWorker:
             Redactor()
         )  # knows what the worker's own does, for when that one could not do its work
         self.folder = household.make_folder()
+        self._temporary = household.make_temporary()
         try:
             with contextlib.ExitStack() as stack:
                 self.process, self._pipes = self._start(household, stack)
@@ -77,9 +76,9 @@ class WarmWorker:
             command = ports.ProcessCommand(
                 args=(
                     *(sys.executable, "-P", "-m", "elevon.workers.child"),
-                    *(str(order_fd), str(report_fd), str(self.folder)),
+                    *(str(order_fd), str(report_fd), str(self.folder), str(self._temporary)),
                 ),
-                environment=self._settings.environment({}),
+                environment=self._settings.environment({folders.TMPDIR: str(self._temporary)}),
                 streams=(stdin, stdout, stderr),
                 passed_fds=(order_fd, report_fd),
             )
@@ -178,9 +177,7 @@ class WarmWorker:
         self._pipes.close()
         if self._job is not None:
             self._finish(self._lost(self._job[0], process))
-        asyncio.get_running_loop().run_in_executor(
-            None, functools.partial(shutil.rmtree, self.folder, ignore_errors=True)
-        )
+        folders.remove_soon(self.folder, self._temporary)
         self._on_gone(self)
 
     def _finish(self, result: ports.JobResult) -> None:

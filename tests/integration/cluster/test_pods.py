@@ -1,6 +1,7 @@
 """Pods as processes of this machine: they run, end and fail as Kubernetes would have it."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -51,6 +52,15 @@ def keeper_of(folder: Path) -> psutil.Process:
         and "elevon.workers.cluster.keeper" in one.info["cmdline"]
     ]
     return found
+
+
+def kill_with_reaper(keeper: psutil.Process) -> None:
+    """Kill a keeper and all that it has started, so that nobody clears up after it."""
+    processes = [keeper, *keeper.children(recursive=True)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):  # what a shell waits for ends by itself
+                process.send_signal(number)
 
 
 def gone(pid: int) -> bool:

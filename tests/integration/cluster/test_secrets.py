@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from elevon.primitives.redaction import MASK
 from elevon.records.resources import DATA_DIR_ANNOTATION, MAIN_CONTAINER_ANNOTATION, Manifest, uid_of
 from elevon.secrets import EnvironmentSecretStore, FileSecretStore, SecretChain
 from elevon.workers.cluster import secrets, shelves
-from tests.integration.cluster.test_pods import WAIT, keeper_of, written
+from tests.integration.cluster.test_pods import WAIT, keeper_of, kill_with_reaper, written
 from tests.integration.cluster.worlds import PATIENCE, POD, Cluster, spec_of, terminated
 
 PLANTED = "hunter2/grün+8675309"
@@ -272,11 +271,7 @@ async def test_what_a_killed_keeper_and_its_reaper_have_left_is_removed_by_the_n
     await cluster.api.close()
     keeper = keeper_of(cluster.folder())
     (tmp_path / "data" / "error.pb").write_bytes(PLANTED.encode())
-    processes = [keeper, *keeper.children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)  # or one would clear up after the other
-    for process in processes:
-        process.kill()
+    kill_with_reaper(keeper)
     assert locks.wait_free(cluster.folder() / shelves.LOCK, PATIENCE.total_seconds())
     assert folder_of(pod, cluster).exists()
     next_one = Cluster(cluster.root, store=STORE)

@@ -129,7 +129,9 @@ class Memory:
         """An engine on the store."""
         async with contextlib.AsyncExitStack() as stack:
             await self.store.open()
-            launcher = LocalLauncher(1, self.store.get_artifact, self.clock, Household(self._path, None))
+            launcher = LocalLauncher(
+                1, self.store.get_artifact, self.clock, Household(self._path / "scratch", None)
+            )
             stack.push_async_callback(launcher.close)
             setup: SetupContext[None] = SetupContext(
                 config=None, clock=self.clock, blobs=LocalBlobStore(), state_dir=self._path

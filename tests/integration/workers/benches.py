@@ -69,6 +69,10 @@ class Bench:
     def command(self, *args: str, name: str = "command", **fields: object) -> ports.Job:
         return self._job(name, args=args, **fields)
 
+    def left(self, name: str) -> str:
+        """Where a command leaves a file for the launcher."""
+        return str(self.folder / "data" / "command" / name)
+
     def _job(self, name: str, **fields: object) -> ports.Job:
         execution = ExecutionId("default", "development", "test")
         fields.setdefault("data_dir", self.folder / "data" / name)

@@ -51,7 +51,7 @@ READS = """
     @task
     def lingers() -> None:
         print("it is", os.environ["PGPASSWORD"], flush=True)
-        Path("../../../../ready").touch()
+        Path("../../../ready").touch()
         time.sleep(60)
 """
 
@@ -118,7 +118,7 @@ async def test_the_error_that_a_command_leaves_is_masked(bench: Bench) -> None:
     error = messages.ContainerError(code="USER:Refused", message=f"login as {PLANTED} was refused")
     made = bench.folder / "made.pb"
     made.write_bytes(messages.ErrorDocument(error=error).SerializeToString())
-    job = bench.command("mv", str(made), "../error.pb", secrets=(AS_VARIABLE,))
+    job = bench.command("mv", str(made), bench.left("error.pb"), secrets=(AS_VARIABLE,))
     assert sentence(await run(bench.launcher(), job)) == f"login as {MASK} was refused"
     assert places_of(bench.folder) == []
 

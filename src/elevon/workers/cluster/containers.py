@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from elevon import errors, ports
-from elevon.workers import processes
+from elevon.workers import folders, processes
 from elevon.workers.cluster.instants import spelled
 from elevon.workers.cluster.manifests import ContainerPlan
 from elevon.workers.cluster.outputs import ContainerOutput
@@ -56,6 +56,7 @@ class ContainerRun:
         self._plan = plan
         self._around = around
         self._process: processes.OwnedProcess | None = None
+        self._temporary: Path | None = None
         self._started_at: datetime | None = None
         self._is_out_of_memory = False
         self._waits_in_vain: dict[str, str] = {}
@@ -152,7 +153,8 @@ class ContainerRun:
         plan = self._plan
         if plan.problem:
             raise errors.UserError(plan.problem)
-        environment = WorkerSettings().environment(dict(plan.environment))
+        temporary = self._temporary = self._around.household.make_temporary()
+        environment = WorkerSettings().environment({folders.TMPDIR: str(temporary), **plan.environment})
         # In an image of elevon its own programs are found: here they may be in an environment that is not activated.
         own = str(Path(sys.executable).parent)
         environment["PATH"] = os.pathsep.join((environment.get("PATH", os.defpath), own))
@@ -170,6 +172,8 @@ class ContainerRun:
         return self._around.household.spawn_gated(command, self._bury)
 
     def _bury(self, process: processes.OwnedProcess) -> None:
+        if self._temporary is not None:
+            folders.remove_soon(self._temporary)
         code = process.exit_code or 0
         if code < 0:
             code = _SIGNAL_BASE - code

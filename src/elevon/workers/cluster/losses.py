@@ -5,7 +5,6 @@ somebody keeps. All of it blocks.
 """
 
 import contextlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +12,7 @@ from typing import Any, Final
 from elevon import errors
 from elevon.primitives import locks
 from elevon.records.resources import DATA_DIR_ANNOTATION, Manifest, key_of, uid_of
-from elevon.workers import birthmarks, captures, error_files, reaper
+from elevon.workers import birthmarks, captures, error_files, folders, reaper
 from elevon.workers.cluster import kinds, secrets, shelves
 
 _ENDING_S: Final = 30.0
@@ -56,10 +55,10 @@ def settle(folder: Path, pod: Manifest, problem: str | None) -> None:
 
 
 def _clear(folder: Path, pod: Manifest) -> None:
-    """Remove what a killed keeper has left of secrets, masked or not."""
+    """Remove what a killed keeper has left: its containers' temporary files, and secrets, masked or not."""
+    folders.remove(folder / shelves.SCRATCH)
     if kinds.asked(pod, folder):
         secrets.remove(uid_of(pod), folder)
-        shutil.rmtree(folder / shelves.SCRATCH, ignore_errors=True)
         named = pod["metadata"].get("annotations", {}).get(DATA_DIR_ANNOTATION)
         if named:
             (Path(named) / error_files.ERROR).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import msgspec
 from elevon import errors
 from elevon.primitives import files, ids
 from elevon.records.resources import Manifest, ResourceKey, is_being_deleted, key_of, kind_of, merged, uid_of
+from elevon.workers import folders
 from elevon.workers.cluster import kinds
 
 RESOURCE: Final = "resource.json"
@@ -78,6 +79,7 @@ class Shelf:
         """Remove the files of those that were let go, however many a pod has left."""
         with contextlib.suppress(FileNotFoundError):
             for left in (self._root / _GONE).iterdir():
+                folders.remove(left / SCRATCH)
                 shutil.rmtree(left, ignore_errors=True)
 
     def create(self, resource: Manifest) -> None:
