@@ -14,7 +14,6 @@ more, as a daemon of the user's own isn't; who is to end it must have adopted it
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -179,6 +178,8 @@ def _members_by_ps(pgid: int) -> Iterator[Member]:
 
 
 def _ps(*args: str) -> str:
+    import subprocess  # as late as this: where there is /proc nobody asks ps
+
     return subprocess.run(  # noqa: S603
         ["/bin/ps", *args], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
     ).stdout
