@@ -43,7 +43,7 @@ EXIT_CODE = re.compile(r"# exit code (?P<code>\d+)\s*$")
 END_OF_COMMAND = "<<<end of command>>>"
 VARYING = (
     (re.compile(r"\b[ae][a-z0-9]{19}\b"), "ID"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b"), "INSTANT"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b( [A-Z]{3,5}\b| [+-]\d+)?"), "INSTANT"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SPAN"),
     (re.compile(r"[ \t]+"), " "),
 )

@@ -44,8 +44,8 @@ def taken(started_at: datetime | None, ended_at: datetime | None, now: datetime)
 
 
 def instant(moment: datetime | None) -> str:
-    """An instant in the local time zone, to the second; empty for none."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+    """An instant in the local time zone, which is named, to the second; empty for none."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if moment else ""
 
 
 def value(content: Any) -> str:

@@ -1,5 +1,6 @@
 """Durations, values and tables are spelled one way everywhere."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +31,17 @@ def test_what_goes_on_has_taken_the_time_until_now() -> None:
     assert spellings.taken(None, None, now) == ""
     assert spellings.taken(began, began + timedelta(seconds=12), now) == " in 12 s"
     assert spellings.taken(began, None, now) == " for 1 min 1 s"
+
+
+def test_an_instant_names_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CET-1")
+    time.tzset()
+    try:
+        assert spellings.instant(datetime(2026, 1, 1, 23, 5, 9, 999, tzinfo=UTC)) == "2026-01-02 00:05:09 CET"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert spellings.instant(None) == ""
 
 
 def test_long_values_take_several_lines() -> None:
