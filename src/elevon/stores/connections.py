@@ -141,9 +141,7 @@ def _meaning(error: Exception, path: Path) -> errors.ElevonError:
                 "restore it from a copy, or use another home"
             )
         case apsw.FullError():
-            return errors.UnavailableError(
-                f"the disk that holds {path} is full: make room, then resume; nothing that was durable is lost"
-            )
+            return errors.UnavailableError(f"the disk that holds {path} is full: make room")
         case apsw.BusyError() | apsw.LockedError():
             return errors.UnavailableError(
                 f"the state database {path} was locked by another process for too long: "
