@@ -80,6 +80,7 @@ def test_a_type_whose_tasks_another_generates_is_missed_before_anything_begins(
         refused = shell.run("run", queries.name, workflow)
         assert refused.returncode == 2
         assert f"elevon: {who}executor 'hive' could not be initialized: {HINT}; mend that, " in refused.stderr
+        assert refused.stderr.count(HINT) == 1
     assert shell.json("executions") == []
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 import msgspec
 
+from elevon import errors
 from elevon.admin.executions import NewExecution
 from elevon.admin.rosters import Roster
 from elevon.admin.wire.admin_services import AdminService
@@ -23,6 +25,8 @@ from elevon.records.identities import AttemptId, ExecutionId
 from elevon.serve import applications, servers
 from elevon.serve.own_routes import Probes
 from elevon.serve.servers import Listener
+
+_log = logging.getLogger(__name__)
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -73,7 +77,12 @@ class _Engines:
         return await self._made.task_types(wanted)
 
     async def ensure_served(self, new: NewExecution) -> None:
-        await self._made.ensure_served(new)
+        try:
+            await self._made.ensure_served(new)
+        except errors.UnavailableError as error:
+            # Who asked is told, and is seldom who can mend it.
+            _log.warning("an execution was refused: %s", error)
+            raise
 
     def take_up(self, execution: ExecutionId) -> None:
         self._made.engine.take_up(execution)

@@ -118,11 +118,6 @@ class LocalHost(ExecutorHost):
             await self._initialize(time_limit)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's set-up raises is kept as the reason
             self.failure = failures.from_exception(error)
-            _log.warning(
-                "executor %r could not be initialized, its task types are refused: %s",
-                self._executor.id,
-                error,
-            )
             _log.debug("what initializing executor %r raised", self._executor.id, exc_info=error)
         else:
             self._is_ready = True

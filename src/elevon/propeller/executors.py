@@ -51,6 +51,7 @@ class Executors:
         self.registry = registry
         self._patience = patience
         self._starts: dict[str, asyncio.Task[None]] = {}
+        self._told: set[str] = set()  # executors that could not be initialized, which the log has said
         self._hosts = {one.id: host_of(one, setup_of(one)) for one in registry.registrations}
         self._discoveries = Discoveries(registry, self._host_when_ready, clock or SystemClock())
 
@@ -69,9 +70,21 @@ class Executors:
     async def ready(self, task_types: Iterable[str]) -> None:
         """Wait until the executors of these types are initialized, or could not be: `of_type` then says which.
 
-        To cancel the wait is safe: initialization goes on for the next one who asks.
+        The log names those that could not be, each once. To cancel the wait is safe: initialization goes on for the
+        next one who asks.
         """
         wanted = frozenset(task_types)
+        await self._settled(wanted)
+        found = [self.registry.find(task_type) for task_type in wanted]
+        for executor_id in {one.id for one in found if one is not None} - self._told:
+            failure = self._hosts[executor_id].failure
+            if failure is not None:
+                self._told.add(executor_id)
+                sentence = "executor %r could not be initialized, its task types are refused: %s"
+                _log.warning(sentence, executor_id, self._redactor.text(failure.message))
+
+    async def _settled(self, wanted: frozenset[str]) -> None:
+        """Wait until the executors of these types are initialized, or could not be."""
         await self.discover(wanted)
         found = [self.registry.find(task_type) for task_type in wanted]
         starts = {one.id: self._started(one.id) for one in found if one is not None}
@@ -88,12 +101,12 @@ class Executors:
         """Wait until everybody is there whom tasks of these types need, and those that they are known to generate.
 
         Raises:
-            UnavailableError: Somebody is not.
+            UnavailableError: Somebody is not; the log does not say so too.
         """
         new: dict[str, str] = dict.fromkeys(task_types, "")
         seen: set[str] = set()
         while new:
-            await self.ready(new)
+            await self._settled(frozenset(new))
             served = {task_type: self._of_type_from(new[task_type], task_type) for task_type in sorted(new)}
             seen.update(new)
             new = {

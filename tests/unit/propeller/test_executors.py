@@ -142,8 +142,15 @@ async def test_a_wait_that_is_cancelled_leaves_the_initialization_going_on(
     assert executors.host(executors.of_type("slow")).is_ready
 
 
-async def test_a_failed_initialize_refuses_its_types_by_name(executors: Executors) -> None:
-    await executors.ready(["broken", "quick"])
+async def test_a_failed_initialize_refuses_its_types_by_name(
+    executors: Executors, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(errors.UnavailableError, match="no route"):
+        await executors.ensure_served(["broken"])
+    assert caplog.text == "", "whoever asked has been told"
+    for _ in range(2):
+        await executors.ready(["broken", "quick"])
+    assert caplog.text.count("'broken' could not be initialized, its task types are refused") == 1
     with pytest.raises(errors.UnavailableError, match=r"'broken' could not be initialized: .*no route"):
         executors.of_type("broken")
     assert executors.of_type("quick").id == "quick"

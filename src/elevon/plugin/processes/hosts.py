@@ -37,7 +37,7 @@ _log = logging.getLogger("elevon.plugin")
 
 
 class _NotInitializedError(errors.UnavailableError):
-    """`initialize` failed in the process, which has logged it.
+    """`initialize` failed in the process.
 
     Attributes:
         failure: What it raised there.
@@ -100,9 +100,6 @@ class ProcessHost(ExecutorHost):
             self.failure = error.failure
         except errors.ElevonError as error:
             self.failure = failures.from_exception(error)
-            _log.error(
-                "executor %r could not be initialized, its task types are refused: %s", self._id, error
-            )
         else:
             self._is_ready = True
             self._keeper = asyncio.get_running_loop().create_task(self._keep())
