@@ -34,21 +34,6 @@ _SIMPLE_KINDS = {
 }
 
 
-def promises_of(data: BindingData) -> Iterator[OutputReference]:
-    """Every promise in the binding, in order."""
-    match data.WhichOneof("value"):
-        case "promise":
-            yield data.promise
-        case "collection":
-            for item in data.collection.bindings:
-                yield from promises_of(item)
-        case "map":
-            for item in data.map.bindings.values():
-                yield from promises_of(item)
-        case _:
-            pass
-
-
 def mismatch(data: BindingData, target: LiteralType, type_of: TypeOfPromise) -> str:
     """Why the binding can't fill a variable of the type; empty when it can.
 

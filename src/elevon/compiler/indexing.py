@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 
 from elevon import errors
-from elevon.compiler import array_types, binding_types
+from elevon.compiler import array_types
 from elevon.compiler.graphs import Array, FailurePolicy, Graph, GraphNode, NodeKind, TaskSettings
 from elevon.compiler.templates import Key, interface_of, key_of
 from elevon.idl import pods
@@ -27,6 +27,7 @@ from elevon.idl.messages import (
     WorkflowMetadata,
     WorkflowTemplate,
 )
+from elevon.idl.promises import promises_of
 from elevon.primitives import quantities
 
 START_NODE_ID = "start-node"
@@ -66,7 +67,7 @@ def upstream_ids(node: Node) -> dict[str, None]:
     """
     ids = dict.fromkeys(node.upstream_node_ids)
     for binding in node.inputs:
-        ids.update((promise.node_id, None) for promise in binding_types.promises_of(binding.binding))
+        ids.update((promise.node_id, None) for promise in promises_of(binding.binding))
     if node.HasField("branch_node"):
         for arm in arms_of(node.branch_node.if_else):
             ids.update(upstream_ids(arm))

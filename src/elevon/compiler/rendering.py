@@ -31,6 +31,7 @@ from elevon.idl.messages import (
     WorkflowMetadata,
     WorkflowTemplate,
 )
+from elevon.idl.promises import promises_of
 
 INDENT = "  "
 
@@ -90,7 +91,7 @@ def _node(node: Node, metadata: Metadata) -> Iterator[str]:
 
 
 def _order(node: Node) -> Iterator[str]:
-    implied = {promise.node_id for each in node.inputs for promise in binding_types.promises_of(each.binding)}
+    implied = {promise.node_id for each in node.inputs for promise in promises_of(each.binding)}
     for arm in indexing.arms_of(node.branch_node.if_else):
         implied.update(indexing.upstream_ids(arm))
     after = [node_id for node_id in node.upstream_node_ids if node_id not in implied]

@@ -23,6 +23,7 @@ from elevon.idl.messages import (
     WorkflowMetadata,
     WorkflowTemplate,
 )
+from elevon.idl.promises import promises_of
 from elevon.primitives import suggestions
 
 _UNSUPPORTED = {
@@ -205,7 +206,7 @@ class WorkflowCheck:
         """Report promises of what is not there."""
         for binding in bindings:
             here = place.at(binding.var, is_output=is_output)
-            for promise in binding_types.promises_of(binding.binding):
+            for promise in promises_of(binding.binding):
                 outputs = self._outputs_of(promise.node_id)
                 if promise.node_id not in self._outputs and outputs is None:
                     self._unknown_node(here, promise.node_id)

@@ -6,11 +6,12 @@ It must never create nodes.
 
 import types as python_types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from elevon import errors
 from elevon.idl import messages
+from elevon.idl.promises import promises_of
 from elevon.sdk import files, promises, types
 
 
@@ -56,28 +57,13 @@ def to_binding(
     )
 
 
-def references(binding: messages.BindingData) -> Iterator[messages.OutputReference]:
-    """All promises in a binding, in order."""
-    match binding.WhichOneof("value"):
-        case "promise":
-            yield binding.promise
-        case "collection":
-            for item in binding.collection.bindings:
-                yield from references(item)
-        case "map":
-            for item in binding.map.bindings.values():
-                yield from references(item)
-        case _:
-            pass
-
-
 def renamed(
     binding: messages.BindingData, rename: Callable[[messages.OutputReference], messages.OutputReference]
 ) -> messages.BindingData:
     """A binding with each of its promises replaced."""
     copy = messages.BindingData()
     copy.CopyFrom(binding)
-    for origin in references(copy):
+    for origin in promises_of(copy):
         origin.CopyFrom(rename(origin))
     return copy
 
@@ -86,7 +72,7 @@ def upstream_of(bindings: Mapping[str, messages.BindingData]) -> tuple[str, ...]
     """Ids of the nodes that bindings read, each once, in flytekit's order; the workflow's inputs are no node."""
     found: dict[str, None] = {}
     for name in sorted(bindings):
-        found |= dict.fromkeys(origin.node_id for origin in references(bindings[name]) if origin.node_id)
+        found |= dict.fromkeys(origin.node_id for origin in promises_of(bindings[name]) if origin.node_id)
     return tuple(found)
 
 
