@@ -9,16 +9,14 @@ from typing import Any, cast, get_args
 from elevon.errors import UserError
 from elevon.idl import literal_types, literals
 from elevon.idl.messages import Literal, LiteralType
-from elevon.sdk.types.packing import unpacker_for
+from elevon.sdk.types.packing import decode_other
 from elevon.sdk.types.scalars import SCALARS
 from elevon.sdk.types.transformers import (
     FileSink,
     FileSource,
     Transformer,
     mismatch,
-    packed,
     type_name,
-    wrong_literal,
 )
 
 
@@ -44,18 +42,12 @@ def enum_of(cls: type[enum.Enum]) -> Transformer:
         return literals.string(held)
 
     def decode(literal: Literal, files: FileSource) -> Any:
-        match literals.kind_of(literal):
-            case "string_value":
-                try:
-                    return cls(literal.scalar.primitive.string_value)
-                except ValueError as error:
-                    raise mismatch(literal.scalar.primitive.string_value, spelled) from error
-            case "binary":
-                return unpacker_for(cls)(packed(literal), files)
-            case "union":
-                return decode(literal.scalar.union.value, files)
-            case _:
-                raise wrong_literal(literal, spelled)
+        if literals.kind_of(literal) != "string_value":
+            return decode_other(literal, files, cls, decode, spelled)
+        try:
+            return cls(literal.scalar.primitive.string_value)
+        except ValueError as error:
+            raise mismatch(literal.scalar.primitive.string_value, spelled) from error
 
     return Transformer(
         tag="DefaultEnumTransformer",

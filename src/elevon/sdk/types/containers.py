@@ -10,7 +10,7 @@ from typing import Any, cast
 from elevon.errors import UserError
 from elevon.idl import literal_types, literals
 from elevon.idl.messages import Literal, LiteralType
-from elevon.sdk.types.packing import unpacker_for
+from elevon.sdk.types.packing import decode_other, unpacker_for
 from elevon.sdk.types.transformers import (
     FileSink,
     FileSource,
@@ -40,15 +40,9 @@ def list_of(annotation: Any, item: Transformer) -> Transformer:
         return made
 
     def decode(literal: Literal, files: FileSource) -> Any:
-        match literals.kind_of(literal):
-            case "collection":
-                return [item.decode(member, files) for member in literal.collection.literals]
-            case "binary":
-                return unpacker_for(annotation)(packed(literal), files)
-            case "union":
-                return decode(literal.scalar.union.value, files)
-            case _:
-                raise wrong_literal(literal, spelled)
+        if literals.kind_of(literal) != "collection":
+            return decode_other(literal, files, annotation, decode)
+        return [item.decode(member, files) for member in literal.collection.literals]
 
     return Transformer(
         tag="Typed List",
@@ -88,15 +82,9 @@ def dict_of(annotation: Any, item: Transformer) -> Transformer:
         return made
 
     def decode(literal: Literal, files: FileSource) -> Any:
-        match literals.kind_of(literal):
-            case "map":
-                return {key: item.decode(member, files) for key, member in literal.map.literals.items()}
-            case "binary":
-                return unpacker_for(annotation)(packed(literal), files)
-            case "union":
-                return decode(literal.scalar.union.value, files)
-            case _:
-                raise wrong_literal(literal, spelled)
+        if literals.kind_of(literal) != "map":
+            return decode_other(literal, files, annotation, decode)
+        return {key: item.decode(member, files) for key, member in literal.map.literals.items()}
 
     return Transformer(
         tag="Typed Dict",

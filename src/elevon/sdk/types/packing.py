@@ -11,15 +11,28 @@ import enum
 import pathlib
 import types
 import typing
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from elevon.errors import UserError
+from elevon.idl import literals
+from elevon.idl.messages import Literal
 from elevon.sdk.types import atoms, models
 from elevon.sdk.types.files import Directory, File
-from elevon.sdk.types.transformers import FileSink, FileSource, Packer, Unpacker, bare, mismatch, type_name
+from elevon.sdk.types.transformers import (
+    FileSink,
+    FileSource,
+    Packer,
+    Unpacker,
+    bare,
+    mismatch,
+    packed,
+    type_name,
+    wrong_literal,
+)
 from elevon.sdk.types.waitables import Waitable
 
 _SEQUENCES: dict[Any, type[Any]] = {
@@ -50,6 +63,34 @@ def unpacker_for(annotation: Any) -> Unpacker:
         UserError: The annotation has no plain form.
     """
     return _plain_for(annotation).unpack
+
+
+def decode_other(
+    literal: Literal,
+    files: FileSource,
+    annotation: Any,
+    decode: Callable[[Literal, FileSource], Any],
+    spelled: str = "",
+) -> Any:
+    """The value in a literal that is not of the kind that the annotation's own literals are of.
+
+    Args:
+        literal: It may be msgpack that holds the plain form, or a union around a literal of whichever kind.
+        files: Where files of it come from.
+        annotation: Of the value.
+        decode: Its transformer's; for what is in a union.
+        spelled: The annotation, in a message to a person; empty for how it is spelled in code.
+
+    Raises:
+        UserError: It is of another kind, or what it holds is of another type.
+    """
+    match literals.kind_of(literal):
+        case "binary":
+            return unpacker_for(annotation)(packed(literal), files)
+        case "union":
+            return decode(literal.scalar.union.value, files)
+        case _:
+            raise wrong_literal(literal, spelled or type_name(annotation))
 
 
 def _plain_for(annotation: Any) -> atoms.Plain:
