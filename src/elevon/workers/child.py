@@ -16,7 +16,7 @@ from typing import NamedTuple, TextIO
 
 from elevon import errors
 from elevon.idl import messages
-from elevon.primitives import frames
+from elevon.primitives import frames, memory_shortages
 from elevon.records import failures
 from elevon.sdk import bundles, contexts, entrypoint, sources
 from elevon.workers import protocol, surroundings
@@ -119,12 +119,6 @@ def _configure_logging() -> None:
     root.propagate = False  # a handler that user code installs must not print every record twice
 
 
-def _volunteer() -> None:
-    """When memory runs out, let the kernel take a worker and not the engine."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-
-
 def _measure_resident_bytes() -> int:
     try:
         with open("/proc/self/statm", "rb", buffering=0) as file:  # noqa: PTH123 - often
@@ -152,7 +146,7 @@ def main() -> None:
     folder, temporary = map(Path, sys.argv[3:5])
     sys.argv[1:] = []
     _configure_logging()
-    _volunteer()
+    memory_shortages.volunteer()
     worker = Worker(frames.BlockingFrames(read_fd, write_fd), folder, temporary)
     gc.freeze()  # what was imported until here is never garbage
     worker.serve()

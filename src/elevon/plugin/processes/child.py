@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import elevon
@@ -26,7 +25,7 @@ from elevon.plugin.processes.interfaces import Interface, interface_of
 from elevon.plugin.processes.links import Link
 from elevon.plugin.processes.protocol import EngineNotes, Greeting, HostCalls, LogLine, Opening
 from elevon.plugin.registry import Registry
-from elevon.primitives import frames, log_contexts
+from elevon.primitives import frames, log_contexts, memory_shortages
 from elevon.records.answers import Reply
 from elevon.records.failures import Failure, from_exception
 
@@ -143,12 +142,6 @@ def _keep_to_oneself() -> None:
                 os.set_inheritable(int(name), False)
 
 
-def _volunteer() -> None:
-    """When memory runs out, let the kernel take a host and not the engine."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-
-
 def main() -> None:
     """Serve on the descriptors of the command line."""
     version, read_fd, write_fd = (int(text) for text in sys.argv[1:4])
@@ -156,7 +149,7 @@ def main() -> None:
     if version != protocol.VERSION:
         sys.exit(f"elevon {elevon.__version__} here speaks version {protocol.VERSION} of the host protocol")
     _keep_to_oneself()
-    _volunteer()
+    memory_shortages.volunteer()
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1, all_threads=False)
     asyncio.run(_serve(read_fd, write_fd))
