@@ -219,7 +219,7 @@ class Run:
             like = self._found(wanted.like.within(self._database))
             location = str(spellings.local(wanted.location)) if wanted.location else ""
             return Table(columns=like.columns, partition_columns=like.partition_columns, location=location)
-        columns = [Column(one.name, one.type) for one in wanted.columns]
+        columns = list(wanted.columns)
         partition_names = [one.name for one in wanted.partition_columns]
         if wanted.rows is not None:
             described = self._connection.execute(f"DESCRIBE {self._sql(wanted.rows)}").fetchall()

@@ -16,6 +16,7 @@ from sqlglot.errors import SqlglotError
 from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import complaints, places
 from elevon.tasktypes.hive.backends.embedded.places import Places
+from elevon.tasktypes.hive.backends.embedded.warehouses import Column
 
 Expression: TypeAlias = Any
 """A tree of sqlglot's; what it calls the class of all trees differs from release to release."""
@@ -61,14 +62,6 @@ class Format:
     kind: str = _PARQUET
     delimiter: str = _DELIMITER
     skipped_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column, with its type as DuckDB spells it."""
-
-    name: str
-    type: str
 
 
 @dataclass(frozen=True, slots=True)
