@@ -1,21 +1,7 @@
 """The real flytekit, in an environment of its own."""
 
-import os
 import subprocess
 from collections.abc import Mapping
-
-import pytest
-
-
-@pytest.fixture(scope="session")
-def flytekit_python() -> str:
-    """The interpreter of an environment with the real flytekit; CI always has one."""
-    python = os.environ.get("ELEVON_FLYTEKIT_PYTHON", "")
-    if not python:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must set ELEVON_FLYTEKIT_PYTHON to a Python that has flytekit: make test does")
-        pytest.skip("ELEVON_FLYTEKIT_PYTHON names no Python that has flytekit")
-    return python
 
 
 def run_with_flytekit(

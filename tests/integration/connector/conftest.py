@@ -1,6 +1,5 @@
 """What the tests of connectors share: one service of flytekit's for all of them, and what stands behind it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +8,6 @@ import pytest
 from tests.integration.connector.jobs import Jobs
 from tests.integration.connector.processes import ConnectorProcess
 from tests.integration.engine.worlds import World
-
-
-@pytest.fixture(scope="session")
-def flytekit_python() -> str:
-    """The interpreter of an environment with flytekit and its connector service; CI always has one."""
-    python = os.environ.get("ELEVON_FLYTEKIT_PYTHON", "")
-    if not python:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must set ELEVON_FLYTEKIT_PYTHON to a Python that has flytekit: make test does")
-        pytest.skip("ELEVON_FLYTEKIT_PYTHON names no Python that has flytekit")
-    return python
 
 
 @pytest.fixture(scope="module")

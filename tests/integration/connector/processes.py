@@ -1,12 +1,13 @@
 """flytekit's own connector service, unmodified, in a process of its own."""
 
 import os
-import socket
 import subprocess
 from pathlib import Path
 from typing import Self
 
 import grpc
+
+from tests.integration.machines import free_port
 
 HERE = Path(__file__).parent
 START_S = 40
@@ -60,9 +61,3 @@ class ConnectorProcess:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]

@@ -19,7 +19,7 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.integration.connector import batches
 from tests.integration.connector.jobs import Jobs
-from tests.integration.connector.processes import ConnectorProcess, free_port
+from tests.integration.connector.processes import ConnectorProcess
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import (
     World,
@@ -30,6 +30,7 @@ from tests.integration.engine.worlds import (
     identity,
     until,
 )
+from tests.integration.machines import free_port
 
 
 def configured(address: str, **endpoint: Any) -> dict[str, Any]:

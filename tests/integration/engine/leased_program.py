@@ -5,26 +5,15 @@ Usage: `leased_program.py HOME CHECK_AFTER_S`; prints `running` when the attempt
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from elevon import errors
 from elevon.plugin import TaskStatus
-from elevon.records.attempts import AttemptRecord
-from elevon.records.changes import Change
-from elevon.records.identities import ExecutionId
-from elevon.records.phases import AttemptPhase
 from tests.integration.engine import flows
-from tests.integration.engine.worlds import Scripted, State, World
+from tests.integration.engine.worlds import Scripted, State, World, tell_that_it_runs
 
 LEASE_TIME = timedelta(seconds=0.6)
-
-
-def tell(_execution: ExecutionId, changes: Sequence[Change]) -> None:
-    """Say that the attempt runs."""
-    if any(isinstance(one, AttemptRecord) and one.phase is AttemptPhase.RUNNING for one in changes):
-        print("running", flush=True)
 
 
 async def main(home: Path, check_after_s: float) -> int:
@@ -32,7 +21,7 @@ async def main(home: Path, check_after_s: float) -> int:
     executor = Scripted(start=[running], check=[running])
     async with World(home).engine(executor, lease_time=LEASE_TIME) as embedded:
         execution = await World(home).create(embedded, flows.single)
-        embedded.engine.observe(tell)
+        embedded.engine.observe(tell_that_it_runs)
         try:
             await embedded.engine.drive(execution)
         except errors.ConflictError as error:

@@ -2,14 +2,14 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from elevon import app
 from elevon.errors import NonRecoverable
 from elevon.idl import literals
-from elevon.plugin import ExecutorProperties, TaskContext, TaskStatus
+from elevon.plugin import TaskContext, TaskStatus
 from elevon.records.identities import ExecutionId
 from elevon.records.phases import AttemptPhase, ExecutionPhase, Finalization
 from tests.integration.engine import flows
@@ -19,8 +19,11 @@ from tests.integration.engine.worlds import (
     SOON,
     Call,
     Flag,
+    Narrow,
+    Other,
     Scripted,
     State,
+    Tidy,
     World,
     attempt,
     compiled,
@@ -33,23 +36,6 @@ from tests.integration.engine.worlds import (
 
 LATER: TaskStatus[Any] = TaskStatus.running(State(), check_after=timedelta(minutes=5))
 FAILED: TaskStatus[Any] = TaskStatus.retryable_failure("the job failed")
-
-
-class Other(Scripted):
-    id: ClassVar[str] = "other"
-    task_types: ClassVar[tuple[str, ...]] = ("other",)
-
-
-class Tidy(Scripted):
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, requires_finalizer=True
-    )
-
-
-class Narrow(Scripted):
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, max_concurrency=1
-    )
 
 
 async def phases_of(embedded: app.Embedded, name: str = "x1") -> dict[str, str]:

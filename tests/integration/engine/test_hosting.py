@@ -17,6 +17,7 @@ from tests.integration.engine import flows
 from tests.integration.engine.worlds import (
     DONE,
     RUNNING,
+    Other,
     Scripted,
     State,
     World,
@@ -32,11 +33,6 @@ LOUD = Path(__file__).with_name("loud_program.py")
 
 class Threaded(Scripted):
     properties: ClassVar[ExecutorProperties] = ExecutorProperties(isolation="thread")
-
-
-class Other(Scripted):
-    id: ClassVar[str] = "other"
-    task_types: ClassVar[tuple[str, ...]] = ("other",)
 
 
 class Shouting(LauncherExecutor[None]):

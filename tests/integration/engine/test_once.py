@@ -65,6 +65,16 @@ class Service:
         await self.submit(token)
         raise ConnectionError("the answer was lost")
 
+    def submit_and_hang(self, flag: Flag) -> Callable[[str], Awaitable[str]]:
+        """A submission whose answer does not come."""
+
+        async def submit(token: str) -> str:
+            await self.submit(token)
+            await flag.hang(token)
+            return token
+
+        return submit
+
     async def raise_only(self, token: str) -> str:
         raise ConnectionError(f"never arrived: {token}")
 
@@ -91,12 +101,7 @@ async def test_committed_key_never_runs_again(world: World) -> None:
 async def test_intent_without_a_result_is_looked_up_under_the_same_token(world: World) -> None:
     service, flag = Service(), Flag()
 
-    async def submit_and_hang(token: str) -> str:
-        await service.submit(token)
-        await flag.hang(token)
-        return token
-
-    await world.crash(flows.single, Scripted(start=[once(submit_and_hang)]), flag.reached())
+    await world.crash(flows.single, Scripted(start=[once(service.submit_and_hang(flag))]), flag.reached())
     again = Scripted(start=[once(service.submit, service.find)])
     assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
     assert service.sought == service.submitted
@@ -106,12 +111,7 @@ async def test_intent_without_a_result_is_looked_up_under_the_same_token(world: 
 async def test_intent_keeps_its_token_when_the_next_release_shortens_names(world: World) -> None:
     service, flag = Service(), Flag()
 
-    async def submit_and_hang(token: str) -> str:
-        await service.submit(token)
-        await flag.hang(token)
-        return token
-
-    await world.crash(flows.single, Scripted(start=[once(submit_and_hang)]), flag.reached())
+    await world.crash(flows.single, Scripted(start=[once(service.submit_and_hang(flag))]), flag.reached())
     again = Terse(start=[once(service.submit, service.find)])
     assert (await world.resume(again)).phase is ExecutionPhase.SUCCEEDED
     assert service.sought == service.submitted

@@ -21,8 +21,11 @@ from tests.integration.engine.worlds import (
     DONE,
     SOON,
     Flag,
+    Narrow,
+    Other,
     Scripted,
     State,
+    Tidy,
     World,
     attempt,
     drive,
@@ -37,31 +40,10 @@ UNREADABLE = errors.CorruptStateError("the state can't be read")
 ORDER = Order(execution=identity(), node_id="n0", by="ada", reason="it is stuck")
 
 
-class Tidy(Scripted):
-    """Requires its finalizer."""
-
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, requires_finalizer=True
-    )
-
-
 class Distant(Scripted):
     """Runs in a thread."""
 
     properties: ClassVar[ExecutorProperties] = ExecutorProperties(isolation="thread", check_after=SOON)
-
-
-class Other(Scripted):
-    id: ClassVar[str] = "other"
-    task_types: ClassVar[tuple[str, ...]] = ("other",)
-
-
-class Narrow(Scripted):
-    """Takes one at once."""
-
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, max_concurrency=1
-    )
 
 
 def reached(

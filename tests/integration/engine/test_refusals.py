@@ -17,6 +17,7 @@ from tests.integration.engine.worlds import (
     DONE,
     RUNNING,
     SOON,
+    Other,
     Scripted,
     State,
     World,
@@ -38,11 +39,6 @@ UNSTORABLE: dict[str, Callable[[], TaskStatus[Any]]] = {
     "message": lambda: TaskStatus.retryable_failure(Failure("USER:Odd", WRONG)),
     "code": lambda: TaskStatus.permanent_failure(Failure(WRONG, "odd")),
 }
-
-
-class Other(Scripted):
-    id: ClassVar[str] = "other"
-    task_types: ClassVar[tuple[str, ...]] = ("other",)
 
 
 class Slow(Scripted):

@@ -25,6 +25,7 @@ from tests.integration.engine.worlds import (
     RUNNING,
     SOON,
     Flag,
+    Narrow,
     Scripted,
     World,
     attempt,
@@ -36,14 +37,6 @@ from tests.integration.engine.worlds import (
 )
 
 WIDE = Resources(cpu="2")
-
-
-class Narrow(Scripted):
-    """Takes one at once, and counts how many are between start and end."""
-
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, max_concurrency=1
-    )
 
 
 class Wider(Scripted):

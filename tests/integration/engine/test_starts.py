@@ -1,7 +1,7 @@
 """What an executor may rely on around its start, by the real engine."""
 
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -11,13 +11,17 @@ from elevon.plugin import ExecutorProperties, TaskStatus
 from elevon.records.nodes import OUTPUTS_LIMIT_BYTES
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
-from tests.integration.engine.worlds import DONE, RUNNING, SOON, Flag, Scripted, State, World, outputs_of
-
-
-class Hurried(Scripted):
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=500)
-    )
+from tests.integration.engine.worlds import (
+    DONE,
+    RUNNING,
+    SOON,
+    Flag,
+    Hurried,
+    Scripted,
+    State,
+    World,
+    outputs_of,
+)
 
 
 def starts(executor: Scripted) -> list[bool]:

@@ -1,19 +1,19 @@
 """Custom states and task types that an engine can't use: refused, or waited for, never guessed at."""
 
 import asyncio
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
 from elevon import app, errors
-from elevon.plugin import ExecutorProperties, TaskStatus
+from elevon.plugin import TaskStatus
 from elevon.records.phases import AttemptPhase, ExecutionPhase
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import (
     DONE,
     RUNNING,
     Flag,
+    Other,
     Scripted,
     State,
     World,
@@ -47,14 +47,6 @@ class Slow(Scripted):
 
     async def initialize(self, setup: object) -> None:
         await asyncio.Event().wait()
-
-
-class Other(Scripted):
-    id: ClassVar[str] = "other"
-    task_types: ClassVar[tuple[str, ...]] = ("other",)
-    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
-        isolation="engine", check_after=timedelta(milliseconds=10)
-    )
 
 
 async def refused(world: World, executor: Scripted) -> str:

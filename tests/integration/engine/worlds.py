@@ -18,8 +18,10 @@ from elevon.idl.messages import Literal, LiteralMap, TaskTemplate
 from elevon.plugin import Executor, ExecutorProperties, TaskContext, TaskStatus
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.attempts import AttemptRecord
+from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
+from elevon.records.phases import AttemptPhase
 from elevon.sdk import serialization
 
 NOTHING: Mapping[str, Literal] = {}
@@ -92,6 +94,37 @@ class Scripted(Executor[None, State]):
         if step is None or isinstance(step, TaskStatus):
             return step
         return await step(ctx)
+
+
+class Other(Scripted):
+    """Serves another type."""
+
+    id: ClassVar[str] = "other"
+    task_types: ClassVar[tuple[str, ...]] = ("other",)
+
+
+class Tidy(Scripted):
+    """Requires its finalizer."""
+
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, requires_finalizer=True
+    )
+
+
+class Narrow(Scripted):
+    """Takes one attempt at once."""
+
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, max_concurrency=1
+    )
+
+
+class Hurried(Scripted):
+    """Has half a second for each call."""
+
+    properties: ClassVar[ExecutorProperties] = ExecutorProperties(
+        isolation="engine", check_after=SOON, call_timeout=timedelta(milliseconds=500)
+    )
 
 
 class Flag:
@@ -227,3 +260,9 @@ def outputs_of(record: ExecutionRecord) -> Mapping[str, int]:
     """Whole numbers by name."""
     found = LiteralMap.FromString(record.outputs or b"").literals
     return {name: literal.scalar.primitive.integer for name, literal in found.items()}
+
+
+def tell_that_it_runs(_execution: ExecutionId, changes: Sequence[Change]) -> None:
+    """Print `running` when an attempt runs; for an engine in a process of its own, which observes with it."""
+    if any(isinstance(one, AttemptRecord) and one.phase is AttemptPhase.RUNNING for one in changes):
+        print("running", flush=True)

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from elevon import app
 from elevon.plugin import Executor
 from elevon.records.executions import ExecutionRecord
@@ -81,11 +79,3 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def _listed(steps: str | Sequence[str]) -> list[str]:
     return [steps] if isinstance(steps, str) else list(steps)
-
-
-def is_running(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

@@ -14,7 +14,8 @@ from tests.integration.engine import flows
 from tests.integration.engine.worlds import drive, driving, identity, until
 from tests.integration.hosts import players
 from tests.integration.hosts.players import Neighbour, Player
-from tests.integration.hosts.stages import Stage, is_running
+from tests.integration.hosts.stages import Stage
+from tests.integration.machines import is_running
 
 MIB = 1 << 20
 

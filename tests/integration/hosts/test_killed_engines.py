@@ -12,7 +12,8 @@ import pytest
 
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine.worlds import drive, identity
-from tests.integration.hosts.stages import Stage, is_running, until
+from tests.integration.hosts.stages import Stage, until
+from tests.integration.machines import is_running
 
 PROGRAM = Path(__file__).with_name("engine_program.py")
 ROOT = Path(__file__).parents[3]

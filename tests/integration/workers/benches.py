@@ -6,8 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
-
 from elevon import errors, ports
 from elevon.idl import messages
 from elevon.primitives.clocks import SystemClock
@@ -85,14 +83,6 @@ async def run(launcher: LocalLauncher, job: ports.Job) -> ports.JobResult:
     assert status.result is not None, "the job did not end in time"
     launcher.forget(job.name)
     return status.result
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process is there and no zombie."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def nothing() -> None:

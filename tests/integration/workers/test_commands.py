@@ -6,7 +6,8 @@ import pytest
 
 from elevon import errors
 from elevon.idl import messages
-from tests.integration.workers.benches import Bench, is_running, nothing, run, sentence, until
+from tests.integration.machines import is_running
+from tests.integration.workers.benches import Bench, nothing, run, sentence, until
 
 
 async def test_a_command_that_exits_with_0_succeeded_and_its_output_is_kept(bench: Bench) -> None:

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from elevon import ports
-from tests.integration.workers.benches import LONG, Bench, is_running, nothing, run, sentence, until, value
+from tests.integration.machines import is_running
+from tests.integration.workers.benches import LONG, Bench, nothing, run, sentence, until, value
 
 CODE = """
     @task

@@ -16,7 +16,8 @@ from elevon.ports import ProcessCommand
 from elevon.primitives.clocks import SystemClock
 from elevon.workers import reaper
 from elevon.workers.processes import Household, OwnedProcess
-from tests.integration.workers.benches import Bench, is_running, nothing, run, until, value
+from tests.integration.machines import is_running
+from tests.integration.workers.benches import Bench, nothing, run, until, value
 
 ENGINE = """
 import asyncio, fcntl, os, sys

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from elevon.workers import folders
-from tests.integration.workers.benches import LONG, Bench, is_running, nothing, run, until, value
+from tests.integration.machines import is_running
+from tests.integration.workers.benches import LONG, Bench, nothing, run, until, value
 
 SOCKET_PATH_BYTES = 107
 MANAGERS_SOCKET = len("/pymp-12345678/listener-12345678")  # of multiprocessing, in TMPDIR

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from elevon.workers import birthmarks, reaper
+from tests.integration.machines import is_running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems have no place for a mark")
 MARK = birthmarks.of("pod one")
@@ -34,19 +35,15 @@ def marked(script: str, mark: int) -> int:
         return int(process.stdout.readline())
 
 
-def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
 def test_a_daemon_is_found_that_has_left_everything_behind(mark: int) -> None:
     daemon = marked(DAEMON, mark)
     assert "HOME" not in psutil.Process(daemon).environ()
     assert reaper.bearers(mark) == {daemon}
     assert reaper.bearers(birthmarks.of("pod two")) == set()
     assert reaper.end_bearers(birthmarks.of("pod two"), LIMIT_S) == set()
-    assert is_alive(daemon)
+    assert is_running(daemon)
     assert reaper.end_bearers(mark, LIMIT_S) == set()
-    assert not is_alive(daemon)
+    assert not is_running(daemon)
 
 
 def test_what_a_bearer_has_marked_anew_ends_with_it(mark: int, tmp_path: Path) -> None:
@@ -58,13 +55,13 @@ def test_what_a_bearer_has_marked_anew_ends_with_it(mark: int, tmp_path: Path) -
     assert reaper.bearers(other) == {child}
     assert reaper.bearers(mark) == {outer, child}
     assert reaper.end_bearers(mark, LIMIT_S) == set()
-    assert not is_alive(child)
+    assert not is_running(child)
 
 
 def test_those_that_beget_others_all_the_time_are_ended(mark: int) -> None:
     busy = marked("setsid -f sh -c 'echo $$; while true; do setsid -f sleep 60; done'", mark)
     assert reaper.end_bearers(mark, LIMIT_S) == set()
-    assert not is_alive(busy)
+    assert not is_running(busy)
 
 
 def test_a_mark_on_a_process_that_is_gone_is_none(mark: int) -> None:

@@ -20,6 +20,7 @@ import impala.dbapi
 import pyspark
 
 from elevon.primitives import ids
+from tests.integration.machines import free_port
 
 START_S = 120.0
 _MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -76,7 +77,7 @@ class HiveServer2:
     def __init__(self, directory: Path, hive: Mapping[str, str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self._hive = dict(hive or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -236,9 +237,3 @@ def _events(directory: Path, kind: str) -> Iterator[dict[str, Any]]:
             if f'"Event":"{kind}' in line:
                 with contextlib.suppress(json.JSONDecodeError):  # it is being written
                     yield json.loads(line)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
