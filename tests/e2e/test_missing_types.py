@@ -1,10 +1,13 @@
 """A task type that can't be served is told at once: before anything begins if that can be known, else by a stop."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Shell
+from tests.e2e.conftest import WAIT_S, Shell
+from tests.e2e.servers import Server, end
 
 WITHOUT_DUCKDB = """
 import sys
@@ -13,7 +16,7 @@ sys.modules["duckdb"] = sys.modules["sqlglot"] = None
 """
 
 QUERIES = """
-from elevon import dynamic, workflow
+from elevon import dynamic, task, workflow
 from elevon.tasktypes.hive.task import HiveTask, hive_task
 
 
@@ -33,6 +36,23 @@ def making():
 @workflow
 def asking():
     once()
+
+
+@dynamic
+def decide(count: int) -> str:
+    for _ in range(count):
+        once()
+    return "decided"
+
+
+@task
+def shout(text: str) -> str:
+    return text.upper()
+
+
+@workflow
+def deciding(count: int = 1) -> str:
+    return shout(text=decide(count=count))
 """
 
 COOKS = """
@@ -56,7 +76,10 @@ def dinner():
     cook()
 """
 
-HINT = "the hive backend 'embedded' needs sqlglot, which is not installed: pip install 'elevon[hive]'"
+HINT = (
+    "executor 'hive' could not be initialized: the hive backend 'embedded' needs sqlglot, which is not installed: "
+    "pip install 'elevon[hive]'; mend that, then run or resume again"
+)
 
 
 @pytest.fixture
@@ -79,8 +102,8 @@ def test_a_type_whose_tasks_another_generates_is_missed_before_anything_begins(
     ):
         refused = shell.run("run", queries.name, workflow)
         assert refused.returncode == 2
-        assert f"elevon: {who}executor 'hive' could not be initialized: {HINT}; mend that, " in refused.stderr
         assert refused.stderr.count(HINT) == 1
+        assert f"elevon: {who}{HINT}\n" in refused.stderr
     assert shell.json("executions") == []
 
 
@@ -94,3 +117,37 @@ def test_a_strangers_type_says_as_well_what_its_tasks_generate(shell: Shell) -> 
         "type 'dish': install the package that has it, or name it by --tasktype MODULE:CLASS, then run or resume "
         "again\n"
     )
+
+
+def test_a_run_stops_where_only_an_operator_helps_and_is_resumed_with_what_was_missing(
+    shell: Shell, queries: Path
+) -> None:
+    stopped = shell.run("run", "--execution-id", "x1", queries.name, "deciding", "--count", "3")
+    assert stopped.returncode == 74
+    assert stopped.stderr.endswith(
+        "elevon: n0/dn0 and 2 more of the type 'hive' wait for an operator, and nothing else of execution x1 can go "
+        f"on: {HINT}\nstopped; go on with: elevon resume x1\n"
+    )
+    again = shell.run("resume", "x1", "--output", "json")
+    assert again.returncode == 74
+    (document,) = json.loads(again.stdout)
+    assert (document["phase"], document["error"]) == ("RUNNING", None)
+    assert again.stderr.count("waits for an operator") == 1
+    del shell.environment["PYTHONPATH"]
+    done = shell.run("resume", "x1")
+    assert (done.returncode, done.stdout) == (0, "outputs:\n  o0: DECIDED\n"), done.stderr
+
+
+def test_who_watches_a_server_is_told_once_and_watches_on(server: Server, queries: Path) -> None:
+    shutil.copy(queries, server.client.directory)
+    serving = server.start()
+    watching = server.client.start("run", "--execution-id", "x1", queries.name, "deciding")
+    assert watching.stderr is not None
+    told = next(line for line in watching.stderr if "operator" in line)
+    assert told == f"n0/dn0 waits for an operator: {HINT}\n"
+    end(serving)
+    del server.shell.environment["PYTHONPATH"]
+    server.start()
+    outputs, more = watching.communicate(timeout=WAIT_S)
+    assert (watching.returncode, outputs) == (0, "outputs:\n  o0: DECIDED\n")
+    assert "operator" not in more

@@ -5,23 +5,31 @@ It owns the last words of `run`, `resume` and `recover`, and that a signal suspe
 
 import asyncio
 import contextlib
+import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from elevon import app, errors
 from elevon.admin.views import ExecutionView
 from elevon.cli import documents, exits, reports, signals, spellings
 from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
+from elevon.records.attempts import AttemptRecord
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.phases import ExecutionPhase
+
+_SHOWN_REASONS: Final = 3
 
 
 async def drive(
     embedded: app.Embedded, executions: Sequence[ExecutionId], invocation: Invocation
 ) -> Sequence[Ending]:
-    """Drive executions until all have ended, or until a signal suspends them; returns them as they then are.
+    """Drive executions until all have ended, until a signal suspends them, or until an operator is needed for all.
+
+    Returns:
+        The executions as they then are.
 
     Raises:
         ConflictError: Somebody else drives one of them.
@@ -31,18 +39,21 @@ async def drive(
     with report_of(views, invocation) as report:
         embedded.engine.observe(report.changed)
         try:
-            await _drive_or_suspend(embedded, executions, report)
+            stalls = await _drive_or_suspend(embedded, executions, report)
         except errors.ConflictError:
             raise
         except errors.ElevonError as error:
             resume = invocation.command("resume", *(execution.name for execution in executions))
             raise exits.EngineStoppedError(error, resume) from error
-    return [Ending(await embedded.admin.get(view.record.id), view.outputs) for view in views]
+    return [
+        Ending(await embedded.admin.get(view.record.id), view.outputs, stalls.get(view.record.id, ()))
+        for view in views
+    ]
 
 
 async def _drive_or_suspend(
     embedded: app.Embedded, executions: Sequence[ExecutionId], report: reports.Report
-) -> None:
+) -> Mapping[ExecutionId, Sequence[AttemptRecord]]:
     interrupted = asyncio.Event()
 
     async def suspend() -> None:
@@ -53,7 +64,7 @@ async def _drive_or_suspend(
     with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
         suspending = asyncio.ensure_future(suspend())
         try:
-            await embedded.engine.drive(*executions)
+            return await embedded.engine.drive(*executions, waits_for_operators=False)
         finally:
             if not interrupted.is_set():
                 suspending.cancel()
@@ -78,8 +89,8 @@ def conclude(ending: Ending, invocation: Invocation) -> exits.Exit:
         documents.write(documents.result(ending))
     else:
         tell(ending, invocation)
-    say_how_to_go_on(ending.record, invocation)
-    return exits.of_phase(ending.record.phase)
+    say_how_to_go_on(ending, invocation)
+    return ending.exit_code
 
 
 def tell(ending: Ending, invocation: Invocation) -> None:
@@ -105,8 +116,28 @@ def say_if_ended(record: ExecutionRecord) -> None:
         print(f"execution {record.id.name} has ended already, it is {record.phase}", file=sys.stderr)
 
 
-def say_how_to_go_on(record: ExecutionRecord, invocation: Invocation) -> None:
-    """Print the command that resumes a suspended execution, on stderr."""
-    if not record.phase.is_terminal:
-        go_on = invocation.command("resume", record.id.name)
-        reports.write(sys.stderr, f"suspended; go on with: {go_on}\n")
+def say_how_to_go_on(ending: Ending, invocation: Invocation) -> None:
+    """Say on stderr what an execution waits for that was left unfinished, and print the command that resumes it."""
+    if ending.record.phase.is_terminal:
+        return
+    name = ending.record.id.name
+    what = "stopped" if ending.stalls else "suspended"
+    lines = [*_needs(ending, invocation), f"{what}; go on with: {invocation.command('resume', name)}"]
+    reports.write(sys.stderr, "".join(f"{line}\n" for line in lines))
+
+
+def _needs(ending: Ending, invocation: Invocation) -> Iterator[str]:
+    """What an operator has to do, a sentence for each reason; the first ones, as each attempt may have its own."""
+    name = ending.record.id.name
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for stall in ending.stalls:
+        by_reason.setdefault((stall.task_type, stall.reason), []).append(stall.node_id)
+    for (task_type, reason), nodes in itertools.islice(by_reason.items(), _SHOWN_REASONS):
+        others = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
+        waits = "wait" if others else "waits"
+        yield (
+            f"elevon: {nodes[0]}{others} of the type {task_type!r} {waits} for an operator, and nothing else of "
+            f"execution {name} can go on: {reason}"
+        )
+    if len(by_reason) > _SHOWN_REASONS:
+        yield f"{len(by_reason) - _SHOWN_REASONS} more reasons: {invocation.command('show', name)}"

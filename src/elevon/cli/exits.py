@@ -6,7 +6,6 @@ Documented in `docs/cli.md`; scripts rely on them.
 import enum
 
 from elevon import errors
-from elevon.records.phases import ExecutionPhase
 
 
 class Exit(enum.IntEnum):
@@ -35,10 +34,3 @@ class EngineStoppedError(Exception):
         )
         self.error = error
         self.resume_command = resume_command
-
-
-def of_phase(phase: ExecutionPhase) -> Exit:
-    """The code for an execution that ended, or that was left unfinished."""
-    if phase is ExecutionPhase.SUCCEEDED:
-        return Exit.SUCCEEDED
-    return Exit.FAILED if phase.is_terminal else Exit.SUSPENDED

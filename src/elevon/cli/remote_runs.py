@@ -86,7 +86,7 @@ async def resume(names: Sequence[str], invocation: Invocation) -> int:
             drives.tell(ending, invocation)
         if not ending.record.phase.is_terminal:
             watches.say_how_to_look(ending.record, watched.standing, invocation)
-    return max((exits.of_phase(ending.record.phase) for ending in endings), default=exits.Exit.SUCCEEDED)
+    return max((ending.exit_code for ending in endings), default=exits.Exit.SUCCEEDED)
 
 
 async def _wanted(site: RemoteSite, names: Sequence[str]) -> list[ExecutionRecord]:

@@ -132,7 +132,10 @@ class PlainReport:
 
 
 class SilentReport:
-    """Nothing at all, for programs."""
+    """For programs: nothing but what waits for an operator, once for each reason, as that may be for ever."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -143,7 +146,11 @@ class SilentReport:
         return None
 
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
-        """Nothing is told."""
+        """Tell what nobody but an operator mends."""
+        for change in changes:
+            if isinstance(change, AttemptRecord) and change.is_parked and change.reason not in self._told:
+                self._told.add(change.reason)
+                self.say(f"{execution.name} {change.node_id} {note_of(change)}")
 
     def say(self, text: str) -> None:
         """Sentences for people still go to stderr."""

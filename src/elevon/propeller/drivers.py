@@ -41,8 +41,10 @@ from elevon.propeller.machine.views import AttemptKey
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
+from elevon.propeller.stalls import Stalls
 from elevon.propeller.timers import Timers
 from elevon.records.answers import CallKind
+from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
@@ -114,6 +116,7 @@ class Driver:
         self._is_suspended = False
         self._now = services.clock.now()
         self.post(Begin())
+        self._stalls = Stalls(self._view, places, services.executors)
         self._timers = Timers(self.post)
         self._attempts = Attempts(self._view, stored.onces, services, self._commit, self.post)
         self._calls: dict[asyncio.Task[None], AttemptKey] = {}
@@ -160,6 +163,12 @@ class Driver:
             if not record.phase.is_terminal:
                 yield Standing(record.executor_id, record.is_parked)
 
+    def stalls(self) -> Sequence[AttemptRecord]:
+        """The attempts that wait for an operator, if nothing of the execution goes on by itself; else none."""
+        if self._inbox or self._batches or self._calls or self._is_suspended:
+            return ()
+        return self._stalls.found()
+
     def suspend(self) -> None:
         """Commit what has come in, and make no more calls; everything stays resumable."""
         self._is_suspended = True
@@ -174,11 +183,12 @@ class Driver:
         )
         self._has_news.set()
 
-    async def run(self, observe: Observer) -> None:
+    async def run(self, observe: Observer, rest: Callable[[], None]) -> None:
         """Go on until the execution is terminal or suspended.
 
         Args:
             observe: Told of every batch after its commit.
+            rest: Called when there are `stalls`, before news is waited for.
 
         Raises:
             ConflictError: Another engine has taken the execution over.
@@ -188,6 +198,8 @@ class Driver:
             # An engine that was killed right after its last commit has left nothing to do but to let go.
             is_ended = self._view.execution.phase.is_terminal
             while not is_ended:
+                if self.stalls():
+                    rest()
                 await self._has_news.wait()
                 self._has_news.clear()
                 if self._fault is not None:
@@ -249,6 +261,7 @@ class Driver:
             if isinstance(event, TimerFired):
                 self._now = max(self._now, event.at)  # so long has really passed, whatever the clock says
             made = self._step(event)
+            self._stalls.notice(made.changes)
             changes.extend(made.changes)
             for command in made.commands:
                 if isinstance(command, commands.Enqueue):
@@ -377,6 +390,8 @@ class Driver:
     def _settle(self, task: asyncio.Task[None]) -> None:
         """Whatever a call raises is an event; what escapes all the same is a bug, and ends the driver with it."""
         self._calls.pop(task, None)
+        if self._stalls and not self._calls:
+            self._has_news.set()  # an answer that changes nothing, once nobody else is awaited, may be the last
         if not task.cancelled() and task.exception() is not None:
             self._fault = task.exception()
             self._has_news.set()

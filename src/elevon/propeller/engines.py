@@ -7,7 +7,7 @@ may share a store: leases with fencing numbers say who may write.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from elevon.propeller.drivers import Driver
 from elevon.propeller.measures import Standing
 from elevon.propeller.places import Places
 from elevon.propeller.services import Services
+from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.identities import ExecutionId
 from elevon.records.leases import Lease
@@ -48,6 +49,8 @@ class Engine:
         self._graphs: dict[str, Graph] = {}
         self._arrivals = Arrivals(services.store, services.clock)
         self._suspension = asyncio.Event()
+        self._pressing: set[ExecutionId] = set()  # what is given up once an operator is needed for all of it
+        self._stalls: Mapping[ExecutionId, Sequence[AttemptRecord]] = {}
         self._looking = asyncio.Lock()  # for what operators ask
         self._looks_begun = 0
         self._looks_ended = 0
@@ -58,8 +61,18 @@ class Engine:
         """Have it called with every batch of changes once it is durable; on the engine's loop."""
         self._observers.append(callback)
 
-    async def drive(self, *executions: ExecutionId) -> None:
+    async def drive(
+        self, *executions: ExecutionId, waits_for_operators: bool = True
+    ) -> Mapping[ExecutionId, Sequence[AttemptRecord]]:
         """Take executions over and drive each until it is terminal, or until the engine is suspended.
+
+        Args:
+            executions: Which.
+            waits_for_operators: Whether to wait on where nothing goes on unless an operator acts, who can do so from
+                elsewhere. Otherwise the engine is suspended once that is so of all executions that have not ended.
+
+        Returns:
+            If the engine was suspended for that: what waits for an operator, of each execution that has not ended.
 
         Raises:
             NotFoundError: There is no such execution.
@@ -68,11 +81,13 @@ class Engine:
         """
         lost: list[errors.ConflictError] = []
         muster = _Muster(executions)
+        self._pressing = set() if waits_for_operators else set(executions)
         async with self._at_work() as group:
             drives = [group.create_task(self._drive(execution, lost, muster)) for execution in executions]
             await asyncio.wait(drives)
         if lost:
             raise lost[0]
+        return self._stalls
 
     async def serve(self) -> None:
         """Drive whatever is unfinished in the store and nobody else drives, now and from now on, until suspended.
@@ -118,6 +133,9 @@ class Engine:
 
     async def suspend(self) -> None:
         """Make no more calls; `drive` and `serve` return once what has come in is durable."""
+        self._suspend()
+
+    def _suspend(self) -> None:
         self._suspension.set()
         self._arrivals.close()
         for driver in self._drivers.values():
@@ -145,6 +163,16 @@ class Engine:
             lost.append(error)
         finally:
             muster.arrive(execution)
+            self._pressing.discard(execution)
+            self._give_up_if_stalled()
+
+    def _give_up_if_stalled(self) -> None:
+        """Suspend if nothing of all that is to be driven goes on unless an operator acts."""
+        drivers = {execution: self._drivers.get(execution) for execution in self._pressing}
+        stalls = {execution: driver.stalls() if driver else () for execution, driver in drivers.items()}
+        if stalls and all(stalls.values()):
+            self._stalls = stalls
+            self._suspend()
 
     async def _drive_served(self, execution: ExecutionId, muster: "_Muster") -> None:
         """Drive one of many: what is wrong with it alone ends nothing else."""
@@ -176,7 +204,7 @@ class Engine:
             await self.heed()
             if self._suspension.is_set():
                 driver.suspend()
-            await driver.run(self._publish)
+            await driver.run(self._publish, self._give_up_if_stalled)
             await self._remove_obeyed(driver)
         finally:
             self._drivers.pop(execution, None)

@@ -2,19 +2,34 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from elevon.cli import grammar, main
-from elevon.cli.exits import EngineStoppedError, Exit, of_phase
+from elevon.cli.endings import Ending
+from elevon.cli.exits import EngineStoppedError, Exit
 from elevon.errors import BugError, CorruptStateError, UnavailableError, UserError
-from elevon.records.phases import ExecutionPhase
+from elevon.records.attempts import AttemptRecord
+from elevon.records.executions import ExecutionRecord
+from elevon.records.identities import ExecutionId
+from elevon.records.phases import AttemptPhase, ExecutionPhase
 
 COMMANDS = [
     f"{name} {second}".strip()
     for name, entry in grammar.COMMANDS.items()
     for second in (entry.commands if isinstance(entry, grammar.Group) else [""])
 ]
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PARKED = AttemptRecord(
+    node_id="n0",
+    executor_id="sleep",
+    task_type="sleep",
+    phase=AttemptPhase.RUNNING,
+    queued_at=EPOCH,
+    is_parked=True,
+)
 HEAVY = ("apsw", "asyncio", "cyclopts", "flyteidl", "google.protobuf", "msgspec", "rich")
 
 
@@ -112,14 +127,24 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "code"),
+    ("phase", "stalls", "code"),
     [
-        (ExecutionPhase.SUCCEEDED, 0),
-        (ExecutionPhase.FAILED, 1),
-        (ExecutionPhase.ABORTED, 1),
-        (ExecutionPhase.RUNNING, 130),
-        (ExecutionPhase.QUEUED, 130),
+        (ExecutionPhase.SUCCEEDED, [], 0),
+        (ExecutionPhase.FAILED, [], 1),
+        (ExecutionPhase.ABORTED, [], 1),
+        (ExecutionPhase.RUNNING, [], 130),
+        (ExecutionPhase.QUEUED, [], 130),
+        (ExecutionPhase.RUNNING, [PARKED], 74),
     ],
 )
-def test_the_exit_code_says_how_an_execution_ended(phase: ExecutionPhase, code: int) -> None:
-    assert of_phase(phase) == code
+def test_the_exit_code_says_how_an_execution_ended(
+    phase: ExecutionPhase, stalls: Sequence[AttemptRecord], code: int
+) -> None:
+    record = ExecutionRecord(
+        id=ExecutionId("default", "development", "x1"),
+        workflow="nightly",
+        closure_digest="",
+        phase=phase,
+        created_at=EPOCH,
+    )
+    assert Ending(record, {}, stalls).exit_code == code

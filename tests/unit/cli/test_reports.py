@@ -114,6 +114,19 @@ async def test_an_attempt_that_is_parked_says_why(world: World) -> None:
     assert await lines_of(world, parked) == [f"n0 {DOUBLE} waits for an operator: its state is newer"]
 
 
+async def test_a_program_is_told_what_is_parked_once_and_nothing_else(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execution = await world.create()
+    parked = attempt(world, AttemptPhase.RUNNING, is_parked=True, reason="its state is newer")
+    beside = msgspec.structs.replace(parked, node_id="n1")
+    waiting = attempt(world, AttemptPhase.WAITING_FOR_RESOURCES, reason="no slot")
+    with reports.SilentReport() as report:
+        for changes in ([node(world, NodePhase.RUNNING), waiting], [parked], [parked, beside]):
+            report.changed(execution, changes)
+    assert capsys.readouterr().err == f"{execution.name} n0 waits for an operator: its state is newer\n"
+
+
 async def test_a_node_that_fails_says_why(world: World) -> None:
     failed = node(world, NodePhase.FAILED, failure=Failure("USER:ValueError", "ValueError: no"))
     assert await lines_of(world, failed) == [f"n0 {DOUBLE} FAILED in 0.00 s: ValueError: no"]

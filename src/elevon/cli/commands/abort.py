@@ -41,7 +41,8 @@ async def _run(text: str, reason: str, invocation: Invocation) -> int:
         documents.write(documents.result(ending))
     else:
         print(f"execution {execution.name} is {record.phase}")
-    return exits.Exit.SUCCEEDED if record.phase.is_terminal else exits.Exit.SUSPENDED
+    drives.say_how_to_go_on(ending, invocation)
+    return exits.Exit.SUCCEEDED if record.phase.is_terminal else ending.exit_code
 
 
 async def _settled(site: Site, execution: ExecutionId) -> Ending:

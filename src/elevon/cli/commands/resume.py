@@ -65,8 +65,8 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
     for ending in ended:
         if not invocation.is_json:
             drives.tell(ending, invocation)
-        drives.say_how_to_go_on(ending.record, invocation)
-    return max((exits.of_phase(ending.record.phase) for ending in ended), default=exits.Exit.SUCCEEDED)
+        drives.say_how_to_go_on(ending, invocation)
+    return max((ending.exit_code for ending in ended), default=exits.Exit.SUCCEEDED)
 
 
 async def _driven(executions: Sequence[ExecutionId], invocation: Invocation) -> Sequence[Ending]:
