@@ -133,13 +133,6 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     logs: LogSettings = LogSettings()
 
 
-_TABLES: Final = {
-    "engine": Engine,
-    "cluster": Cluster,
-    "secrets": SecretSettings,
-    "metrics": Metrics,
-    "logs": LogSettings,
-}
 _NAMED_TABLES: Final = {"pools": Pool, "hosts": Host}
 
 
@@ -157,14 +150,11 @@ def read(path: Path) -> Configuration:
         raise errors.UserError(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:  # TOMLDecodeError, and bytes that are no text
         raise errors.UserError(f"{path} is no TOML: {error}") from error
-    _check_names(path, document, Configuration, "")
-    for name, known in _TABLES.items():
-        if isinstance(document.get(name), dict):
-            _check_names(path, document[name], known, f"{name}.")
+    for stray in misfits.strays(document, Configuration):
+        hint = suggestions.hint(stray.name, stray.known)
+        raise errors.UserError(f"{path}: there is no setting {stray.place}: {hint}")
     for kind, known in _NAMED_TABLES.items():
         for name, table in _tables(document, kind):
-            if isinstance(table, dict):
-                _check_names(path, cast("dict[str, Any]", table), known, f"{kind}.{name}.")
             _fitting(path, table, known, kind, name)  # alone, as msgspec does not tell which of them it is
     for name, table in _tables(document, "executors"):
         _fitting(path, table, dict[str, Any], "executors", name)
@@ -183,11 +173,3 @@ def _fitting(path: Path, data: Any, wanted: type[T], *names: str) -> T:
         return msgspec.convert(data, wanted)
     except msgspec.ValidationError as error:
         raise errors.UserError(f"{path}: {misfits.misfit(error, wanted).sentence(*names)}") from error
-
-
-def _check_names(path: Path, table: Mapping[str, Any], known: type[msgspec.Struct], prefix: str) -> None:
-    for name in table:
-        if name not in known.__struct_fields__:
-            raise errors.UserError(
-                f"{path}: there is no setting {prefix}{name}: {suggestions.hint(name, known.__struct_fields__)}"
-            )

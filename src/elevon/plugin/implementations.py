@@ -105,12 +105,10 @@ def configure(executor: Executor[Any, Any], settings: Mapping[str, Any]) -> msgs
                 f"the executor {executor.id!r} takes no settings, and {', '.join(sorted(settings))} is configured"
             )
         return None
-    known = {field.encode_name for field in msgspec.structs.fields(executor.config_type)}
-    for name in settings:
-        if name not in known:
-            raise errors.UserError(
-                f"the executor {executor.id!r} has no setting {name!r}: {suggestions.hint(name, known)}"
-            )
+    for stray in misfits.strays(settings, executor.config_type):
+        raise errors.UserError(
+            f"the executor {executor.id!r} has no setting {stray.place!r}: {suggestions.hint(stray.name, stray.known)}"
+        )
     try:
         return msgspec.convert(dict(settings), executor.config_type, strict=False)
     except msgspec.ValidationError as error:
