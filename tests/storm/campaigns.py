@@ -34,7 +34,11 @@ class Result(NamedTuple):
 def in_directory(carry_out: Callable[[Path], Result]) -> Result:
     """A round in an empty directory, which is kept only if something is wrong."""
     directory = Path(tempfile.mkdtemp(prefix="elevon-storm-"))
-    result = carry_out(directory)
+    try:
+        result = carry_out(directory)
+    except Exception as error:
+        error.add_note(f"files: {directory}")
+        raise
     if not result.complaints:
         shutil.rmtree(directory)
         return result

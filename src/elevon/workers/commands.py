@@ -117,7 +117,8 @@ class CommandRun:
         self._on_end(result)
 
     def _remove_folders(self) -> None:
-        mounts.remove(self._folder)  # at once; the rest may be much
+        if self._private is not None:  # before anybody is told of the end
+            shutil.rmtree(self._private, ignore_errors=True)
         folders.remove_soon(self._folder, self._temporary)
 
     def _result(self, exit_code: int) -> ports.JobResult:

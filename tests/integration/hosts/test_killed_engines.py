@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from elevon.records.phases import ExecutionPhase
+from elevon.workers import folders
 from tests.integration.engine.worlds import drive, identity
 from tests.integration.hosts.stages import Stage, until
 from tests.integration.machines import is_running
@@ -66,3 +67,4 @@ async def test_process_that_is_left_holds_the_engines_lock_until_it_ends(start: 
         os.kill(host, signal.SIGCONT)
     await until(lambda: not is_running(host))
     await until(lambda: not stage.world.home.is_alive(lock.stem))
+    folders.remove_stale(stage.world.home.scratch_dir, stage.world.home.is_alive)

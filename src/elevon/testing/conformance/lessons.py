@@ -5,6 +5,7 @@ not live through the end of its event loop: that is no fault of the executor, an
 ended so is taken again.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -52,10 +53,15 @@ def learn(scenario: str) -> Lesson:
     with tempfile.TemporaryDirectory(prefix="elevon-lesson-") as directory:
         answer = Path(directory) / "answer"
         task = msgspec.json.encode(_Task(scenario, tuple(sys.path), str(answer)))
+        surroundings = {**os.environ, "TMPDIR": directory}  # a process that is lost leaves its files to us
         how = ""
         for _ in range(_TRIES):
             done = subprocess.run(  # noqa: S603 - this interpreter, with a module of this package
-                [sys.executable, "-c", _PROGRAM], input=task, capture_output=True, check=False
+                [sys.executable, "-c", _PROGRAM],
+                input=task,
+                env=surroundings,
+                capture_output=True,
+                check=False,
             )
             if done.returncode == 0:
                 return msgspec.json.decode(answer.read_bytes(), type=Lesson)
