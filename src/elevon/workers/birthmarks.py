@@ -22,11 +22,11 @@ def of(name: str) -> int:
 
 
 def put_on(pid: int, mark: int) -> None:
-    """Mark a process that waits to be let loose, and with it all that it will start."""
+    """Mark a process that waits to be let loose, and so all that it will start; where that can't be, do nothing."""
     if sys.platform == "linux":
         import resource  # as late as this: most processes are not marked
 
-        # It may have been killed already; or the machine allows so few locks that the mark is more.
-        with contextlib.suppress(ProcessLookupError, ValueError):
+        # It may have been killed already; or the machine allows fewer locks, or nobody to set limits of others.
+        with contextlib.suppress(OSError, ValueError):
             _, most = resource.prlimit(pid, _RLIMIT_LOCKS)
             resource.prlimit(pid, _RLIMIT_LOCKS, (mark, most))

@@ -87,7 +87,12 @@ async def test_one_that_has_ended_by_itself_leaves_no_zombie(cluster: Cluster, t
 
 
 def reaper_of(keeper: psutil.Process) -> psutil.Process:
-    (found,) = [one for one in keeper.children() if any(word.endswith("reaper.py") for word in one.cmdline())]
+    (found,) = [
+        one
+        for one in psutil.process_iter(["cmdline", "ppid"])
+        if one.info["ppid"] == keeper.pid
+        and any(word.endswith("reaper.py") for word in one.info["cmdline"] or ())
+    ]
     return found
 
 
