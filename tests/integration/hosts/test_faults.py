@@ -18,6 +18,9 @@ from tests.integration.hosts.stages import Stage
 from tests.integration.machines import is_running
 
 MIB = 1 << 20
+SHARED = HostSettings(
+    name="both", tasktypes=tuple(f"tests.integration.hosts.players:{one}" for one in ("Player", "Neighbour"))
+)
 
 
 async def messages(embedded: app.Embedded) -> str:
@@ -147,13 +150,11 @@ async def test_executors_that_share_a_host_share_its_process_and_its_end(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    module = "tests.integration.hosts.players"
-    host = HostSettings(name="both", tasktypes=(f"{module}:Player", f"{module}:Neighbour"))
     configuration = {
         "player": {"folder": str(stage.folder), "check": ["leave", "done"]},
         "neighbour": {"folder": str(other)},
     }
-    async with stage.world.engine(hosts=(host,), configuration=configuration) as embedded:
+    async with stage.world.engine(hosts=(SHARED,), configuration=configuration) as embedded:
         await embedded.executors.ready(["scripted", "other"])
         one = await stage.world.create(embedded, flows.single, "one")
         two = await stage.world.create(embedded, flows.single_other, "two")
@@ -169,13 +170,11 @@ async def test_initialize_that_ends_a_shared_process_is_refused_and_the_other_ex
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    module = "tests.integration.hosts.players"
-    host = HostSettings(name="both", tasktypes=(f"{module}:Player", f"{module}:Neighbour"))
     configuration = {
         "player": {"folder": str(stage.folder), "initialize": ["leave"]},
         "neighbour": {"folder": str(other)},
     }
-    async with stage.world.engine(hosts=(host,), configuration=configuration) as embedded:
+    async with stage.world.engine(hosts=(SHARED,), configuration=configuration) as embedded:
         two = await stage.world.create(embedded, flows.single_other, "two")
         await embedded.executors.ready(["scripted", "other"])
         with pytest.raises(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from elevon import app, errors
+from elevon import app
 from elevon.admin.executions import NewExecution
 from elevon.cli import programs
 from elevon.idl import literals
@@ -18,6 +18,7 @@ from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.identities import ExecutionId
 from elevon.sdk import serialization
 from http_job.executor import HttpJobExecutor
+from tests.storm import aborts
 from tests.storm.jobs import behaviours
 from tests.storm.jobs.behaviours import Behaviour
 
@@ -43,18 +44,14 @@ async def main(home: Path, url: str, runs: list[Behaviour]) -> None:
         async with asyncio.TaskGroup() as group:
             for run in left:
                 if run.abort_after_s is not None:
-                    group.create_task(abort(engine, run.execution, run.abort_after_s))
+                    group.create_task(abort_later(engine, run.execution, run.abort_after_s))
             if left:
                 await engine.engine.drive(*(run.execution for run in left))
 
 
-async def abort(engine: app.Embedded, execution: ExecutionId, after_s: float) -> None:
+async def abort_later(engine: app.Embedded, execution: ExecutionId, after_s: float) -> None:
     await asyncio.sleep(after_s)
-    try:
-        await engine.admin.abort(execution, by="the storm", reason="it was to be")
-    except errors.UserError as error:
-        if "ended" not in str(error):
-            raise
+    await aborts.abort(engine, execution)
 
 
 def new(run: Behaviour) -> NewExecution:

@@ -4,6 +4,9 @@ What is left in the service's ledger must be one submission for each of its thre
 killed; the run's own name stands in each text.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import duckdb
 
 from elevon import Directory, task, workflow
@@ -35,3 +38,13 @@ def read(rows: Directory) -> list[str]:
 @workflow
 def stormy(run: str) -> list[str]:
     return read(rows=make(run=run))
+
+
+def run_of(directory: Path) -> str:
+    """The name that a run in this directory has in the texts of its queries."""
+    return directory.name.replace("-", "_").lower()
+
+
+def words(directory: Path) -> Sequence[str]:
+    """How the workflow is run there."""
+    return ("stormy", "--run", run_of(directory))

@@ -8,8 +8,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from elevon import app, errors
+from elevon import app
 from elevon.records.identities import ExecutionId
+from tests.storm import aborts
 from tests.storm.waits import plans
 
 RESYNC_S = 0.1
@@ -25,23 +26,19 @@ async def main(home: Path, plan: plans.Plan, role: str) -> None:
         async with asyncio.TaskGroup() as group:
             for waiter in plan.waiters if role == "waiting" else ():
                 if waiter.abort_after_s is not None and plans.execution(waiter.name) in left:
-                    group.create_task(abort(engine, plans.execution(waiter.name), waiter.abort_after_s))
+                    group.create_task(abort_later(engine, plans.execution(waiter.name), waiter.abort_after_s))
             if left:
                 await engine.engine.drive(*left)
 
 
-async def abort(engine: app.Embedded, execution: ExecutionId, after_s: float) -> None:
+async def abort_later(engine: app.Embedded, execution: ExecutionId, after_s: float) -> None:
     # One that is aborted before it has begun to wait leaves what it would have waited for alone.
     has_begun = False
     while not has_begun:
         await asyncio.sleep(0.01)
         has_begun = bool((await engine.admin.rows(execution)).attempts)
     await asyncio.sleep(after_s)
-    try:
-        await engine.admin.abort(execution, by="the storm", reason="it was to be")
-    except errors.UserError as error:
-        if "ended" not in str(error):
-            raise
+    await aborts.abort(engine, execution)
 
 
 if __name__ == "__main__":

@@ -8,24 +8,22 @@ import pytest
 
 from elevon import errors
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.idl.messages import LiteralMap, TaskTemplate
 from elevon.plugin import (
     DiscoveredTypes,
     Executor,
     ExecutorProperties,
     SetupContext,
-    TaskContext,
-    TaskStatus,
 )
 from elevon.plugin.registry import Registry
 from elevon.propeller.discoveries import INTERVAL
 from elevon.propeller.executors import Executors
 from elevon.testing.clocks import SimulatedClock
+from tests.unit.propeller.endless import Endless
 
 Story: TypeAlias = Callable[[Executors, SimulatedClock], Awaitable[None]]
 
 
-class Finder(Executor[None, None]):
+class Finder(Endless):
     id = "finder"
     task_types: ClassVar[tuple[str, ...]] = ()
     properties = ExecutorProperties(isolation="engine", discovers_types=True)
@@ -43,17 +41,6 @@ class Finder(Executor[None, None]):
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
-
-    async def start_task(
-        self, ctx: TaskContext[None], template: TaskTemplate, spec: None, inputs: LiteralMap
-    ) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def check_task_status(self, ctx: TaskContext[None]) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def kill_task(self, ctx: TaskContext[None], reason: str) -> None:
-        pass
 
 
 class OtherFinder(Finder):

@@ -11,14 +11,14 @@ import pytest
 
 from elevon import errors
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.plugin import ExecutorProperties, SetupContext
 from elevon.plugin.registry import Registration, Registry
 from elevon.primitives.clocks import SystemClock
 from elevon.propeller.executors import Executors
+from tests.unit.propeller.endless import Endless
 
 
-class Quick(Executor[None, None]):
+class Quick(Endless):
     id = "quick"
     task_types = ("quick",)
     properties = ExecutorProperties(isolation="engine")
@@ -28,17 +28,6 @@ class Quick(Executor[None, None]):
 
     async def initialize(self, setup: SetupContext[Any]) -> None:
         self.initialize_count += 1
-
-    async def start_task(
-        self, ctx: TaskContext[None], template: TaskTemplate, spec: None, inputs: LiteralMap
-    ) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def check_task_status(self, ctx: TaskContext[None]) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def kill_task(self, ctx: TaskContext[None], reason: str) -> None:
-        pass
 
 
 class Slow(Quick):

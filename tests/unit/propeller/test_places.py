@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from elevon.blobs.local_files import LocalBlobStore
-from elevon.idl.messages import LiteralMap, TaskTemplate
-from elevon.plugin import Executor, ExecutorProperties, SetupContext, TaskContext, TaskStatus
+from elevon.plugin import ExecutorProperties, SetupContext, TaskContext
 from elevon.plugin.registry import Registry
 from elevon.primitives.clocks import SystemClock
 from elevon.propeller.executors import Executors
@@ -16,24 +15,14 @@ from elevon.propeller.machine.commands import Enqueue
 from elevon.propeller.machine.events import Admitted, Event, Refused
 from elevon.propeller.places import Places
 from elevon.records.drains import Drain
+from tests.unit.propeller.endless import Endless
 
 
-class Free(Executor[None, None]):
+class Free(Endless):
     """Takes any number of attempts."""
 
     id: ClassVar[str] = "free"
     task_types: ClassVar[tuple[str, ...]] = ("free",)
-
-    async def start_task(
-        self, ctx: TaskContext[None], template: TaskTemplate, spec: None, inputs: LiteralMap
-    ) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def check_task_status(self, ctx: TaskContext[None]) -> TaskStatus[None]:
-        return TaskStatus.running()
-
-    async def kill_task(self, ctx: TaskContext[None], reason: str) -> None:
-        pass
 
 
 class Narrow(Free):

@@ -27,7 +27,7 @@ def configuration(environment: Mapping[str, str]) -> str:
 
 def complaints(ground: Ground) -> Iterator[str]:
     server = SharedServer(int(ground.environment[PORT]), Path(ground.environment[FOLDER]))
-    run = name_of(ground.directory)
+    run = queries.run_of(ground.directory)
     sent = [statement for statement in server.statements() if run in statement.text]
     begun = Counter(statement.text.partition("\n-- ")[0] for statement in sent)
     if len(begun) != queries.QUERY_COUNT:
@@ -40,13 +40,9 @@ def complaints(ground: Ground) -> Iterator[str]:
             yield f"ended by {statement.ends[0]}: {statement.text}"
 
 
-def name_of(directory: Path) -> str:
-    return directory.name.replace("-", "_").lower()
-
-
 SUBJECT = Subject(
     program=Path(queries.__file__),
-    words=lambda directory: ("stormy", "--run", name_of(directory)),
+    words=queries.words,
     outputs=queries.OUTPUTS,
     run_s=8.0,
     configuration=configuration,

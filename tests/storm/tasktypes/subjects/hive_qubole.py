@@ -28,7 +28,7 @@ def configuration(environment: Mapping[str, str]) -> str:
 
 def complaints(ground: Ground) -> Iterator[str]:
     running = QdsProcess(ground.environment[URL], Path(ground.environment[FOLDER]))
-    run = name_of(ground.directory)
+    run = queries.run_of(ground.directory)
     begun = Counter(entry["query"] for entry in running.entries() if run in entry["query"])
     if len(begun) != queries.QUERY_COUNT:
         yield f"{queries.QUERY_COUNT} queries were to be submitted, and {len(begun)} were"
@@ -36,13 +36,9 @@ def complaints(ground: Ground) -> Iterator[str]:
     yield from (f"killed: {entry['query']}" for entry in running.entries("killed") if run in entry["query"])
 
 
-def name_of(directory: Path) -> str:
-    return directory.name.replace("-", "_").lower()
-
-
 SUBJECT = Subject(
     program=Path(queries.__file__),
-    words=lambda directory: ("stormy", "--run", name_of(directory)),
+    words=queries.words,
     outputs=queries.OUTPUTS,
     run_s=4.0,
     configuration=configuration,
