@@ -92,7 +92,7 @@ def test_a_long_array_is_summed_up_and_json_has_all_of_it(shell: Shell) -> None:
     told = shell.run("run", "--execution-id", "one", shell.program.name, "thirds", "--xs", f"[{numbers}]")
     assert "24 elements: 8 failed, 16 succeeded" in told.stderr
     # Whichever went wrong first: they run side by side.
-    assert len(re.findall(r"^n0/\d+ FAILED", told.stderr, re.MULTILINE)) == 5
+    assert len(re.findall(r"^n0/\d+ \S+ FAILED", told.stderr, re.MULTILINE)) == 5
     text = shell.run("show", "one").stdout
     assert re.search(r"^  n0  map of program_\w+\.third  SUCCEEDED in", text, re.MULTILINE)
     assert "    24 elements: 8 failed, 16 succeeded\n" in text

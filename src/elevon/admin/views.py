@@ -47,6 +47,13 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     children: tuple["NodeView", ...] = ()
     taken_over_count: int = 0
 
+    @property
+    def label(self) -> str:
+        """What it runs, for people; empty where its id says the same."""
+        if self.kind is NodeKind.BRANCH:
+            return "branch"
+        return "" if self.name == self.id.rpartition("/")[2] else self.name
+
     def walk(self) -> Iterator["NodeView"]:
         """Itself and everything under it, parents first."""
         yield self
@@ -143,7 +150,7 @@ class _Join:
         return NodeView(
             id=node_id,
             kind=node.kind,
-            name=_name_of(node),
+            name=node.name,
             task_type=node.task.type if node.task else "",
             outputs=types_of(interface.outputs) if interface else {},
             record=record,
@@ -165,10 +172,3 @@ class _Join:
         if record is None or record.expansion is None:
             return None
         return self._expansions.get(record.expansion.closure_digest)
-
-
-def _name_of(node: GraphNode) -> str:
-    """What it runs, for people."""
-    if node.array is not None:
-        return f"map of {_name_of(node.array.element)}"
-    return node.task.id.name if node.task else node.subgraph.name if node.subgraph else node.id

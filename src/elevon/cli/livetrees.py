@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from elevon.admin.views import ExecutionView, NodeView
-from elevon.cli import elements, reports, spellings
+from elevon.cli import elements, labels, reports, spellings
 from elevon.idl import workflow_names
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
@@ -44,12 +44,21 @@ _NOT_STARTED = ("·", "dim")
 
 
 class _Row(msgspec.Struct):
-    """What is drawn of one node."""
+    """What is drawn of one node.
 
-    depth: int
+    Attributes:
+        place: The numbers of the rows around it, from the top, each among those beside it, and its own.
+        label: What it is called.
+        node: Its record; None if it has not started.
+        note: What else there is to say.
+        child_count: So many rows stand directly under it.
+    """
+
+    place: tuple[int, ...]
     label: str
     node: NodeRecord | None
     note: str = ""
+    child_count: int = 0
 
     @property
     def phase(self) -> str:
@@ -72,17 +81,33 @@ class Drawing:
     def __init__(self, view: ExecutionView) -> None:
         self.record = view.record
         self._tallies = elements.Tallies(view.walk())
+        self._labels = labels.Labels(view)
+        self._is_ordered = True
+        self._top_count = 0
         self.rows: dict[str, _Row] = {}
         for node in view.nodes:
-            self._add(node, 0)
+            self._add(node)
 
-    def _add(self, node: NodeView, depth: int) -> None:
-        spec_id = node.id.rpartition("/")[2]
-        label = spec_id if node.name in ("", spec_id) else f"{spec_id} {node.name}"
-        self.rows[node.id] = _Row(depth, label, node.record)
+    def _add(self, node: NodeView) -> None:
+        self._row(node.id).node = node.record
         is_long = node.record is not None and elements.is_long(node.record)
         for child in elements.named(node.children) if is_long else node.children:
-            self._add(child, depth + 1)
+            self._add(child)
+
+    def _row(self, node_id: str) -> _Row:
+        """The row of a node; a new one stands behind those beside it, however late it comes."""
+        if node_id not in self.rows:
+            parent, _, own = node_id.rpartition("/")
+            around = self.rows.get(parent)
+            if around is None:
+                place = (self._top_count,)
+                self._top_count += 1
+            else:
+                place = (*around.place, around.child_count)
+                around.child_count += 1
+            self.rows[node_id] = _Row(place, f"{own} {self._labels.of(node_id)}".rstrip(), None)
+            self._is_ordered = False
+        return self.rows[node_id]
 
     def expect(self, changes: Sequence[Change]) -> None:
         """Know of long arrays before their elements change."""
@@ -95,9 +120,8 @@ class Drawing:
             case NodeRecord() if around := self._tallies.around(change.node_id):
                 self._change_element(change, *around)
             case NodeRecord():
-                row = self.rows.setdefault(
-                    change.node_id, _Row(change.node_id.count("/"), change.node_id, None)
-                )
+                self._labels.learn(change)
+                row = self._row(change.node_id)
                 row.node = change
                 if change.phase.is_terminal:
                     row.note = spellings.first_line(change.failure.message) if change.failure else ""
@@ -115,13 +139,16 @@ class Drawing:
         if change.parent != array_id:
             return
         tally.take(change)
-        row = self.rows.setdefault(array_id, _Row(array_id.count("/"), array_id, None))
-        row.note = str(tally)
+        self._row(array_id).note = str(tally)
         if change.phase is NodePhase.FAILED and tally.name_one():
-            note = spellings.first_line(change.failure.message) if change.failure else ""
-            self.rows[change.node_id] = _Row(change.node_id.count("/"), change.node_id, change, note)
+            row = self._row(change.node_id)
+            row.node = change
+            row.note = spellings.first_line(change.failure.message) if change.failure else ""
 
     def lines(self, limit: int, now: datetime) -> Iterator[Text]:
+        if not self._is_ordered:
+            self.rows = dict(sorted(self.rows.items(), key=lambda item: item[1].place))
+            self._is_ordered = True
         record = self.record
         span = spellings.between(record.started_at, record.ended_at or now)
         done_count = sum(1 for row in self.rows.values() if row.node and row.node.phase.is_terminal)
@@ -208,7 +235,7 @@ def _line(row: _Row, now: datetime) -> Text:
     mark, style = _STYLES.get(row.phase, _NOT_STARTED)
     span = spellings.between(row.node.started_at, row.node.ended_at or now) if row.node else ""
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"{'  ' * (row.depth + 1)}{mark} ", style=style)
+    line.append(f"{'  ' * len(row.place)}{mark} ", style=style)
     line.append(row.label, style="" if row.node else "dim")
     line.append(f"  {span}" if span else "", style="dim")
     line.append(f"  {row.note}" if row.note else "", style=style)

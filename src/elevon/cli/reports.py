@@ -8,13 +8,13 @@ stdout is for results.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from elevon.admin.views import ExecutionView
-from elevon.cli import elements, spellings
+from elevon.cli import elements, labels, spellings
 from elevon.records.attempts import AttemptRecord
 from elevon.records.changes import Change
 from elevon.records.executions import ExecutionRecord
@@ -50,7 +50,7 @@ class PlainReport:
     """
 
     def __init__(self, views: Sequence[ExecutionView], stream: TextIO) -> None:
-        self._names = {view.record.id: names_of(view) for view in views}
+        self._labels = {view.record.id: labels.Labels(view) for view in views}
         self._tallies = {view.record.id: elements.Tallies(view.walk()) for view in views}
         self._is_several = len(views) > 1
         self._stream = stream
@@ -67,8 +67,12 @@ class PlainReport:
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Tell of a batch, in one write."""
         self._tallies[execution].expect(changes)
-        prefix = f"{execution.name} " if self._is_several else ""
-        lines = [f"{prefix}{line}\n" for change in changes for line in self._lines(execution, change)]
+        name = f"{execution.name} " if self._is_several else ""
+        lines = [
+            f"{'' if isinstance(change, ExecutionRecord) else name}{line}\n"
+            for change in changes
+            for line in self._lines(execution, change)
+        ]
         if lines:
             write(self._stream, "".join(lines))
 
@@ -79,6 +83,7 @@ class PlainReport:
     def _lines(self, execution: ExecutionId, change: Change) -> Iterator[str]:
         match change:
             case NodeRecord():
+                self._labels[execution].learn(change)
                 around = self._tallies[execution].around(change.node_id)
                 if around is None:
                     yield from self._of_node(execution, change)
@@ -102,7 +107,8 @@ class PlainReport:
         name = self._name(execution, record.node_id)
         tally = self._tallies[execution].of_array(record)
         if record.phase.is_terminal:
-            span = spellings.between(record.started_at, record.ended_at)
+            is_skipped = record.phase is NodePhase.SKIPPED
+            span = "" if is_skipped else spellings.between(record.started_at, record.ended_at)
             told = f"; {tally}" if tally is not None else ""
             yield f"{name} {record.phase}{f' in {span}' if span else ''}{_because(record)}{told}"
         elif record.phase is NodePhase.RUNNING:
@@ -121,8 +127,8 @@ class PlainReport:
             yield f"{self._name(execution, array_id)} {tally}"
 
     def _name(self, execution: ExecutionId, node_id: str) -> str:
-        name = self._names.get(execution, {}).get(node_id, "")
-        return f"{node_id} {name}" if name else node_id
+        label = self._labels[execution].of(node_id)
+        return f"{node_id} {label}" if label else node_id
 
     def _is_news(self, execution: ExecutionId, subject: str, text: str) -> bool:
         if self._told.get((execution, subject)) == text:
@@ -166,11 +172,6 @@ def write(stream: TextIO, text: str) -> None:
         # What could not be written stays buffered, and would fail again whenever it is flushed.
         with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
-
-
-def names_of(view: ExecutionView) -> Mapping[str, str]:
-    """What each node runs, by its unique id."""
-    return {node.id: node.name for node in view.walk() if node.name != node.id}
 
 
 def note_of(record: AttemptRecord) -> str:

@@ -78,6 +78,13 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
     array: "Array | None" = None
 
     @property
+    def name(self) -> str:
+        """What it runs, for people: the name of the task or workflow; of a branch its own id."""
+        if self.array is not None:
+            return f"map of {self.array.element.name}"
+        return self.task.id.name if self.task else self.subgraph.name if self.subgraph else self.id
+
+    @property
     def inner(self) -> "Graph | None":
         """What runs under it, as far as the template tells; of an array that is one node, whatever its lists hold."""
         return self.subgraph or self.arms or (self.array.graph if self.array else None)

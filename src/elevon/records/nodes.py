@@ -32,6 +32,8 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
         node_id: Unique in the execution, parents included: `n0`, `n1/n0`.
         spec_node_id: Its id in the template that holds it.
         parent: Unique id of the node that it runs under; empty at the top.
+        name: What it runs, for people. It is there once the execution has futures, whose template nobody has who
+            follows the changes; else it is empty.
         phase: Where it stands.
         attempt: Index of the current attempt.
         outputs: Serialized `LiteralMap`, once there are any.
@@ -47,6 +49,7 @@ class NodeRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_o
     node_id: str
     spec_node_id: str
     parent: str = ""
+    name: str = ""
     phase: NodePhase
     attempt: int = 0
     outputs: bytes | None = None

@@ -40,8 +40,8 @@ def attempt(world: World, phase: AttemptPhase, **fields: object) -> AttemptRecor
     return msgspec.structs.replace(record, **fields)
 
 
-async def lines_of(world: World, *changes: Change) -> list[str]:
-    execution = await world.create()
+async def lines_of(world: World, *changes: Change, flow: object = specimens.both) -> list[str]:
+    execution = await world.create(flow)
     stream = io.StringIO()
     with reports.PlainReport([await world.admin.view(execution)], stream) as report:
         for change in changes:
@@ -137,12 +137,13 @@ async def test_lines_of_several_executions_name_theirs(world: World) -> None:
     stream = io.StringIO()
     views = [await world.admin.view(execution) for execution in (first, second)]
     with reports.PlainReport(views, stream) as report:
-        report.changed(second, [node(world, NodePhase.RUNNING)])
-    assert stream.getvalue() == f"second n0 {DOUBLE} RUNNING\n"
+        report.changed(second, [node(world, NodePhase.RUNNING), views[1].record])
+    assert stream.getvalue() == f"second n0 {DOUBLE} RUNNING\nsecond QUEUED\n"
 
 
 async def drawn(world: World, flow: object, height: int, *changes: Change) -> str:
     """What the live tree shows of an execution after changes."""
+    await world.store.open()
     execution = await world.create(flow)
     tree = livetrees.Drawing(await world.admin.view(execution))
     for change in changes:
@@ -230,8 +231,9 @@ async def test_elements_that_a_server_names_before_their_array_are_summed_up_too
 
 
 async def test_a_short_array_is_told_as_any_nodes_are(world: World) -> None:
-    lines = await lines_of(world, array(world, 2), element(world, 1, NodePhase.SUCCEEDED))
-    assert lines[1] == "n0/1 SUCCEEDED in 0.00 s"
+    changes = [array(world, 2), element(world, 1, NodePhase.SUCCEEDED)]
+    lines = await lines_of(world, *changes, flow=specimens.mapped)
+    assert lines[1] == f"n0/1 {DOUBLE} SUCCEEDED in 0.00 s"
 
 
 async def test_what_runs_under_an_element_of_a_long_array_is_not_told(world: World) -> None:
@@ -256,7 +258,39 @@ async def test_the_tree_sums_a_long_array_up(world: World) -> None:
     ]
     text = await drawn(world, specimens.both, 40, *changes)
     assert "1,000 elements: 10 failed, 1 running, 1 succeeded, 988 not started" in text.replace("\n", " ")
-    assert text.count("✗ n0/") == 5
+    assert text.count("    ✗ ") == 5
+
+
+async def test_nodes_that_only_the_run_makes_are_called_by_what_their_records_say(world: World) -> None:
+    changes = [
+        node(world, NodePhase.DYNAMIC_RUNNING, "n1"),
+        node(world, NodePhase.DYNAMIC_RUNNING),
+        future(world, "dn0", "flows.load"),
+        future(world, "dn1", "dn1", taken="dn2"),
+        future(world, "dn3", "map of flows.add", element_count=2),
+        node(world, NodePhase.RUNNING, "n0/dn3/1", spec_node_id="1", parent="n0/dn3"),
+    ]
+    lines = await lines_of(world, *changes)
+    assert lines[-4:] == [
+        "n0/dn0 flows.load RUNNING",
+        "n0/dn1 branch RUNNING",
+        "n0/dn3 map of flows.add RUNNING",
+        "n0/dn3/1 flows.add RUNNING",
+    ]
+    text = await drawn(World(), specimens.both, 40, *changes)
+    rows = [line.split("●")[1].split("  ")[0].strip() for line in text.splitlines() if "●" in line]
+    assert rows == [
+        f"n0 {DOUBLE}",
+        "dn0 flows.load",
+        "dn1 branch",
+        "dn3 map of flows.add",
+        "1 flows.add",
+        f"n1 {DOUBLE}",
+    ]
+
+
+def future(world: World, own: str, name: str, **fields: object) -> NodeRecord:
+    return node(world, NodePhase.RUNNING, f"n0/{own}", spec_node_id=own, parent="n0", name=name, **fields)
 
 
 def test_what_an_array_that_was_taken_over_did_without_is_not_told_as_to_come() -> None:

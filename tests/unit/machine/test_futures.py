@@ -34,6 +34,16 @@ def test_history_tells_that_a_node_goes_on_as_futures_and_how_that_ends() -> Non
     assert machine.history("d", None) == ["DYNAMIC_RUNNING", "SUCCEEDED"]
 
 
+def test_records_of_futures_name_what_they_run_and_others_need_not() -> None:
+    inner = dynamic("d", task("a"), branch("c", "a", (0, task("yes"))))
+    machine = Machine(task("z"), branch("b", "z", (0, task("y"))), inner)
+    machine.begin()
+    machine.started("z", SUCCEEDED)
+    machine.expanded("d")
+    machine.started("d/a", SUCCEEDED)
+    assert (machine.node("b").name, machine.node("d/c").name) == ("", "c")
+
+
 def test_futures_of_nothing_are_outputs_at_once() -> None:
     machine = Machine(dynamic("d", output=5))
     machine.begin()

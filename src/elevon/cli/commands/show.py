@@ -121,7 +121,7 @@ def _node(
 ) -> Iterator[str]:
     record = view.record
     name = view.id.rpartition("/")[2]
-    label = name if view.name == name else f"{name}  {view.name}"
+    label = f"{name}  {view.label}" if view.label else name
     kind = f" ({view.task_type})" if view.task_type else ""
     if record is None:
         yield f"{margin}{label}{kind}  not started"

@@ -113,6 +113,7 @@ class Draft:
             node_id=scope.node_id(node.id),
             spec_node_id=node.id,
             parent=scope.id,
+            name=node.name if self.view.expansions else "",
             phase=phase,
             started_at=self.now,
         )
