@@ -5,7 +5,6 @@ that "crashed" is replaced by another one that opens the same store. Never used 
 """
 
 import asyncio
-import collections
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,16 +21,10 @@ from elevon.records.leases import Lease, Request
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import UNFINISHED, ExecutionPhase
 from elevon.records.snapshots import ChangedNodes, NodePlace, StoredExecution, StoredNodes
-from elevon.records.tokens import (
-    AHEAD_LIMIT,
-    NAMED_HOLDER_COUNT,
-    Allocation,
-    AllocationStatus,
-    PoolLimits,
-    Token,
-)
+from elevon.records.tokens import Allocation, PoolLimits, Token
 from elevon.records.transitions import Transition
-from elevon.stores import allocations, refusals, rows
+from elevon.stores import refusals, rows
+from elevon.stores.memory_tokens import Tokens
 
 
 class _Kept:
@@ -77,7 +70,7 @@ class MemoryStateStore:
         self._artifacts: dict[str, bytes] = {}
         self._launch_plans: dict[LaunchPlanId, rows.Row] = {}
         self._drains: dict[str, rows.Row] = {}
-        self._tokens: dict[tuple[str, str], rows.Row] = {}
+        self._tokens = Tokens(self._is_over, self._will_ask)
 
     async def open(self) -> None:
         self._is_open = True
@@ -125,8 +118,8 @@ class MemoryStateStore:
             else:
                 kept.current[row.table][row.key] = row
         ended = {row.key for row in batch if row.is_end}
-        if ended and self._tokens:
-            self._drop_tokens(
+        if ended:
+            self._tokens.drop(
                 lambda owner: owner.execution == lease.execution and (owner.node_id, owner.attempt) in ended
             )
 
@@ -232,7 +225,7 @@ class MemoryStateStore:
         if kept.lease is not None and self._is_live(kept.lease, self._clock.now()):
             raise refusals.leased(kept.lease)
         del self._executions[execution]
-        self._drop_tokens(lambda owner: owner.execution == execution)
+        self._tokens.drop(lambda owner: owner.execution == execution)
         self._drop_artifacts(kept.digests)
 
     async def put_artifact(self, execution: ExecutionId, digest: str, content: bytes) -> None:
@@ -365,50 +358,22 @@ class MemoryStateStore:
         )
 
     async def allocate_token(self, token: Token, limits: PoolLimits) -> Allocation:
-        key = (token.pool, token.name)
-        attempts = self._find(token.owner.execution).current["attempts"]
-        queue = [one for one in self._all_tokens() if one.pool == token.pool]
-        kept = next((one for one in queue if one.name == token.name), None)
-        if kept is not None and kept.is_granted:
-            return allocations.granted(token)
-        owner = attempts.get((token.owner.node_id, token.owner.attempt))
-        if kept is None and (owner is None or owner.is_end):
-            raise refusals.over(token.owner)
-        holders = [one for one in queue if one.is_granted]
-        held = collections.Counter(one.namespace for one in holders)
-        before = itertools.takewhile(lambda one: one.name != token.name, queue)
-        ahead = [one for one in before if not one.is_granted]
-        asking = (one.namespace for one in ahead if self._will_ask(one.owner))
-        status = allocations.decide(token.namespace, limits, held, asking)
-        if status is AllocationStatus.GRANTED:
-            self._tokens[key] = _token_row(
-                msgspec.structs.replace(kept or token, granted_at=self._clock.now())
-            )
-            return allocations.granted(token)
-        self._tokens.setdefault(key, _token_row(token))
-        if status is AllocationStatus.NAMESPACE_EXHAUSTED:
-            holders = [one for one in holders if one.namespace == token.namespace]
-        return allocations.refused(
-            token,
-            status,
-            limits,
-            held=held,
-            holders=tuple(one.owner for one in holders[:NAMED_HOLDER_COUNT]),
-            ahead_count=min(len(ahead), AHEAD_LIMIT),
-        )
+        self._find(token.owner.execution)
+        return self._tokens.allocate(token, limits, self._clock.now())
 
     async def release_token(self, pool: str, name: str) -> None:
         self._check_open()
-        self._tokens.pop((pool, name), None)
+        self._tokens.release(pool, name)
 
     async def list_tokens(self, pool: str = "") -> Sequence[Token]:
         self._check_open()
-        found = (one for one in self._all_tokens() if pool in ("", one.pool))
+        found = (one for one in self._tokens.all() if pool in ("", one.pool))
         return tuple(sorted(found, key=lambda one: one.pool))
 
-    def _all_tokens(self) -> list[Token]:
-        """In the order of their places: a token that is granted stays where it was."""
-        return [rows.TOKENS.one(row.version, row.content, row.key) for row in self._tokens.values()]
+    def _is_over(self, owner: AttemptId) -> bool:
+        """Whether nothing more happens to an attempt, be it that it has ended or was never begun."""
+        row = self._executions[owner.execution].current["attempts"].get((owner.node_id, owner.attempt))
+        return row is None or row.is_end
 
     def _will_ask(self, owner: AttemptId) -> bool:
         """Whether an engine goes on with a waiting attempt."""
@@ -416,11 +381,6 @@ class MemoryStateStore:
         row = kept.current["attempts"][owner.node_id, owner.attempt]
         is_driven = kept.lease is not None and self._is_live(kept.lease, self._clock.now())
         return is_driven and rows.ATTEMPTS.one(row.version, row.content, owner).is_going_on
-
-    def _drop_tokens(self, is_meant: Callable[[AttemptId], bool]) -> None:
-        for token in self._all_tokens():
-            if is_meant(token.owner):
-                del self._tokens[token.pool, token.name]
 
     def _oldest_first(self) -> list[tuple[ExecutionId, _Kept]]:
         return sorted(self._executions.items(), key=lambda item: _age(item[1]))
@@ -453,10 +413,6 @@ def _age(kept: _Kept) -> tuple[int, int]:
 
 def _launch_plan_of(row: rows.Row, plan: LaunchPlanId) -> LaunchPlanRecord:
     return rows.LAUNCH_PLANS.one(row.version, row.content, plan)
-
-
-def _token_row(token: Token) -> rows.Row:
-    return rows.Row("tokens", (token.pool, token.name), token.version, rows.encode(token, token.owner))
 
 
 def _request_key(request: Request) -> tuple[str | int, ...]:
