@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from elevon.errors import UserError
 from elevon.idl import literals
 from elevon.idl.messages import Message, Struct
+from elevon.primitives import suggestions
 
 _log = logging.getLogger(__name__)
 _M = TypeVar("_M", bound=Message)
@@ -57,6 +58,42 @@ def unpack(custom: Struct, message_class: type[_M]) -> _M:
         failure = _failure(known, message_class, descriptor.name)
         raise failure or UserError(f"{descriptor.name} can't be read: {error}") from error
     return made
+
+
+def parse(plain: Any, message_class: type[_M]) -> _M:
+    """The message that JSON data is, to the last field.
+
+    Raises:
+        UserError: It is no object, or a field has the wrong type or is unknown; the text names its path.
+    """
+    descriptor = _descriptor_of(message_class)
+    if not isinstance(plain, dict):
+        raise UserError(f"{descriptor.name} must be an object, got {plain!r:.80}")
+    held = cast("dict[str, Any]", plain)
+    made = message_class()
+    try:
+        json_format.ParseDict(held, made)
+    except json_format.ParseError as error:
+        failure = _stranger(held, descriptor, descriptor.name) or _failure(
+            held, message_class, descriptor.name
+        )
+        raise failure or UserError(f"{descriptor.name} can't be read: {error}") from error
+    return made
+
+
+def _stranger(plain: Mapping[str, Any], descriptor: Descriptor, path: str) -> UserError | None:
+    """The first field that there is not."""
+    for key, value in plain.items():
+        field = _field_of(descriptor, key)
+        if field is None:
+            known = suggestions.hint(key, descriptor.fields_by_camelcase_name)
+            return UserError(f"{path} has no field {key!r}: {known}")
+        for place, item, inner in _members(value, field, f"{path}.{field.name}"):
+            if isinstance(item, dict) and inner is not None and not inner.full_name.startswith(_OWN_JSON):
+                failure = _stranger(cast("dict[str, Any]", item), inner, place)
+                if failure is not None:
+                    return failure
+    return None
 
 
 def _without_unknown(plain: Mapping[str, Any], descriptor: Descriptor, path: str) -> dict[str, Any]:
@@ -137,7 +174,8 @@ def _expected(field: FieldDescriptor, message_class: type[Message]) -> str:
     if field.enum_type is not None:
         word = f"one of {', '.join(field.enum_type.values_by_name)}"
     elif field.message_type is not None:
-        word = f"a {field.message_type.name}"
+        name = field.message_type.name
+        word = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
     else:
         word = _WORDS[field.cpp_type]
     # Only newer releases of protobuf let a descriptor say whether it is repeated.

@@ -5,6 +5,7 @@ Messages travel in protobuf's JSON mapping, as at Flyte's gateway, or in binary,
 it is JSON or protobuf: a page in somebody's browser can't send that to us without being asked first.
 """
 
+import json
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from elevon import errors
+from elevon.idl import customs
 from elevon.primitives import misfits
 from elevon.serve import refusals
 
@@ -48,11 +50,13 @@ async def read_message(request: Request, wanted: type[M]) -> M:
             ) from error
     _check_is_json(request)
     try:
-        return json_format.Parse(content, wanted())
-    except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.UserError(
-            f"the body is no {wanted.DESCRIPTOR.name} in JSON: {_in_a_line(error)}"
-        ) from error
+        plain = json.loads(content, object_pairs_hook=_of_pairs)
+    except (ValueError, RecursionError) as error:
+        raise errors.UserError(f"the body is no JSON: {_in_a_line(error)}") from error
+    try:
+        return customs.parse(plain, wanted)
+    except errors.UserError as error:
+        raise errors.UserError(f"the body: {_in_a_line(error)}") from error
 
 
 async def read_struct(request: Request, wanted: type[S]) -> S:
@@ -115,6 +119,16 @@ def _check_is_json(request: Request) -> None:
         raise refusals.UnsupportedError(
             f"the Content-Type is {_media_type(request)!r}: {request.url.path} takes {JSON}"
         )
+
+
+def _of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a name that stands there twice nobody knows which one is meant."""
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise ValueError(f"the name {name!r} stands twice in one object")
+        made[name] = value
+    return made
 
 
 def _in_a_line(error: Exception) -> str:

@@ -54,12 +54,29 @@ async def test_a_method_that_there_is_not_names_those_there_are(world: HttpWorld
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        (b"{", "the body is no ExecutionCreateRequest in JSON"),
-        (b"\xff", "the body is no ExecutionCreateRequest in JSON"),
-        (b'{"nme": "a"}', '"nme"'),
-        (b'{"spec": {"maxParallelism": "many"}}', "maxParallelism"),
-        (b'{"inputs": {"literals": {"x": {"scalar": {"primitive": {"integer": true}}}}}}', "integer"),
-        (b"[" * 100_000, "the body is no ExecutionCreateRequest in JSON"),
+        (b"{", "the body is no JSON: Expecting property name"),
+        (b"\xff", "the body is no JSON: "),
+        (b'{"name": "a", "name": "b"}', "the body is no JSON: the name 'name' stands twice in one object"),
+        (b"[1]", "the body: ExecutionCreateRequest must be an object, got [1]"),
+        (b"null", "the body: ExecutionCreateRequest must be an object, got None"),
+        (b'{"nme": "a"}', "the body: ExecutionCreateRequest has no field 'nme': did you mean 'name'?"),
+        (
+            b'{"spec": {"launchPlan": 3}}',
+            "ExecutionCreateRequest.spec.launch_plan must be an Identifier, got 3",
+        ),
+        (
+            b'{"spec": {"maxParallelism": "many"}}',
+            "ExecutionCreateRequest.spec.max_parallelism must be a whole number of 32 bits, got 'many'",
+        ),
+        (
+            b'{"inputs": {"literals": {"x": {"scalar": {"primitive": {"integer": true}}}}}}',
+            "ExecutionCreateRequest.inputs.literals['x'].scalar.primitive.integer must be a whole number",
+        ),
+        (
+            b'{"inputs": {"literals": {"x": {"scalar": {"primitiv": {"integer": 1}}}}}}',
+            "inputs.literals['x'].scalar has no field 'primitiv': did you mean 'primitive'?",
+        ),
+        (b"[" * 100_000, "the body is no JSON: "),
     ],
 )
 async def test_a_body_that_is_no_message_names_the_field(
