@@ -5,6 +5,9 @@ import os
 import re
 import resource
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -403,3 +406,33 @@ def test_outputs_are_printed_as_they_were_declared(shell: Shell) -> None:
         assert shell.run("run", shell.program.name, name, "--start", "2024-05-01").stdout == expected
     newest = shell.json("executions")[0]["execution"]
     assert expected in shell.run("show", newest).stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
+@pytest.mark.parametrize(
+    ("redirection", "code", "sentence"),
+    [
+        (">&-", 0, "unheard SUCCEEDED in "),
+        ("2>&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (">/dev/full", 74, "elevon: there is no room for what was to be written (No space left on device): "),
+    ],
+)
+def test_an_execution_does_not_depend_on_who_can_be_told(
+    shell: Shell, redirection: str, code: int, sentence: str
+) -> None:
+    words = [sys.executable, "-m", "elevon", "run", "--execution-id", "unheard"]
+    words += [shell.program.name, "ratio", "--x", "3"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {redirection}', "sh", *words],
+        capture_output=True,
+        text=True,
+        cwd=shell.directory,
+        env=shell.environment,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [each["phase"] for each in shell.json("executions")] == ["SUCCEEDED"]

@@ -4,13 +4,15 @@ It owns the promise that nobody sees a traceback of ours without `--debug`.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
+from typing import TextIO, cast
 
 from elevon import errors
 from elevon.cli import answers, exits, grammar
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     _learn_of_children()
+    _open_what_is_closed()
     options = None
     try:
         options = grammar.parse(given)
@@ -38,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone; without this, Python complains once more when it flushes at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(sys.stdout)
         return exits.Exit.PIPE_CLOSED
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
@@ -59,6 +61,23 @@ def _learn_of_children() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
+def _open_what_is_closed() -> None:
+    """Have stdin, stdout and stderr, also where the parent has closed them.
+
+    Else the next file that is opened, such as the state database, has the number of one, and is written what somebody
+    prints.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+def _give_up(stream: TextIO) -> None:
+    """Write nothing more to a stream that can't be written, nor what is left of it when Python ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _only_one(error: Exception) -> Exception:
     """The error that a group of one stands for; tasks of a loop raise in groups."""
     if isinstance(error, ExceptionGroup):
@@ -74,6 +93,10 @@ def _report(error: Exception, *, is_debugging: bool) -> int:
     match error:
         case exits.EngineStoppedError():
             code, sentence = exits.Exit.STOPPED, str(error)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            place = f"{error.filename}" if error.filename else "what was to be written"
+            code, sentence = exits.Exit.STOPPED, f"there is no room for {place} ({error.strerror}): make room"
+            _give_up(sys.stdout)
         case errors.BugError():
             code, sentence = exits.Exit.BUG, f"{error} (a bug of elevon: --debug shows the traceback)"
         case errors.ElevonError():
@@ -81,5 +104,8 @@ def _report(error: Exception, *, is_debugging: bool) -> int:
         case _:
             said = " ".join(f"{type(error).__name__}: {error}".split())
             code, sentence = exits.Exit.BUG, f"this is a bug of elevon: {said} (--debug shows the traceback)"
-    print(f"elevon: {sentence}", file=sys.stderr)
+    try:
+        print(f"elevon: {sentence}", file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)  # the exit code has to say it alone
     return code

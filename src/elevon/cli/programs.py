@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from elevon import compiler, errors
 from elevon.admin import executions
+from elevon.cli import reports
 from elevon.idl import pods
 from elevon.idl.messages import CompiledWorkflowClosure
 from elevon.propeller import unhonoured
@@ -81,7 +82,7 @@ def load(path: str, name: str) -> Program:
 def warn(new: executions.NewExecution) -> None:
     """Say on stderr what the tasks ask for and do not get."""
     for sentence in unhonoured.warnings_of(compiler.index(new.closure)):
-        print(f"warning: {sentence}", file=sys.stderr)
+        reports.write(sys.stderr, f"warning: {sentence}\n")
 
 
 def workflows_of(module: ModuleType) -> dict[str, Workflow[..., Any]]:

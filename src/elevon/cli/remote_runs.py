@@ -11,7 +11,7 @@ from elevon.admin import inputs
 from elevon.admin.executions import DOMAIN, PROJECT, NewExecution
 from elevon.admin.wire.extensions import Registration
 from elevon.admin.wire.operations import Recovery
-from elevon.cli import documents, drives, exits, remote_sites, watches
+from elevon.cli import documents, drives, exits, remote_sites, reports, watches
 from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.cli.remote_sites import RemoteSite
@@ -31,7 +31,7 @@ async def run(new: NewExecution, invocation: Invocation, *, is_detached: bool) -
 
         async def start() -> Sequence[str]:
             name = await _start(site.client, new)
-            print(f"execution {name}", file=sys.stderr, flush=True)
+            reports.write(sys.stderr, f"execution {name}\n")
             return [name]
 
         return _conclude(await watches.watch(site, start, invocation), invocation)
@@ -54,7 +54,7 @@ async def recover(
         version = (await _register(site.client, new)).id.version if new is not None else ""
         recovery = Recovery(name=name or ids.new(), launch_plan_version=version)
         made = (await site.client.recover(failed.id.name, recovery)).id.name
-        print(f"execution {made}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
+        reports.write(sys.stderr, f"execution {made}, recovered from {failed.id.name}\n")
         return [made]
 
     return _conclude(await watches.watch(site, start, invocation), invocation)

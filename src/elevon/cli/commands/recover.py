@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from elevon import app, errors
-from elevon.cli import drives, grammar, invocations, programs, sites
+from elevon.cli import drives, grammar, invocations, programs, reports, sites
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
 
@@ -61,7 +61,7 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         programs.warn(new)
         await embedded.ensure_served(new)
         created = await embedded.admin.recover(failed.id, new)
-        print(f"execution {created.id.name}, recovered from {failed.id.name}", file=sys.stderr, flush=True)
+        reports.write(sys.stderr, f"execution {created.id.name}, recovered from {failed.id.name}\n")
         (ending,) = await drives.drive(embedded, [created.id], invocation)
     return drives.conclude(ending, invocation)
 

@@ -21,6 +21,7 @@ from elevon.cli import (
     invocations,
     parameters,
     programs,
+    reports,
 )
 from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
@@ -118,6 +119,6 @@ async def _run(order: _Order, invocation: Invocation) -> int:
         new = order.new_execution(known, settings.max_parallelism)
         await embedded.ensure_served(new)
         created = await embedded.admin.create_execution(new)
-        print(f"execution {created.id.name}", file=sys.stderr, flush=True)
+        reports.write(sys.stderr, f"execution {created.id.name}\n")
         (ending,) = await drives.drive(embedded, [created.id], invocation)
     return drives.conclude(ending, invocation)
