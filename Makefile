@@ -92,8 +92,12 @@ endef
 $(PYTHON):
 	$(call create_venv,$(VENV))
 
+# On a terminal pip tells how far it is: what it fetches first is more than a gigabyte.
+PIP_SAYS := $(shell [ -t 2 ] || echo --quiet)
+
 $(READY): requirements/dev.lock pyproject.toml | $(PYTHON)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	@echo "installing what the verbs need into $(VENV): the first time this takes some minutes"
+	$(PYTHON) -m pip install $(PIP_SAYS) --disable-pip-version-check -r requirements/dev.lock
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
