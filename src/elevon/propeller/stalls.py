@@ -38,11 +38,10 @@ class Stalls:
         """Take in what a step has changed."""
         for change in changes:
             if isinstance(change, AttemptRecord):
-                key = (change.node_id, change.attempt)
                 if change.is_parked:
-                    self._parked.add(key)
-                else:
-                    self._parked.discard(key)
+                    self._parked.add((change.node_id, change.attempt))
+                elif self._parked:
+                    self._parked.discard((change.node_id, change.attempt))
 
     def found(self) -> Sequence[AttemptRecord]:
         """All of them, in the order of their nodes, if nothing of the execution goes on by itself; else none.
