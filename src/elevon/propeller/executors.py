@@ -157,6 +157,11 @@ class Executors:
             )
         return registration
 
+    def may_discover(self, task_type: str) -> bool:
+        """Whether somebody who is there may discover a type that nobody serves now."""
+        looking = (one for one in self.registry.discoverers if self._hosts[one.id].failure is None)
+        return self.registry.find(task_type) is None and any(looking)
+
     def host(self, registration: Registration) -> hosts.ExecutorHost:
         """Where the calls of an executor run."""
         return self._hosts[registration.id]

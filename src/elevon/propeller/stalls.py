@@ -59,9 +59,8 @@ class Stalls:
 
     def _may_be_reopened(self, record: AttemptRecord) -> bool:
         """Whether somebody may let it go on who need not end this engine: a drain is lifted, a type is discovered."""
-        registry = self._executors.registry
-        is_missing = registry.find(record.task_type) is None
-        return bool(self._places.drained(record.task_type)) or (is_missing and bool(registry.discoverers))
+        is_drained = bool(self._places.drained(record.task_type))
+        return is_drained or self._executors.may_discover(record.task_type)
 
     def _is_queue_timed(self) -> bool:
         """Whether the time of something runs out that waits for a place."""

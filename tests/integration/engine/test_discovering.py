@@ -1,15 +1,17 @@
 """Attempts of a type that an executor has discovered run, wait when it is gone, and go on when it is back."""
 
+import asyncio
 from typing import Any, ClassVar
 
 import pytest
 
 from elevon import errors
-from elevon.plugin import DiscoveredTypes, ExecutorProperties, TaskContext
+from elevon.plugin import DiscoveredTypes, ExecutorProperties, SetupContext, TaskContext
 from elevon.records.phases import ExecutionPhase
 from tests.integration.engine import flows
 from tests.integration.engine.worlds import (
     DONE,
+    PATIENCE_S,
     RUNNING,
     SOON,
     Flag,
@@ -88,6 +90,33 @@ async def test_a_node_whose_type_is_not_found_yet_starts_when_it_is(world: World
             await embedded.executors.discover(["scripted"])
             await drive_task
         assert (await embedded.admin.get(execution)).phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_a_type_is_waited_for_as_long_as_somebody_may_discover_it(world: World) -> None:
+    executor = Discovering()
+    executor.found = ()
+    async with world.engine(executor) as embedded:
+        execution = await world.create(embedded, flows.single)
+        driving = asyncio.ensure_future(embedded.engine.drive(execution, waits_for_operators=False))
+        await until(embedded, is_parked)
+        executor.found = ("scripted",)
+        await embedded.executors.discover(["scripted"])
+        async with asyncio.timeout(PATIENCE_S):
+            assert await driving == {}
+        assert (await embedded.admin.get(execution)).phase is ExecutionPhase.SUCCEEDED
+
+
+async def test_a_type_is_waited_for_by_nobody_once_it_can_not_be_discovered(world: World) -> None:
+    class Broken(Discovering):
+        async def initialize(self, setup: SetupContext[Any]) -> None:
+            raise OSError("no route to the service")
+
+    async with world.engine(Broken()) as embedded:
+        execution = await world.create(embedded, flows.single)
+        async with asyncio.timeout(PATIENCE_S):
+            ((stall,),) = (await embedded.engine.drive(execution, waits_for_operators=False)).values()
+    assert "no executor is registered for the task type 'scripted'" in stall.reason
+    assert "no route to the service" in stall.reason
 
 
 async def test_a_new_engine_discovers_the_types_of_what_it_resumes(world: World) -> None:
