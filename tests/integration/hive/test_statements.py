@@ -76,8 +76,18 @@ def test_partitions_are_replaced_one_by_one(query: Queries, tmp_path: Path) -> N
     query("ALTER TABLE t DROP PARTITION (d = 'z')")
     assert rows(query, "SELECT a, d FROM t") == ["3\tNone"]
     assert files(tmp_path) == {"default/t/data/d=__HIVE_DEFAULT_PARTITION__"}
-    with pytest.raises(errors.UserError, match="no such partition"):
-        query("ALTER TABLE t DROP PARTITION (d = 'z')")
+    query("ALTER TABLE t DROP PARTITION (d = 'z')")
+
+
+def test_what_is_to_be_dropped_may_be_missing_as_in_hive(query: Queries) -> None:
+    query("DROP TABLE t; DROP TABLE IF EXISTS t; DROP VIEW v; DROP TABLE nowhere.t")
+    query("CREATE TABLE t (a INT) PARTITIONED BY (d STRING); ALTER TABLE t DROP PARTITION (d = 'z')")
+    for text, sentence in (
+        ("DROP DATABASE nowhere", "there is no database nowhere"),
+        ("ALTER TABLE u DROP PARTITION (d = 'z')", r"there is no table default\.u"),
+    ):
+        with pytest.raises(errors.UserError, match=sentence):
+            query(text)
 
 
 def test_a_table_is_made_of_rows(query: Queries) -> None:

@@ -261,7 +261,7 @@ class Run:
             self._warehouse.write(table.database, table.name, content)
 
     def _drop_table(self, wanted: DropTable) -> None:
-        self._drop(wanted.table, is_fine_if_missing=wanted.is_fine_if_missing)
+        self._drop(wanted.table)
 
     def _set_location(self, wanted: SetLocation) -> None:
         table = wanted.table.within(self._database)
@@ -273,13 +273,11 @@ class Run:
     def _truncate(self, wanted: Truncate) -> None:
         self._keep_files(wanted.table, lambda _name, _content: False)
 
-    def _drop(self, table: TableName, *, is_fine_if_missing: bool) -> None:
+    def _drop(self, table: TableName) -> None:
         table = table.within(self._database)
         with self._warehouse.changing(table.database, table.name):
             if self._warehouse.find(table.database, table.name) is not None:
                 self._warehouse.drop(table.database, table.name)
-            elif not is_fine_if_missing:
-                raise _no_table(table)
 
     def _canonical(self, content: Table, partition: Mapping[str, str | None]) -> dict[str, str | None]:
         """The values of a partition as their types write them: `01` is the 1 of an INT."""
@@ -307,11 +305,9 @@ class Run:
                 for one in partitions
             )
 
-        dropped_count = self._keep_files(wanted.table, is_kept)
-        if not dropped_count and not wanted.is_fine_if_missing:
-            raise errors.UserError(f"query: {wanted.table} has no such partition: say IF EXISTS")
+        self._keep_files(wanted.table, is_kept)
 
-    def _keep_files(self, table: TableName, is_kept: Callable[[str, Table], bool]) -> int:
+    def _keep_files(self, table: TableName, is_kept: Callable[[str, Table], bool]) -> None:
         table = table.within(self._database)
         with self._warehouse.changing(table.database, table.name):
             found = self._found(table)
@@ -321,7 +317,6 @@ class Run:
                 )
             kept = tuple(name for name in found.files if is_kept(name, found))
             self._warehouse.write(table.database, table.name, msgspec.structs.replace(found, files=kept))
-            return len(found.files) - len(kept)
 
     def _change_database(self, wanted: Database) -> None:
         is_there = self._warehouse.has_database(wanted.name)
@@ -339,7 +334,7 @@ class Run:
                     f"query: the database {wanted.name} has the tables {', '.join(left)}: say CASCADE"
                 )
             for name in left:
-                self._drop(TableName(name, wanted.name), is_fine_if_missing=True)
+                self._drop(TableName(name, wanted.name))
             if wanted.name != DEFAULT:
                 self._warehouse.drop_database(wanted.name)
         elif not wanted.is_fine:

@@ -138,19 +138,17 @@ class CreateView:
 
 @dataclass(frozen=True, slots=True)
 class DropTable:
-    """The end of a table or view."""
+    """The end of a table or view, if there is one: Hive passes over a missing one, unless it is told otherwise."""
 
     table: TableName
-    is_fine_if_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DropPartitions:
-    """The end of some partitions."""
+    """The end of some partitions, as far as they are there, as Hive has it."""
 
     table: TableName
     partitions: Sequence[Mapping[str, str | None]]
-    is_fine_if_missing: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,10 +372,10 @@ def _format(properties: Sequence[Expression], default: str) -> Format:
 def _drop(made: exp.Drop) -> Statement:
     kind = str(made.args.get("kind")).upper()
     target = (made.args.get("tables") or [made.this])[0]
-    is_fine = bool(made.args.get("exists"))
     if kind in ("TABLE", "VIEW"):
-        return DropTable(_table(target), is_fine)
+        return DropTable(_table(target))
     if kind in ("DATABASE", "SCHEMA"):
+        is_fine = bool(made.args.get("exists"))
         return Database("drop", target.name.lower(), is_fine, bool(made.args.get("cascade")))
     raise _unsupported(made)
 
@@ -386,7 +384,7 @@ def _alter(made: exp.Alter) -> Statement:
     actions: list[Any] = made.args.get("actions") or []
     if len(actions) == 1 and isinstance(actions[0], exp.DropPartition):
         partitions = [_partition(one) for one in actions[0].expressions]
-        return DropPartitions(_table(made.this), partitions, bool(actions[0].args.get("exists")))
+        return DropPartitions(_table(made.this), partitions)
     if len(actions) == 1 and isinstance(actions[0], exp.AlterSet) and actions[0].args.get("location"):
         return SetLocation(_table(made.this), actions[0].args["location"].name)
     raise _unsupported(made)
