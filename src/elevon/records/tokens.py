@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from elevon.records.identities import AttemptId
+from elevon.records.identities import AttemptId, ExecutionId
 
 AHEAD_LIMIT: Final = 100
 """How far the queue before a waiting token is counted."""
@@ -71,6 +71,7 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
         limit: The limit that is in the way: that of the pool, or the one for each namespace.
         held_count: How many tokens are held of what is limited.
         holders: Some of those who hold them, who asked first first.
+        left: The executions of these that nobody drives, so that nothing gives their tokens back.
         ahead_count: How many wait in the pool who asked earlier; counted up to `AHEAD_LIMIT`.
     """
 
@@ -80,6 +81,7 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
     held_count: int = 0
     holders: tuple[AttemptId, ...] = ()
+    left: tuple[ExecutionId, ...] = ()
     ahead_count: int = 0
 
     @property
@@ -98,7 +100,14 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True):
             unnamed = self.held_count - len(self.holders)
             more = f" and {unnamed} more" if unnamed > 0 else ""
             held += f", by {', '.join(map(str, self.holders))}{more}"
-        return f"no token of the pool {self.pool!r} is free{whose}: {held}; {self._queue()}"
+        return f"no token of the pool {self.pool!r} is free{whose}: {held}; {self._queue()}{self._hint()}"
+
+    def _hint(self) -> str:
+        names = [execution.name for execution in self.left]
+        if not names:
+            return ""
+        goes_on = f"elevon resume {' '.join(names)} goes on with {'it' if len(names) == 1 else 'them'}"
+        return f"; nobody drives {' and '.join(names)}: {goes_on}"
 
     def _queue(self) -> str:
         match self.ahead_count:

@@ -4,10 +4,23 @@ First asked, first served; but who could not be served anyway, because the limit
 nobody. It must never know how tokens are kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from elevon.records.identities import AttemptId
 from elevon.records.tokens import Allocation, AllocationStatus, PoolLimits, Token
+
+
+class Holder(NamedTuple):
+    """Who holds a token.
+
+    Attributes:
+        attempt: Which.
+        is_driven: Whether an engine goes on with its execution.
+    """
+
+    attempt: AttemptId
+    is_driven: bool
 
 
 def full_namespaces(limits: PoolLimits, held: Mapping[str, int]) -> frozenset[str]:
@@ -54,7 +67,7 @@ def refused(
     limits: PoolLimits,
     *,
     held: Mapping[str, int],
-    holders: tuple[AttemptId, ...],
+    holders: Sequence[Holder],
     ahead_count: int,
 ) -> Allocation:
     """The answer to who has to wait, with what is to be said about it."""
@@ -65,6 +78,7 @@ def refused(
         namespace=token.namespace,
         limit=limits.limit_per_namespace if is_own_limit else limits.limit,
         held_count=held.get(token.namespace, 0) if is_own_limit else sum(held.values()),
-        holders=holders,
+        holders=tuple(holder.attempt for holder in holders),
+        left=tuple(dict.fromkeys(holder.attempt.execution for holder in holders if not holder.is_driven)),
         ahead_count=ahead_count,
     )

@@ -70,7 +70,7 @@ class MemoryStateStore:
         self._artifacts: dict[str, bytes] = {}
         self._launch_plans: dict[LaunchPlanId, rows.Row] = {}
         self._drains: dict[str, rows.Row] = {}
-        self._tokens = Tokens(self._is_over, self._will_ask)
+        self._tokens = Tokens(self._is_over, self._will_ask, self._is_driven)
 
     async def open(self) -> None:
         self._is_open = True
@@ -377,10 +377,13 @@ class MemoryStateStore:
 
     def _will_ask(self, owner: AttemptId) -> bool:
         """Whether an engine goes on with a waiting attempt."""
-        kept = self._executions[owner.execution]
-        row = kept.current["attempts"][owner.node_id, owner.attempt]
-        is_driven = kept.lease is not None and self._is_live(kept.lease, self._clock.now())
-        return is_driven and rows.ATTEMPTS.one(row.version, row.content, owner).is_going_on
+        row = self._executions[owner.execution].current["attempts"][owner.node_id, owner.attempt]
+        return self._is_driven(owner) and rows.ATTEMPTS.one(row.version, row.content, owner).is_going_on
+
+    def _is_driven(self, owner: AttemptId) -> bool:
+        """Whether an engine goes on with the execution of an attempt."""
+        lease = self._executions[owner.execution].lease
+        return lease is not None and self._is_live(lease, self._clock.now())
 
     def _oldest_first(self) -> list[tuple[ExecutionId, _Kept]]:
         return sorted(self._executions.items(), key=lambda item: _age(item[1]))

@@ -28,11 +28,18 @@ class Tokens:
     Args:
         is_over: Whether nothing more happens to an attempt, so that it can't hold anything.
         will_ask: Whether an engine goes on with a waiting attempt.
+        is_driven: Whether an engine goes on with its execution.
     """
 
-    def __init__(self, is_over: Callable[[AttemptId], bool], will_ask: Callable[[AttemptId], bool]) -> None:
+    def __init__(
+        self,
+        is_over: Callable[[AttemptId], bool],
+        will_ask: Callable[[AttemptId], bool],
+        is_driven: Callable[[AttemptId], bool],
+    ) -> None:
         self._is_over = is_over
         self._will_ask = will_ask
+        self._is_driven = is_driven
         self._rows: dict[tuple[str, str], rows.Row] = {}
 
     def allocate(self, token: Token, limits: PoolLimits, now: datetime) -> Allocation:
@@ -65,7 +72,10 @@ class Tokens:
             status,
             limits,
             held=held,
-            holders=tuple(one.owner for one in holders[:NAMED_HOLDER_COUNT]),
+            holders=[
+                allocations.Holder(one.owner, self._is_driven(one.owner))
+                for one in holders[:NAMED_HOLDER_COUNT]
+            ],
             ahead_count=min(len(ahead), AHEAD_LIMIT),
         )
 

@@ -67,7 +67,7 @@ def allocate(connection: Connection, token: Token, limits: PoolLimits, engines: 
         status,
         limits,
         held=held,
-        holders=_holders(connection, token, status),
+        holders=_holders(connection, token, status, engines),
         ahead_count=_ahead_count(connection, token.pool, place),
     )
     if kept is None:
@@ -159,18 +159,28 @@ def _ahead(
         is_last = len(page) < _PAGE_COUNT
 
 
-def _holders(connection: Connection, token: Token, status: AllocationStatus) -> tuple[AttemptId, ...]:
+def _holders(
+    connection: Connection, token: Token, status: AllocationStatus, engines: Engines
+) -> list[allocations.Holder]:
     """Some of those who hold what is limited."""
     is_meant = status is AllocationStatus.EXHAUSTED
     found = connection.all(
-        "SELECT version, record FROM tokens WHERE pool = ?1 AND is_granted = 1 AND (?2 OR namespace = ?3) "
-        "ORDER BY place LIMIT ?4",
+        "SELECT version, record, owner FROM tokens "
+        "LEFT JOIN leases ON leases.execution = tokens.execution AND expires_us > ?1 "
+        "WHERE pool = ?2 AND is_granted = 1 AND (?3 OR namespace = ?4) ORDER BY place LIMIT ?5",
+        rows.microseconds(engines.now),
         token.pool,
         is_meant,
         token.namespace,
         NAMED_HOLDER_COUNT,
     )
-    return tuple(rows.TOKENS.one(version, content, token.pool).owner for version, content in found)
+    return [
+        allocations.Holder(
+            rows.TOKENS.one(version, content, token.pool).owner,
+            engine is not None and engines.is_alive(engine),
+        )
+        for version, content, engine in found
+    ]
 
 
 def _ahead_count(connection: Connection, pool: str, place: int) -> int:

@@ -275,6 +275,31 @@ async def test_holder_whose_engine_died_keeps_its_token(people: People, world: W
 
 
 @pytest.mark.parametrize("fate", ["dies", "expires", "releases"])
+async def test_holder_that_nobody_drives_is_named_with_what_lets_it_go_on(
+    people: People, world: World, fate: str
+) -> None:
+    people.limits = PoolLimits(limit=3)
+    lease = await people.join("a", "b")
+    await people.join("x", "y", run=OTHER, owner="e2")
+    for name, run in (("a", RUN), ("b", RUN), ("x", OTHER)):
+        await people.ask(name, run)
+    assert (await people.ask("y", OTHER)).left == ()
+    match fate:
+        case "dies":
+            world.dead.add("e1")
+        case "expires":
+            await people.store.renew_leases("e2", START + 5 * MINUTE)
+            world.at = START + 2 * MINUTE
+        case _:
+            await people.store.release_lease(lease)
+    refused = await people.ask("y", OTHER)
+    assert refused.left == (RUN,)
+    assert refused.reason.endswith(
+        f"; nobody is ahead; nobody drives {RUN.name}: elevon resume {RUN.name} goes on with it"
+    )
+
+
+@pytest.mark.parametrize("fate", ["dies", "expires", "releases"])
 async def test_waiter_that_nobody_drives_keeps_its_place_but_holds_up_nobody(
     people: People, world: World, fate: str
 ) -> None:
