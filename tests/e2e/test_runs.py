@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +214,11 @@ def test_a_second_signal_ends_at_once(shell: Shell) -> None:
     assert shell.json("show", "long")["phase"] == "RUNNING"
 
 
+def attempts_of(shell: Shell, execution: str) -> Any:
+    """Those of its first node."""
+    return shell.json("show", execution)["nodes"][0]["attempts"]
+
+
 def test_an_execution_that_was_killed_is_resumed(shell: Shell) -> None:
     gate = shell.directory / "gate"
     source = shell.program.read_text().replace(
@@ -220,11 +226,15 @@ def test_an_execution_that_was_killed_is_resumed(shell: Shell) -> None:
     )
     shell.program.write_text(source)
     process = shell.start_resting("killed")
+    while not attempts_of(shell, "killed")[0]["running_at"]:
+        pass  # it runs, but that may not be durable yet
     shell.kill(process)
     gate.touch()
     done = shell.run("resume", "--output", "json")
     assert done.returncode == 0
     assert [document["outputs"] for document in json.loads(done.stdout)] == [{"o0": "rested"}]
+    assert [attempt["restart_count"] for attempt in attempts_of(shell, "killed")] == [1]
+    assert "began anew once: what it had run before was lost" in shell.run("show", "killed").stdout
 
 
 def test_resume_with_nothing_to_do_says_so(shell: Shell) -> None:

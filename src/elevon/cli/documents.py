@@ -158,6 +158,7 @@ def _attempt(record: AttemptRecord) -> Document:
         "reason": record.reason or None,
         "is_parked": record.is_parked,
         "setback_count": record.setback_count,
+        "restart_count": record.restart_count,
         "queued_at": instant(record.queued_at),
         "started_at": instant(record.started_at),
         "running_at": instant(record.running_at),

@@ -11,7 +11,7 @@ from elevon import errors, ports
 from elevon.idl.messages import DynamicJobSpec, LiteralMap, TaskTemplate
 from elevon.plugin.contexts import TaskContext
 from elevon.plugin.executors import Executor
-from elevon.plugin.statuses import TaskStatus
+from elevon.plugin.statuses import DetailOptions, TaskStatus
 
 M = TypeVar("M")
 S = TypeVar("S")
@@ -52,15 +52,17 @@ def status_of_job(job: ports.JobStatus, state: S | None = None) -> TaskStatus[S]
         RetryableError: The system failed and not the job, which the next start or poll begins anew; the engine calls
             again after a while, and no retry of the user's is spent.
     """
+    anew = DetailOptions(is_restarted=True) if job.is_restarted else DetailOptions()
     if job.result is None:
         follow = TaskStatus.running if job.is_started else TaskStatus.queued
-        return follow(state, is_restarted=job.is_restarted)
+        return follow(state, **anew)
     if job.result.futures is not None:
-        return TaskStatus.expanded(DynamicJobSpec.FromString(job.result.futures), state)
+        return TaskStatus.expanded(DynamicJobSpec.FromString(job.result.futures), state, **anew)
     if job.result.failure is None:
-        return TaskStatus.succeeded(LiteralMap.FromString(job.result.outputs or b"").literals, state)
+        outputs = LiteralMap.FromString(job.result.outputs or b"").literals
+        return TaskStatus.succeeded(outputs, state, **anew)
     if job.result.failure.is_system_fault:
         raise errors.RetryableError(job.result.failure.message)
     if job.result.failure.is_recoverable:
-        return TaskStatus.retryable_failure(job.result.failure, state)
-    return TaskStatus.permanent_failure(job.result.failure, state)
+        return TaskStatus.retryable_failure(job.result.failure, state, **anew)
+    return TaskStatus.permanent_failure(job.result.failure, state, **anew)

@@ -42,7 +42,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         custom_info: Anything that JSON can hold, for people.
         check_after: When to ask again at the latest; None for the executor's default.
         reason: Why it waits, in words.
-        is_restarted: The work began anew: the execution time-out counts from now.
+        is_restarted: The work began anew within the attempt: the execution time-out counts from now, and the record of
+            the attempt counts it, if it ran before.
     """
 
     phase_version: int = 0

@@ -40,7 +40,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
         custom_info: JSON, for people.
         check_after: When to ask again at the latest.
         reason: Why it waits, in words.
-        is_restarted: The work began anew: the execution time-out counts from now.
+        is_restarted: The work began anew within the attempt: the execution time-out counts from now, and the record of
+            the attempt counts it, if it ran before.
     """
 
     phase: AttemptPhase | None

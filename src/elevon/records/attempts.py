@@ -33,6 +33,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
             restart, the start may have happened.
         system_failure_count: Consecutive calls that raised.
         setback_count: How often the executor reported a phase before the one it had; the phase itself stayed.
+        restart_count: How often its work began anew: what it had run before was lost, as with a killed engine.
         next_call_at: When the next call is due, while a backoff or a `check_after` runs.
         outcome: While killing: the phase that follows.
         failure: Why it failed or is being killed.
@@ -60,6 +61,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, k
     unanswered_start_count: int = 0
     system_failure_count: int = 0
     setback_count: int = 0
+    restart_count: int = 0
     next_call_at: datetime | None = None
     outcome: AttemptPhase | None = None
     failure: Failure | None = None

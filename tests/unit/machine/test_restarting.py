@@ -133,6 +133,37 @@ def test_work_that_began_anew_has_its_whole_time() -> None:
     assert machine.timer("a", TimerKind.DEADLINE) == machine.now + seconds(30)
 
 
+def test_work_that_began_anew_leaves_a_trace() -> None:
+    machine = Machine(task("a"))
+    machine.begin()
+    machine.started("a")
+    machine.restart()
+    machine.returned("a", AttemptPhase.RUNNING, is_restarted=True)
+    machine.wake("a")
+    machine.returned("a", AttemptPhase.RUNNING)
+    assert machine.attempt("a").restart_count == 1
+    assert machine.history("a") == ["STARTING", "RUNNING", "RUNNING"]
+    assert "began anew: what it had run before was lost" in [row.message for row in machine.store.history]
+
+
+def test_work_that_began_anew_and_ended_at_once_leaves_a_trace() -> None:
+    machine = Machine(task("a"))
+    machine.begin()
+    machine.started("a")
+    machine.restart()
+    machine.returned("a", AttemptPhase.SUCCEEDED, is_restarted=True)
+    assert machine.attempt("a").restart_count == 1
+
+
+def test_work_that_had_not_begun_does_not_begin_anew() -> None:
+    machine = Machine(task("a"))
+    machine.begin()
+    machine.started("a", AttemptPhase.QUEUED)
+    machine.restart()
+    machine.returned("a", AttemptPhase.RUNNING, is_restarted=True)
+    assert machine.attempt("a").restart_count == 0
+
+
 def test_the_time_without_an_engine_is_no_time_in_the_queue() -> None:
     machine = Machine(task("a", queue_timeout_s=30))
     machine.begin()

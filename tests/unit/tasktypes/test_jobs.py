@@ -1,5 +1,6 @@
 """The types whose work is a job of the launcher: `python-task`, `container`, and any stranger's."""
 
+import msgspec
 import pytest
 
 from elevon import errors
@@ -78,6 +79,13 @@ async def test_a_job_that_was_begun_anew_is_told_so(executor, tmp_path, is_start
     again = JobStatus(is_started=is_started, is_restarted=True)
     context = FakeTaskContext(executor, tmp_path, launcher=ScriptedLauncher([WAITING, again]))
     assert not (await context.start(executor, TaskTemplate())).details.is_restarted
+    assert (await context.check(executor)).details.is_restarted
+
+
+async def test_a_job_that_was_begun_anew_and_ended_at_once_is_told_so_too(executor, tmp_path):
+    again = msgspec.structs.replace(failed(Failure("USER:X", "no", errors.ErrorKind.USER)), is_restarted=True)
+    context = FakeTaskContext(executor, tmp_path, launcher=ScriptedLauncher([RUNNING, again]))
+    await context.start(executor, TaskTemplate())
     assert (await context.check(executor)).details.is_restarted
 
 

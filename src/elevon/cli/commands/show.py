@@ -165,8 +165,10 @@ def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> It
         first, *more = record.reason.splitlines()
         yield f"  {reports.verb_of(record)}: {first}"
         yield from (f"    {line}" for line in more)
+    if record.restart_count:
+        yield f"  began anew {_times(record.restart_count)}: what it had run before was lost"
     if record.setback_count:
-        yield f"  went back to an earlier phase {record.setback_count} times, which the engine passed over"
+        yield f"  went back to an earlier phase {_times(record.setback_count)}, which the engine passed over"
     if record.failure:
         yield from (f"  {line}" for line in spellings.failure(record.failure))
     for link in record.log_links:
@@ -179,6 +181,10 @@ def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> It
     for transition in states[-_SHOWN_STATES:]:
         state = _shortened((transition.custom_state or b"").decode(errors="replace"))
         yield f"  state at {spellings.instant(transition.at)} ({transition.phase}): {state}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _shortened(state: str) -> str:

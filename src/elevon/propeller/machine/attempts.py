@@ -312,6 +312,8 @@ def _adopt(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
         known = replace(known, phase=answer.phase)
     elif not before.phase.is_followed:
         known = replace(known, phase=AttemptPhase.QUEUED)
+    if known.restart_count != before.restart_count:
+        note = f"{reasons.RESTARTED}; {note}" if note else reasons.RESTARTED
     known = _with_times(known, answer, draft.now)
     if known != before:
         draft.put_attempt(known, occurred_at=answer.occurred_at, message=note)
@@ -347,6 +349,7 @@ def _with_report(record: AttemptRecord, answer: Answer) -> AttemptRecord:
         state_version=answer.state_version if is_state_new else record.state_version,
         log_links=answer.log_links or record.log_links,
         custom_info=answer.custom_info or record.custom_info,
+        restart_count=record.restart_count + (answer.is_restarted and record.running_at is not None),
         reason=answer.reason,
     )
 

@@ -10,6 +10,7 @@ from elevon.records.failures import Failure
 from elevon.records.nodes import NodeRecord
 
 _FORCED = "USER:ForceFailed"
+RESTARTED = "began anew: what it had run before was lost"
 
 
 def timed_out(settings: TaskSettings, *, is_queue: bool) -> Failure:
