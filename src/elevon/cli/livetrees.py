@@ -113,7 +113,8 @@ class Drawing:
         """Know of long arrays before their elements change."""
         self._tallies.expect(changes)
 
-    def change(self, change: Change) -> None:
+    def change(self, change: Change, troubles: reports.Troubles) -> None:
+        """Take a change in, and for an attempt what its calls have raised."""
         match change:
             case ExecutionRecord():
                 self.record = change
@@ -130,7 +131,7 @@ class Drawing:
             case AttemptRecord() if change.node_id in self.rows:
                 row = self.rows[change.node_id]
                 if row.node is None or not row.node.phase.is_terminal:
-                    row.note = reports.note_of(change)
+                    row.note = reports.note_of(change, troubles)
             case _:
                 return
 
@@ -212,8 +213,9 @@ class LiveTree:
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Take the changes in; the next drawing shows them."""
         self._drawings[execution].expect(changes)
+        troubles = reports.troubles_of(changes)
         for change in changes:
-            self._drawings[execution].change(change)
+            self._drawings[execution].change(change, troubles)
 
     def say(self, text: str) -> None:
         """Tell one line above the tree."""

@@ -8,10 +8,10 @@ stdout is for results.
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Protocol, Self, TextIO, TypeAlias
 
 from elevon.admin.views import ExecutionView
 from elevon.cli import elements, labels, spellings
@@ -21,6 +21,10 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import ExecutionId
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, NodePhase
+from elevon.records.transitions import Transition
+
+Troubles: TypeAlias = Mapping[tuple[str, int], str]
+"""What calls of attempts have raised, by the node and the number of the attempt."""
 
 
 class Report(Protocol):
@@ -67,11 +71,12 @@ class PlainReport:
     def changed(self, execution: ExecutionId, changes: Sequence[Change]) -> None:
         """Tell of a batch, in one write."""
         self._tallies[execution].expect(changes)
+        troubles = troubles_of(changes)
         name = f"{execution.name} " if self._is_several else ""
         lines = [
             f"{'' if isinstance(change, ExecutionRecord) else name}{line}\n"
             for change in changes
-            for line in self._lines(execution, change)
+            for line in self._lines(execution, change, troubles)
         ]
         if lines:
             write(self._stream, "".join(lines))
@@ -80,7 +85,7 @@ class PlainReport:
         """Tell one line."""
         write(self._stream, f"{text}\n")
 
-    def _lines(self, execution: ExecutionId, change: Change) -> Iterator[str]:
+    def _lines(self, execution: ExecutionId, change: Change, troubles: Troubles) -> Iterator[str]:
         match change:
             case NodeRecord():
                 self._labels[execution].learn(change)
@@ -89,7 +94,7 @@ class PlainReport:
                     yield from self._of_node(execution, change)
                 else:
                     yield from self._of_element(execution, change, *around)
-            case AttemptRecord() if note := note_of(change):
+            case AttemptRecord() if note := note_of(change, troubles):
                 around = self._tallies[execution].around(change.node_id)
                 is_told = around is None or around[1].name_one()
                 if is_told and self._is_news(execution, f"{change.node_id}#{change.attempt}", note):
@@ -156,7 +161,7 @@ class SilentReport:
         for change in changes:
             if isinstance(change, AttemptRecord) and change.is_parked and change.reason not in self._told:
                 self._told.add(change.reason)
-                self.say(f"{execution.name} {change.node_id} {note_of(change)}")
+                self.say(f"{execution.name} {change.node_id} {note_of(change, {})}")
 
     def say(self, text: str) -> None:
         """Sentences for people still go to stderr."""
@@ -174,12 +179,24 @@ def write(stream: TextIO, text: str) -> None:
             os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def note_of(record: AttemptRecord) -> str:
+def troubles_of(changes: Sequence[Change]) -> Troubles:
+    """What the calls of attempts have raised, as far as changes tell: those of a server have no history."""
+    return {
+        (change.node_id, change.attempt): spellings.first_line(change.message.partition(": ")[2])
+        for change in changes
+        if isinstance(change, Transition) and change.event == "CallRaised" and change.attempt is not None
+    }
+
+
+def note_of(record: AttemptRecord, troubles: Troubles) -> str:
     """What is worth saying of an attempt beside its phase; empty for nothing."""
     if record.phase is AttemptPhase.RETRYABLE_FAILED and record.failure:
         return f"attempt {record.attempt} failed and can be repeated: {spellings.first_line(record.failure.message)}"
     if record.is_parked:
         return f"waits for an operator: {spellings.first_line(record.reason)}"
+    if record.system_failure_count and not record.phase.is_terminal:
+        trouble = troubles.get((record.node_id, record.attempt), "")
+        return f"in trouble, is tried again{f': {trouble}' if trouble else ''}"
     if record.reason and not record.phase.is_terminal:
         return f"{verb_of(record)}: {spellings.first_line(record.reason)}"
     return ""

@@ -13,6 +13,7 @@ from elevon.records.changes import Change
 from elevon.records.failures import Failure
 from elevon.records.nodes import NodeRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase, NodePhase
+from elevon.records.transitions import Transition
 from tests.unit.admin import specimens
 from tests.unit.admin.specimens import World
 
@@ -41,6 +42,7 @@ def attempt(world: World, phase: AttemptPhase, **fields: object) -> AttemptRecor
 
 
 async def lines_of(world: World, *changes: Change, flow: object = specimens.both) -> list[str]:
+    await world.store.open()
     execution = await world.create(flow)
     stream = io.StringIO()
     with reports.PlainReport([await world.admin.view(execution)], stream) as report:
@@ -127,6 +129,27 @@ async def test_a_program_is_told_what_is_parked_once_and_nothing_else(
     assert capsys.readouterr().err == f"{execution.name} n0 waits for an operator: its state is newer\n"
 
 
+async def test_calls_that_raise_are_told_with_what_they_raised_where_it_is_known(world: World) -> None:
+    troubled = attempt(world, AttemptPhase.RUNNING, system_failure_count=1)
+    raised = Transition(
+        node_id="n0",
+        attempt=0,
+        phase="RUNNING",
+        at=world.clock.now(),
+        event="CallRaised",
+        message="check failed 1 times: 503: busy\nmore",
+    )
+    execution = await world.create()
+    stream = io.StringIO()
+    report = reports.PlainReport([await world.admin.view(execution)], stream)
+    for number in (1, 2):
+        again = msgspec.structs.replace(raised, message=f"check failed {number} times: 503: busy\nmore")
+        report.changed(execution, [troubled, again])
+    report.changed(execution, [attempt(world, AttemptPhase.FAILED, system_failure_count=9), raised])
+    assert stream.getvalue() == f"n0 {DOUBLE} in trouble, is tried again: 503: busy\n"
+    assert await lines_of(World(), troubled) == [f"n0 {DOUBLE} in trouble, is tried again"]
+
+
 async def test_a_node_that_fails_says_why(world: World) -> None:
     failed = node(world, NodePhase.FAILED, failure=Failure("USER:ValueError", "ValueError: no"))
     assert await lines_of(world, failed) == [f"n0 {DOUBLE} FAILED in 0.00 s: ValueError: no"]
@@ -147,7 +170,7 @@ async def drawn(world: World, flow: object, height: int, *changes: Change) -> st
     execution = await world.create(flow)
     tree = livetrees.Drawing(await world.admin.view(execution))
     for change in changes:
-        tree.change(change)
+        tree.change(change, {})
     console = Console(file=io.StringIO(), width=100)
     for line in tree.lines(height, world.clock.now()):
         console.print(line)
