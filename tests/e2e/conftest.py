@@ -86,15 +86,15 @@ class Shell:
         self.environment = {**os.environ, "ELEVON_HOME": str(self.home)}
         self.started: list[subprocess.Popen[str]] = []
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def run(self, *words: str, wait_s: float = WAIT_S) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which comes within `wait_s`."""
         return subprocess.run(
             [sys.executable, "-m", "elevon", *words],
             capture_output=True,
             text=True,
             cwd=self.directory,
             env=self.environment,
-            timeout=WAIT_S,
+            timeout=wait_s,
             check=False,
         )
 

@@ -143,8 +143,9 @@ def driver_crashes() -> int:
 def driver_mistyped() -> int:
     return mistyped_driver()
 """
+JVM_WAIT_S = 160.0
 SPARK = [
-    pytest.mark.timeout(180),  # a JVM starts
+    pytest.mark.timeout(240),  # a JVM starts, which takes long on a busy machine
     pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java"),
 ]
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - looked into, not written to
@@ -193,7 +194,7 @@ def test_a_secret_is_in_nothing_that_is_written(
     pods: Shell, name: str, log_format: str, code: int, told: str
 ) -> None:
     options = ("--log-level", "debug", "--log-format", log_format)
-    done = pods.run("run", "--execution-id", "leak", *options, "flows.py", name)
+    done = pods.run("run", "--execution-id", "leak", *options, "flows.py", name, wait_s=JVM_WAIT_S)
     assert done.returncode == code, done.stderr
     assert told in done.stdout + done.stderr
     said = [done.stdout + done.stderr, *said_of(pods, "leak")]
@@ -206,7 +207,7 @@ def test_a_secret_is_in_nothing_that_is_written(
 def test_a_task_whose_secret_is_missing_fails_before_it_starts_and_spends_no_retry(
     pods: Shell, name: str
 ) -> None:
-    done = pods.run("run", "--execution-id", "leak", "flows.py", name)
+    done = pods.run("run", "--execution-id", "leak", "flows.py", name, wait_s=JVM_WAIT_S)
     assert done.returncode == 1
     assert f"CreateContainerConfigError: {MISSING}" in done.stderr
     assert not (pods.directory / "was_started").exists()
