@@ -7,7 +7,6 @@ type or time-out that this engine would notice sets one going. It must never dec
 from collections.abc import Iterable, Sequence
 
 from elevon.propeller.executors import Executors
-from elevon.propeller.machine.admissions import settings_of
 from elevon.propeller.machine.views import AttemptKey, View
 from elevon.propeller.places import Places
 from elevon.records.attempts import AttemptRecord
@@ -64,4 +63,4 @@ class Stalls:
 
     def _is_queue_timed(self) -> bool:
         """Whether the time of something runs out that waits for a place."""
-        return any(settings_of(self._view, node_id).queue_timeout for node_id in self._view.enqueued)
+        return any(self._view.settings(node_id).queue_timeout for node_id in self._view.enqueued)

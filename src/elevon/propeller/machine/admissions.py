@@ -8,13 +8,12 @@ from datetime import datetime
 
 import msgspec
 
-from elevon import errors
-from elevon.compiler.graphs import TaskSettings
-from elevon.propeller.machine import arrays, attempts, commands
+from elevon.propeller.machine import arrays, commands, endings, reasons
 from elevon.propeller.machine.drafts import Draft
 from elevon.propeller.machine.events import Admitted, FailRequested, Refused, TimerFired, TimerKind
-from elevon.propeller.machine.views import View
-from elevon.records.phases import NodePhase
+from elevon.records.answers import CallKind
+from elevon.records.attempts import AttemptRecord
+from elevon.records.phases import AttemptPhase, Finalization, NodePhase
 
 replace = msgspec.structs.replace
 
@@ -47,7 +46,7 @@ def admit(draft: Draft, event: Admitted) -> None:
     if queued_at is None:
         draft.command(commands.Release(event.node_id, view.attempt_index(event.node_id)))
         return
-    attempts.admit(draft, event, queued_at, settings_of(view, event.node_id))
+    _begin(draft, event, queued_at)
     known = view.nodes.get(event.node_id)
     place = view.place(event.node_id)
     if known is None:
@@ -64,7 +63,9 @@ def refuse(draft: Draft, event: Refused) -> None:
     queued_at = draft.view.enqueued.pop(event.node_id, None)
     if queued_at is None:
         return
-    attempts.refuse(draft, event.node_id, event.reason, queued_at, settings_of(draft.view, event.node_id))
+    record = replace(_unstarted(draft, event.node_id, queued_at), reason=event.reason, is_parked=True)
+    draft.put_attempt(record)
+    draft.live(record)
     if event.node_id not in draft.view.nodes:
         place = draft.view.place(event.node_id)
         draft.put_node(draft.new_node(place.scope, place.node, NodePhase.QUEUED))
@@ -76,12 +77,13 @@ def expire(draft: Draft, event: TimerFired) -> None:
 
     Another attempt takes over the node's turn in the queue: a place is asked for by the node, not by the attempt.
     """
-    settings = settings_of(draft.view, event.node_id)
+    settings = draft.view.settings(event.node_id)
     queued_at = draft.view.enqueued[event.node_id]
     if settings.queue_timeout is None or queued_at + settings.queue_timeout > draft.now:
         return
     _ensure_record(draft, event.node_id)
-    attempts.expire(draft, event.node_id, queued_at, settings)
+    record = _unstarted(draft, event.node_id, queued_at)
+    endings.end(draft, record, AttemptPhase.RETRYABLE_FAILED, reasons.timed_out(settings, is_queue=True))
 
 
 def fail_queued(draft: Draft, event: FailRequested) -> None:
@@ -90,8 +92,8 @@ def fail_queued(draft: Draft, event: FailRequested) -> None:
     if event.attempt != view.attempt_index(event.node_id):
         return
     _ensure_record(draft, event.node_id)
-    queued_at, settings = view.enqueued[event.node_id], settings_of(view, event.node_id)
-    attempts.fail_unstarted(draft, event, queued_at, settings)
+    record = _unstarted(draft, event.node_id, view.enqueued[event.node_id])
+    endings.end(draft, record, AttemptPhase.FAILED, reasons.forced(event))
 
 
 def unpark(draft: Draft, node_id: str) -> None:
@@ -122,22 +124,14 @@ def give_place_back(draft: Draft) -> None:
 
 def _set_deadline(draft: Draft, node_id: str, queued_at: datetime) -> None:
     """Set the timer of the queue time-out, if the task has one."""
-    timeout = settings_of(draft.view, node_id).queue_timeout
+    timeout = draft.view.settings(node_id).queue_timeout
     if timeout is not None:
         index = draft.view.attempt_index(node_id)
         draft.command(commands.SetTimer(node_id, index, TimerKind.DEADLINE, queued_at + timeout))
 
 
-def settings_of(view: View, node_id: str) -> TaskSettings:
-    """The settings of a task node."""
-    settings = view.place(node_id).node.settings
-    if settings is None:
-        raise errors.BugError(f"node {node_id!r} was queued and is no task")
-    return settings
-
-
 def _ask_for_place(draft: Draft, node_id: str) -> None:
-    settings = settings_of(draft.view, node_id)
+    settings = draft.view.settings(node_id)
     draft.view.under_way_count += 1
     draft.command(commands.Enqueue(node_id, settings.task_type, settings.cpu_slots))
 
@@ -147,3 +141,32 @@ def _ensure_record(draft: Draft, node_id: str) -> None:
     if node_id not in draft.view.nodes:
         place = draft.view.place(node_id)
         draft.put_node(draft.new_node(place.scope, place.node, NodePhase.RUNNING))
+
+
+def _begin(draft: Draft, event: Admitted, queued_at: datetime) -> None:
+    """Commit the intent to start the node's attempt, then start it."""
+    record = AttemptRecord(
+        node_id=event.node_id,
+        attempt=draft.view.attempt_index(event.node_id),
+        executor_id=event.executor_id,
+        task_type=draft.view.settings(event.node_id).task_type,
+        phase=AttemptPhase.STARTING,
+        unanswered_start_count=1,
+        finalization=Finalization.PENDING if event.has_finalizer else Finalization.NOT_NEEDED,
+        queued_at=queued_at,
+        started_at=draft.now,
+    )
+    draft.put_attempt(record)
+    draft.call(record, CallKind.START)
+
+
+def _unstarted(draft: Draft, node_id: str, queued_at: datetime) -> AttemptRecord:
+    """The record of a node's attempt that no executor has seen."""
+    return AttemptRecord(
+        node_id=node_id,
+        attempt=draft.view.attempt_index(node_id),
+        executor_id="",
+        task_type=draft.view.settings(node_id).task_type,
+        phase=AttemptPhase.WAITING_FOR_RESOURCES,
+        queued_at=queued_at,
+    )

@@ -12,12 +12,10 @@ from typing import Any
 import msgspec
 
 from elevon import errors
-from elevon.compiler.graphs import TaskSettings
-from elevon.propeller.machine import commands, reasons
-from elevon.propeller.machine.drafts import AttemptEnded, AttemptHeard, Draft
+from elevon.propeller.machine import deadlines, endings, reasons
+from elevon.propeller.machine.drafts import AttemptHeard, Draft
 from elevon.propeller.machine.events import (
     AbandonRequested,
-    Admitted,
     AttemptEvent,
     CallRaised,
     CallSucceeded,
@@ -30,7 +28,6 @@ from elevon.propeller.machine.events import (
 )
 from elevon.records.answers import Answer, CallKind
 from elevon.records.attempts import AttemptRecord
-from elevon.records.failures import Failure
 from elevon.records.phases import FOLLOWED, AttemptPhase, Finalization
 
 replace = msgspec.structs.replace
@@ -42,57 +39,9 @@ _RANK = {
     AttemptPhase.INITIALIZING: 3,
     AttemptPhase.RUNNING: 4,
 }
-_FINALITY = {AttemptPhase.RETRYABLE_FAILED: 0, AttemptPhase.FAILED: 1, AttemptPhase.ABORTED: 2}
-"""Of two reasons for a kill the more final one counts: an operator outranks a time-out, the workflow's end both."""
 _ANSWERS = (StatusReturned, CallSucceeded, CallRaised)
 FINALIZE_LIMIT = 10
 """So many failures of an optional finalize are enough; a required one is repeated for ever."""
-
-
-def admit(draft: Draft, event: Admitted, queued_at: datetime, settings: TaskSettings) -> None:
-    """Commit the intent to start the node's attempt, then start it."""
-    record = AttemptRecord(
-        node_id=event.node_id,
-        attempt=draft.view.attempt_index(event.node_id),
-        executor_id=event.executor_id,
-        task_type=settings.task_type,
-        phase=AttemptPhase.STARTING,
-        unanswered_start_count=1,
-        finalization=Finalization.PENDING if event.has_finalizer else Finalization.NOT_NEEDED,
-        queued_at=queued_at,
-        started_at=draft.now,
-    )
-    draft.put_attempt(record)
-    draft.call(record, CallKind.START)
-
-
-def refuse(draft: Draft, node_id: str, reason: str, queued_at: datetime, settings: TaskSettings) -> None:
-    """Keep, for whoever looks, why the node's attempt can't be started now."""
-    record = replace(_unstarted(draft, node_id, queued_at, settings), reason=reason, is_parked=True)
-    draft.put_attempt(record)
-    draft.live(record)
-
-
-def expire(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> None:
-    """End an attempt that was never started, because its queue time-out came first."""
-    record = _unstarted(draft, node_id, queued_at, settings)
-    _end(draft, record, AttemptPhase.RETRYABLE_FAILED, reasons.timed_out(settings, is_queue=True))
-
-
-def fail_unstarted(draft: Draft, event: FailRequested, queued_at: datetime, settings: TaskSettings) -> None:
-    """End an attempt that was never started, because an operator wants it to have failed."""
-    record = _unstarted(draft, event.node_id, queued_at, settings)
-    _end(draft, record, AttemptPhase.FAILED, reasons.forced(event))
-
-
-def stop(draft: Draft, record: AttemptRecord, failure: Failure) -> None:
-    """End the attempt because its workflow ends: kill it if it may have started."""
-    if record.phase.is_terminal:
-        return
-    if record.started_at is None:
-        _end(draft, record, AttemptPhase.ABORTED, failure)
-    else:
-        _kill(draft, record, AttemptPhase.ABORTED, failure)
 
 
 def resume(draft: Draft, record: AttemptRecord) -> None:
@@ -144,7 +93,7 @@ def handle(draft: Draft, event: AttemptEvent) -> None:
         return
     record = view.attempts[key]
     if isinstance(event, TimerFired) and event.timer is TimerKind.DEADLINE:
-        _pass_deadline(draft, record)
+        deadlines.check(draft, record)
         return
     function = TABLE.get((record.phase, type(event)))
     if function is None:
@@ -156,7 +105,7 @@ def hear(draft: Draft, heard: AttemptHeard) -> None:
     """Let time-outs count again, now that the executor has said how the attempt came through the restart."""
     record = draft.view.attempts.get((heard.node_id, heard.attempt))
     if record is not None and record.phase in _RANK:
-        _set_deadline(draft, record)
+        deadlines.set_timer(draft, record)
 
 
 def starting_on_status_returned(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
@@ -174,11 +123,11 @@ def killing_on_status_returned(draft: Draft, record: AttemptRecord, event: Statu
     """A call that was in flight when the kill was decided came back: its state is what the kill needs."""
     answer = event.answer
     if answer.phase is not None and answer.phase.is_terminal:
-        _end_as_reported(draft, _with_report(replace(record, unanswered_start_count=0), answer), event)
+        endings.end_as_reported(draft, _with_report(replace(record, unanswered_start_count=0), answer), event)
         return
     known = _with_report(replace(record, unanswered_start_count=0), answer)
     draft.put_attempt(known)
-    _call_kill(draft, known)
+    endings.call_kill(draft, known)
 
 
 def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
@@ -191,9 +140,9 @@ def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -
     elif event.is_final or count >= draft.view.backoff.limit:
         failure = event.failure if event.is_final else reasons.exhausted(event.failure, event.call, count)
         if record.phase is AttemptPhase.STARTING and not record.unanswered_start_count:
-            _end(draft, record, AttemptPhase.FAILED, failure)
+            endings.end(draft, record, AttemptPhase.FAILED, failure)
         else:
-            _kill(draft, record, AttemptPhase.FAILED, failure)
+            endings.kill(draft, record, AttemptPhase.FAILED, failure)
     else:
         _postpone(draft, record, event, count)
 
@@ -201,7 +150,7 @@ def any_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -
 def killing_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
     """A kill raised: repeat it until it succeeds. Another call that raised leaves the way free for the kill."""
     if event.call is not CallKind.KILL:
-        _call_kill(draft, record)
+        endings.call_kill(draft, record)
     elif event.is_parking:
         _park(draft, record, event, "it can't be killed, and waits until it can be or is abandoned: ")
     else:
@@ -210,7 +159,7 @@ def killing_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaise
 
 def killing_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: CallSucceeded) -> None:
     """It is dead."""
-    _end(draft, record, _outcome(record), record.failure)
+    endings.end(draft, record, endings.outcome_of(record), record.failure)
 
 
 def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired | Unparked) -> None:
@@ -233,31 +182,32 @@ def any_on_news(draft: Draft, record: AttemptRecord, event: Woken | TimerFired |
 
 def any_on_fail_requested(draft: Draft, record: AttemptRecord, event: FailRequested) -> None:
     """An operator wants it to have failed: kill it first, unless it was never started."""
-    if record.started_at is None:
-        _end(draft, record, AttemptPhase.FAILED, reasons.forced(event))
-    else:
-        _kill(draft, record, AttemptPhase.FAILED, reasons.forced(event))
+    endings.stop(draft, record, AttemptPhase.FAILED, reasons.forced(event))
 
 
 def killing_on_abandon_requested(draft: Draft, record: AttemptRecord, event: AbandonRequested) -> None:
     """The kill is given up: the attempt ends as it was to end, and nothing of it is called any more."""
-    _ignore_call(draft, record)
+    endings.ignore_call(draft, record)
     is_unfinalized = record.finalization is Finalization.PENDING
     finalization = Finalization.ABANDONED if is_unfinalized else record.finalization
     ended = replace(record, finalization=finalization)
-    _end(
-        draft, ended, _outcome(record), record.failure, message=reasons.said("the kill was abandoned", event)
+    endings.end(
+        draft,
+        ended,
+        endings.outcome_of(record),
+        record.failure,
+        message=reasons.said("the kill was abandoned", event),
     )
 
 
 def terminal_on_abandon_requested(draft: Draft, record: AttemptRecord, event: AbandonRequested) -> None:
     """The finalizer is given up, a required one too: the execution may end without it."""
-    _ignore_call(draft, record)
+    endings.ignore_call(draft, record)
     draft.put_attempt(
         replace(record, finalization=Finalization.ABANDONED, next_call_at=None, is_parked=False, reason=""),
         message=reasons.said("finalize was abandoned", event),
     )
-    _forget(draft, record)
+    endings.forget(draft, record)
 
 
 def too_late(_draft: Draft, _record: AttemptRecord, _event: AttemptEvent) -> None:
@@ -269,7 +219,7 @@ def terminal_on_call_succeeded(draft: Draft, record: AttemptRecord, _event: Call
     draft.put_attempt(
         replace(record, finalization=Finalization.DONE, system_failure_count=0, next_call_at=None)
     )
-    _forget(draft, record)
+    endings.forget(draft, record)
 
 
 def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRaised) -> None:
@@ -284,7 +234,7 @@ def terminal_on_call_raised(draft: Draft, record: AttemptRecord, event: CallRais
             ),
             message=f"finalize was given up after {count} failures: {event.failure.message}",
         )
-        _forget(draft, record)
+        endings.forget(draft, record)
     else:
         _postpone(draft, record, event, count)
 
@@ -293,7 +243,7 @@ def _adopt(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     """Take over what the executor says, and arrange the next call."""
     answer = event.answer
     if answer.phase is not None and answer.phase.is_terminal:
-        _end_with(draft, _with_report(record, answer), answer.phase, event)
+        endings.end_with(draft, _with_report(record, answer), answer.phase, event)
         return
     was_woken = draft.live(record).is_woken
     before = draft.view.attempts[record.node_id, record.attempt]
@@ -318,7 +268,7 @@ def _adopt(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
     if known != before:
         draft.put_attempt(known, occurred_at=answer.occurred_at, message=note)
     if known.running_at is not None and known.running_at != before.running_at:
-        _set_deadline(draft, known)
+        deadlines.set_timer(draft, known)
     if was_woken:
         _call_again(draft, known)
     else:
@@ -376,142 +326,11 @@ def _call_again(draft: Draft, record: AttemptRecord) -> None:
         draft.put_attempt(intended)
         draft.call(intended, CallKind.START, may_have_happened=record.unanswered_start_count > 0)
     elif record.phase is AttemptPhase.KILLING:
-        _call_kill(draft, record)
+        endings.call_kill(draft, record)
     elif record.phase.is_terminal:
         draft.call(record, CallKind.FINALIZE)
     else:
         draft.call(record, CallKind.CHECK)
-
-
-def _kill(draft: Draft, record: AttemptRecord, outcome: AttemptPhase, failure: Failure | None) -> None:
-    """Commit that the attempt is to be killed, and what follows."""
-    if record.phase is AttemptPhase.KILLING:
-        if _FINALITY[outcome] > _FINALITY[_outcome(record)]:
-            # That an operator failed it is not forgotten: a success that is still on its way must not count.
-            lasting = record.failure if reasons.is_forced(record.failure) else failure
-            changed = replace(record, outcome=outcome, failure=lasting)
-            draft.put_attempt(changed, message=failure.message if failure else "")
-        return
-    killing = replace(
-        record,
-        phase=AttemptPhase.KILLING,
-        outcome=outcome,
-        failure=failure,
-        system_failure_count=0,
-        next_call_at=None,
-        is_parked=False,
-        reason="",
-    )
-    draft.put_attempt(killing)
-    if draft.live(killing).call is None:
-        _call_kill(draft, killing)
-
-
-def _call_kill(draft: Draft, record: AttemptRecord) -> None:
-    draft.call(record, CallKind.KILL, reason=record.failure.message if record.failure else "")
-
-
-def _end(
-    draft: Draft, record: AttemptRecord, phase: AttemptPhase, failure: Failure | None, message: str = ""
-) -> None:
-    """Make the attempt terminal for a reason of the engine's own; that is never a success."""
-    ended = _ended(draft, record, phase, failure)
-    _conclude(draft, AttemptEnded(ended, None), message)
-
-
-def _end_with(draft: Draft, record: AttemptRecord, phase: AttemptPhase, event: StatusReturned) -> None:
-    """Make the attempt terminal as its executor says."""
-    answer = event.answer
-    ended = _ended(draft, record, phase, answer.failure)
-    is_success = phase is AttemptPhase.SUCCEEDED
-    _conclude(
-        draft,
-        AttemptEnded(ended, answer.outputs if is_success else None, event.expansion if is_success else None),
-    )
-
-
-def _ended(
-    draft: Draft, record: AttemptRecord, phase: AttemptPhase, failure: Failure | None
-) -> AttemptRecord:
-    """The record of an attempt that is over.
-
-    The last attempt that the user's retries allow is FAILED at once: RETRYABLE_FAILED promises another one.
-    """
-    if phase is AttemptPhase.RETRYABLE_FAILED and record.attempt >= _settings(draft, record).retries:
-        phase = AttemptPhase.FAILED
-    return replace(
-        record,
-        phase=phase,
-        failure=failure,
-        outcome=None,
-        next_call_at=None,
-        system_failure_count=0,
-        is_parked=False,
-        ended_at=draft.now,
-    )
-
-
-def _conclude(draft: Draft, end: AttemptEnded, message: str = "") -> None:
-    """Commit the end of an attempt, leave the rest to its node, and have it finalized."""
-    ended = end.record
-    draft.put_attempt(ended, message=message)
-    if ended.started_at is not None:
-        draft.command(commands.Release(ended.node_id, ended.attempt))
-    draft.cascades.append(end)
-    if ended.finalization is Finalization.PENDING:
-        draft.call(ended, CallKind.FINALIZE)
-    else:
-        _forget(draft, ended)
-
-
-def _end_as_reported(draft: Draft, record: AttemptRecord, event: StatusReturned) -> None:
-    """End an attempt whose end was reported before the kill reached it.
-
-    The workflow's end leaves a success a success; an operator's word stands against any report, also when the workflow
-    ended since.
-    """
-    answer = event.answer
-    is_forced = record.outcome is AttemptPhase.FAILED or reasons.is_forced(record.failure)
-    is_stopped = record.outcome is AttemptPhase.ABORTED and answer.phase is not AttemptPhase.SUCCEEDED
-    if answer.phase is None or is_forced or is_stopped:
-        _end(draft, record, _outcome(record), record.failure)
-    else:
-        _end_with(draft, record, answer.phase, event)
-
-
-def _outcome(record: AttemptRecord) -> AttemptPhase:
-    """The phase that follows the kill."""
-    if record.outcome is None:
-        raise errors.BugError(f"{record.node_id}#{record.attempt} is being killed without a known outcome")
-    return record.outcome
-
-
-def _ignore_call(draft: Draft, record: AttemptRecord) -> None:
-    """Expect nothing any more of the call in flight, if there is one."""
-    live = draft.live(record)
-    if live.call is not None:
-        live.call = None
-        draft.view.abandoned.add((record.node_id, record.attempt))
-        draft.command(commands.Cancel(record.node_id, record.attempt))
-
-
-def _unstarted(draft: Draft, node_id: str, queued_at: datetime, settings: TaskSettings) -> AttemptRecord:
-    """The record of a node's attempt that no executor has seen."""
-    return AttemptRecord(
-        node_id=node_id,
-        attempt=draft.view.attempt_index(node_id),
-        executor_id="",
-        task_type=settings.task_type,
-        phase=AttemptPhase.WAITING_FOR_RESOURCES,
-        queued_at=queued_at,
-    )
-
-
-def _forget(draft: Draft, record: AttemptRecord) -> None:
-    """Drop what memory has of an attempt that nothing will happen to; its row stays."""
-    key = (record.node_id, record.attempt)
-    draft.view.live.pop(key, None)
-    draft.view.attempts.pop(key, None)
 
 
 def _park(draft: Draft, record: AttemptRecord, event: CallRaised, meaning: str = "") -> None:
@@ -528,36 +347,6 @@ def _postpone(draft: Draft, record: AttemptRecord, event: CallRaised, count: int
     what = f"{event.call} failed {count} times" if event.is_counted else f"{event.call} has to be made again"
     draft.put_attempt(waiting, message=f"{what}: {event.failure.message}")
     draft.call_after(waiting, wait)
-
-
-def _set_deadline(draft: Draft, record: AttemptRecord) -> None:
-    """Set the timer of the next time-out: of waiting until it runs, of running from then on."""
-    at = _deadline(record, _settings(draft, record))
-    if at is not None:
-        draft.command(commands.SetTimer(record.node_id, record.attempt, TimerKind.DEADLINE, at))
-
-
-def _pass_deadline(draft: Draft, record: AttemptRecord) -> None:
-    if record.is_parked or record.phase not in _RANK:
-        return
-    settings = _settings(draft, record)
-    at = _deadline(record, settings)
-    if at is not None and at <= draft.now:
-        failure = reasons.timed_out(settings, is_queue=record.running_at is None)
-        _kill(draft, record, AttemptPhase.RETRYABLE_FAILED, failure)
-
-
-def _deadline(record: AttemptRecord, settings: TaskSettings) -> datetime | None:
-    if record.running_at is not None:
-        return record.running_at + settings.timeout if settings.timeout else None
-    return record.queued_at + settings.queue_timeout if settings.queue_timeout else None
-
-
-def _settings(draft: Draft, record: AttemptRecord) -> TaskSettings:
-    settings = draft.view.place(record.node_id).node.settings
-    if settings is None:
-        raise errors.BugError(f"node {record.node_id!r} has an attempt and no task")
-    return settings
 
 
 def _story(draft: Draft, event: AttemptEvent) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from elevon import errors
 from elevon.compiler.graphs import FailurePolicy, GraphNode, NodeKind
 from elevon.idl.messages import LiteralMap
-from elevon.propeller.machine import admissions, arrays, attempts, reasons, scopes
+from elevon.propeller.machine import admissions, arrays, attempts, endings, reasons, scopes
 from elevon.propeller.machine.drafts import AttemptEnded, Draft, NodeIsReady, ScopeDrained
 from elevon.propeller.machine.views import Place, Scope
 from elevon.records import failures
@@ -190,9 +190,9 @@ def _stop_node(draft: Draft, scope: Scope, spec_node_id: str, cause: Failure) ->
         if record is None:
             _abort(draft, node_id, cause)
         else:
-            attempts.stop(draft, record, cause)
+            endings.stop(draft, record, AttemptPhase.ABORTED, cause)
     elif record is not None:
-        attempts.stop(draft, record, cause)
+        endings.stop(draft, record, AttemptPhase.ABORTED, cause)
 
 
 def _abort(draft: Draft, node_id: str, failure: Failure | None) -> None:

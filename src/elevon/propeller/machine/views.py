@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from elevon import errors
-from elevon.compiler.graphs import Array, Graph, GraphNode
+from elevon.compiler.graphs import Array, Graph, GraphNode, TaskSettings
 from elevon.idl.messages import LiteralMap
 from elevon.propeller.machine.backoffs import Backoff
 from elevon.records.answers import CallKind
@@ -152,6 +152,15 @@ class View:
             return self.places[node_id]
         except KeyError:
             raise errors.BugError(f"execution {self.execution.id} has no ready node {node_id!r}") from None
+
+    def settings(self, node_id: str) -> TaskSettings:
+        """The settings of a task's node that has become ready."""
+        settings = self.place(node_id).node.settings
+        if settings is None:
+            raise errors.BugError(
+                f"node {node_id!r} of execution {self.execution.id} is treated as a task and is none"
+            )
+        return settings
 
     def attempt_index(self, node_id: str) -> int:
         """Index of the node's current attempt, begun or not."""
