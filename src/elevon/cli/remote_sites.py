@@ -12,7 +12,7 @@ from elevon.admin.rosters import Drained, ExecutorDetails, ExecutorList
 from elevon.admin.wire import executions
 from elevon.admin.wire.extensions import Update
 from elevon.admin.wire.operations import AttemptOrder, Draining, Pruning
-from elevon.cli import principals, reports
+from elevon.cli import principals, reports, sights
 from elevon.cli.sights import Sight
 from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
@@ -59,11 +59,13 @@ class RemoteSite:
                 return found
 
     async def see(self, text: str, *, is_history_wanted: bool = True) -> Sight:
-        snapshot = await self.client.snapshot(text, is_history_wanted=is_history_wanted)
+        with sights.looked_for(f"at {self.client.url}"):
+            snapshot = await self.client.snapshot(text, is_history_wanted=is_history_wanted)
         return Sight(snapshot.view(), snapshot.is_driven)
 
     async def find(self, text: str) -> ExecutionRecord:
-        return await self.client.find(text)
+        with sights.looked_for(f"at {self.client.url}"):
+            return await self.client.find(text)
 
     async def order(self, kind: RequestKind, order: Order) -> AttemptId:
         wanted = AttemptOrder(kind=kind, node=order.node_id, attempt=order.attempt, reason=order.reason)
@@ -79,7 +81,7 @@ class RemoteSite:
         return await self.client.prune(Pruning(older_than_s=older_than.total_seconds()))
 
     async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
-        execution = (await self.client.find(text)).id
+        execution = (await self.find(text)).id
         await self.client.terminate(execution.name, reason)
         return execution
 

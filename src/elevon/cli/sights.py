@@ -1,11 +1,13 @@
 """What commands see of executions, wherever these are: in a home, or at a server."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 import msgspec
 
+from elevon import errors
 from elevon.admin.attempts import Order, OrderStanding
 from elevon.admin.executions import Pruned
 from elevon.admin.rosters import Drained, ExecutorDetails, ExecutorList
@@ -14,6 +16,15 @@ from elevon.records.executions import ExecutionRecord
 from elevon.records.identities import AttemptId, ExecutionId
 from elevon.records.leases import RequestKind
 from elevon.records.phases import ExecutionPhase
+
+
+@contextlib.contextmanager
+def looked_for(place: str) -> Generator[None]:
+    """Where an execution is looked for: a name that is not there is often one of another home."""
+    try:
+        yield
+    except errors.NotFoundError as error:
+        raise errors.NotFoundError(f"{error} (looked for {place})") from error
 
 
 class Sight(msgspec.Struct, frozen=True):

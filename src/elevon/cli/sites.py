@@ -15,6 +15,7 @@ from elevon.admin.attempts import Order, OrderStanding
 from elevon.admin.executions import Admin, Pruned
 from elevon.admin.rosters import Roster
 from elevon.app.rosters import HomeExecutors
+from elevon.cli import sights
 from elevon.cli.invocations import Invocation
 from elevon.cli.sights import ExecutorSite, Sight, Site
 from elevon.records.executions import ExecutionRecord
@@ -73,12 +74,13 @@ class HomeSite:
         return await self._admin.list_executions(phases, limit)
 
     async def see(self, text: str, *, is_history_wanted: bool = True) -> Sight:
-        execution = (await self._admin.find(text)).id
+        execution = (await self.find(text)).id
         view = await self._admin.view(execution, is_history_wanted=is_history_wanted)
         return Sight(view, view.owner is not None and self._home.is_alive(view.owner.owner))
 
     async def find(self, text: str) -> ExecutionRecord:
-        return await self._admin.find(text)
+        with sights.looked_for(f"in {self._home.path}"):
+            return await self._admin.find(text)
 
     async def order(self, kind: RequestKind, order: Order) -> AttemptId:
         return await self._admin.attempts.ask(kind, order)
@@ -97,7 +99,7 @@ class HomeSite:
         return removed
 
     async def abort(self, text: str, by: str, reason: str) -> ExecutionId:
-        execution = (await self._admin.find(text)).id
+        execution = (await self.find(text)).id
         await self._admin.abort(execution, by=by, reason=reason)
         return execution
 

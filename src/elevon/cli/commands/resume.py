@@ -13,7 +13,7 @@ from typing import Final
 from elevon import app, errors
 from elevon.admin.executions import Admin
 from elevon.app import announcements
-from elevon.cli import documents, drives, exits, grammar, invocations
+from elevon.cli import documents, drives, exits, grammar, invocations, sites
 from elevon.cli.endings import Ending
 from elevon.cli.invocations import Invocation
 from elevon.records.executions import ExecutionRecord
@@ -100,7 +100,8 @@ async def _wanted(admin: Admin, names: Sequence[str], invocation: Invocation) ->
     """
     if not names:
         return await _waiting(admin, invocation)
-    found = {record.id: record for record in [await admin.find(name) for name in names]}
+    site = sites.HomeSite(admin, invocation.home)
+    found = {record.id: record for record in [await site.find(name) for name in names]}
     for record in found.values():
         drives.say_if_ended(record)
     return list(found.values())
