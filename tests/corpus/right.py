@@ -111,6 +111,15 @@ class StagingJob(Job):
         await self.service.remove_file(ctx.task_execution_id.generated_name)
 
 
+class TidyJob(Job):
+    """Ends its job at every end, by its own kill."""
+
+    id = "tidy"
+
+    async def finalize_task(self, ctx: Context) -> None:
+        await self.kill_task(ctx, "it is over")
+
+
 class TwoState(msgspec.Struct, frozen=True):
     first: str
     second: str = ""
@@ -228,6 +237,10 @@ class StagingScenario(JobScenario):
         return StoreService()
 
 
+class TidyScenario(JobScenario):
+    made = TidyJob
+
+
 class TwoJobsScenario(JobScenario):
     made = TwoJobs
     creation_count = 2
@@ -250,4 +263,12 @@ class MigratingScenario(JobScenario):
         return Job(service)
 
 
-RIGHT = (MigratingScenario, JobScenario, StagingScenario, TwoJobsScenario, QuotaScenario, CachedScenario)
+RIGHT = (
+    MigratingScenario,
+    JobScenario,
+    StagingScenario,
+    TidyScenario,
+    TwoJobsScenario,
+    QuotaScenario,
+    CachedScenario,
+)

@@ -140,6 +140,8 @@ class Watch:
         self, method: str, original: Callable[..., Coroutine[Any, Any, Any]]
     ) -> Callable[..., Awaitable[Any]]:
         async def watched(ctx: Any, *args: Any) -> Any:
+            if isinstance(ctx, WatchedContext):  # it calls itself, in the call under way
+                return await original(ctx, *args)
             return await self._carry_out(method, original, ctx, args)
 
         return watched
