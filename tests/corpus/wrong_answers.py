@@ -49,6 +49,9 @@ class FailsWithTheNetwork(Job):
         except ConnectionError as error:
             return TaskStatus.permanent_failure(str(error))
 
+    async def finalize_task(self, ctx: Context) -> None:
+        await self.kill_task(ctx, "it has failed")
+
 
 class DoesNotKnowAllStatuses(Job):
     def status(self, job: ServiceJob, state: Any) -> Status:

@@ -4,6 +4,7 @@ It wraps the methods of one executor and the context of each call, and owns what
 pairs, states that are mutated, time that is not given back. It must never change what a call gets or gives.
 """
 
+import asyncio
 import contextvars
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -27,6 +28,7 @@ BLOCKED_AFTER_S: Final = 0.2
 CALL_LIMIT: Final = 100
 CALL_WINDOW_S: Final = 5.0
 """So many calls within so much simulated time are a busy loop."""
+WAKE_AFTER_S: Final = 1.0
 METHODS: Final = ("start_task", "check_task_status", "kill_task", "finalize_task", "resolve_outputs")
 _RAISES_BREAK: Final = {
     "start_task": Promise.ERRORS,
@@ -164,9 +166,13 @@ class Watch:
         finally:
             CURRENT.reset(token)
         self._returned(call, answer, watched)
-        if await around.reach(f"{method}{DONE}") is Action.DROP:
+        action = await around.reach(f"{method}{DONE}")
+        if action is Action.DROP:
             call.is_disturbed = True
             raise ConnectionError(f"what {method} returned was lost, as the plan wants it")
+        if action is Action.WAKE:
+            around.tell(What.FAULT, f"somebody wakes the attempt in {WAKE_AFTER_S:g} s", attempt=call.attempt)
+            asyncio.get_running_loop().call_later(WAKE_AFTER_S, ctx.wake)
         return answer
 
     def _record(self, call: Call) -> Record:

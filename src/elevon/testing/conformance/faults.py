@@ -30,6 +30,7 @@ class Action(enum.StrEnum):
     ABORT = "abort of the execution"
     STALL = "stall of the engine, while another one takes over"
     DROP = "loss of what the call returned"
+    WAKE = "look before its time"
     LOSE = "loss of the service's answer"
     REFUSE = "failure of the service before it did anything"
     OUTAGE = "outage of the service"

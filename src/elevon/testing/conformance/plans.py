@@ -1,4 +1,4 @@
-"""Which plan a seed stands for: first every single fault at every moment that an undisturbed run has, then mixtures.
+"""Which plan a seed stands for: single faults first, those at an undisturbed run before others, then mixtures.
 
 The moments are learnt by a few runs that are the same for every check of a scenario, so that a seed means the same plan
 whenever it is given.
@@ -6,7 +6,7 @@ whenever it is given.
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from elevon.testing.conformance.faults import (
@@ -25,15 +25,21 @@ from elevon.testing.conformance.faults import (
     Plan,
 )
 
-SINGLE_LIMIT: Final = 120
+SINGLE_LIMIT: Final = 150
 """So many seeds, from 1, stand for single faults; what lies beyond are mixtures."""
 _NUMBERS: Final = 4
 _TURNS: Final = 12
 _COMMIT_LIMIT: Final = 12
+_CALL_LIMIT: Final = 4
+_WHILE_S: Final = 5.0
 _PAUSES_S: Final = (0.0, 1.0, 100.0)
 _MOST_FAULTS: Final = 3
 _AT_METHOD: Final = (Action.KILL, Action.ABORT)
 _AFTER_METHOD: Final = (Action.KILL, Action.DROP, Action.STALL)
+_AFTER_LOOK: Final = (*_AFTER_METHOD, Action.WAKE)
+_UNKNOWN_TO_THE_ENGINE: Final = (Action.KILL, Action.LOSE, Action.FORGET)
+_REFUSALS: Final = {ALLOCATE: Action.WITHHOLD, CACHE: Action.EVICT, SYNC: Action.POISON}
+_LOOKS: Final = frozenset({f"start_task{DONE}", f"check_task_status{DONE}"})
 _AT_SERVICE: Final = (Action.REFUSE, Action.SLOW, Action.OUTAGE, Action.REPEAT, Action.KILL, Action.ABORT)
 _AFTER_SERVICE: Final = (
     Action.KILL,
@@ -79,10 +85,12 @@ class Plans:
 
     def __init__(self, bases: Sequence[Base], old_versions: Sequence[int] = ()) -> None:
         self._bases = bases
-        self._singles = [Plan(), *_old(old_versions)]
-        kills = list(_after_commits(bases[0].counts))
-        singles = itertools.islice(_singles(bases), SINGLE_LIMIT - len(self._singles) - len(kills))
-        self._singles += dict.fromkeys((*singles, *kills))
+        calm, *aborted = bases
+        first = list(itertools.chain([Plan()], _old(old_versions), _singles([calm], range(1))))
+        sure = itertools.chain(_after_commits(calm.counts), _around_calls(calm.counts))
+        rest = itertools.chain(_singles(aborted, range(1)), _singles(bases, range(1, _NUMBERS)))
+        plans = dict.fromkeys(itertools.chain(first, sure, rest))
+        self._singles = list(itertools.islice(plans, SINGLE_LIMIT))
 
     def of_seed(self, seed: int) -> Plan:
         """The plan that a seed stands for."""
@@ -101,14 +109,37 @@ def _old(versions: Sequence[int]) -> Iterator[Plan]:
 
 
 def _after_commits(calm: Mapping[str, int]) -> Iterator[Plan]:
-    """A kill after each commit of the undisturbed run: whatever was stored, the next engine goes on from there."""
+    """A kill after each commit of the undisturbed run: whatever was stored, the next engine goes on from there.
+
+    It goes on at once, or a while later, so that its looks come at other times than those of the undisturbed run.
+    """
     for number in range(1, min(calm.get(COMMITTED, 0), _COMMIT_LIMIT) + 1):
-        yield Plan((Fault(COMMITTED, number, Action.KILL),))
+        fault = Fault(COMMITTED, number, Action.KILL)
+        yield Plan((fault,))
+        yield Plan((fault,), pause_s=_WHILE_S)
 
 
-def _singles(bases: Sequence[Base]) -> Iterator[Plan]:
+def _around_calls(calm: Mapping[str, int]) -> Iterator[Plan]:
+    """What an executor must survive at each call of something else, whichever number the call has.
+
+    The service is down, the engine is killed when the service has done it, the answer is lost, or what it is about; for
+    each kind of call, the repetition is killed as well. A pool refuses, and a cache evicts or can't be refreshed.
+    """
+    for moment, count in calm.items():
+        numbers = sorted({*range(1, min(count, _CALL_LIMIT) + 1), count})
+        if moment.startswith(SERVICE) and not moment.endswith(DONE):
+            done = f"{moment}{DONE}"
+            for number in numbers:
+                yield Plan((Fault(moment, number, Action.OUTAGE),))
+                yield from (Plan((Fault(done, number, action),)) for action in _UNKNOWN_TO_THE_ENGINE)
+            yield Plan((Fault(done, 1, Action.KILL), Fault(done, 2, Action.KILL)))
+        elif moment in _REFUSALS:
+            yield from (Plan((Fault(moment, number, _REFUSALS[moment]),)) for number in numbers)
+
+
+def _singles(bases: Sequence[Base], steps: Iterable[int]) -> Iterator[Plan]:
     """One fault each: all kinds of moments at their first occurrence, then at their second, and so on."""
-    for step in range(_NUMBERS):
+    for step in steps:
         for base in bases:
             for moment, count in base.counts.items():
                 number = _number(moment, count, step)
@@ -145,6 +176,8 @@ def actions_at(moment: str) -> tuple[Action, ...]:
         return (Action.EVICT,) if moment == CACHE else (Action.POISON, Action.KILL)
     if moment == ALLOCATE:
         return (Action.WITHHOLD, Action.KILL)
+    if moment in _LOOKS:
+        return _AFTER_LOOK
     return _AFTER_METHOD if is_after else _AT_METHOD
 
 
