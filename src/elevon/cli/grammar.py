@@ -8,6 +8,7 @@ argparse does the parsing, because it starts in a fraction of the time of what i
 """
 
 import argparse
+import difflib
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
@@ -97,6 +98,13 @@ class Parser(argparse.ArgumentParser):
         if left:
             self.error(f"unrecognized arguments: {' '.join(left)}")
         return found, left
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a word that is none of those to choose from, by the one that is near, else by all of them."""
+        if action.choices is not None and value not in action.choices:
+            near = difflib.get_close_matches(str(value), action.choices, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(action.choices)}"
+            raise argparse.ArgumentError(action, f"there is no {value!r}: {hint}")
 
     def error(self, message: str) -> NoReturn:
         """Refuse what was typed."""

@@ -53,14 +53,22 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     ("arguments", "sentence"),
     [
         ([], "a command is missing behind elevon: choose from run, serve, resume,"),
-        (["sing"], "argument COMMAND: invalid choice: 'sing'"),
+        (["sing"], "argument COMMAND: there is no 'sing': choose from run, serve, resume, recover, "),
+        (["rnu"], "argument COMMAND: there is no 'rnu': did you mean 'run'? (see elevon --help)"),
+        (
+            ["show", "--output", "jsn", "a1"],
+            "argument --output: there is no 'jsn': did you mean 'json'? (see elevon",
+        ),
         (
             ["tasktype"],
             "a command is missing behind elevon tasktype: choose from new (see elevon tasktype --help)",
         ),
         (["executions", "foo"], "unrecognized arguments: foo (see elevon executions --help)"),
         (["plugin", "list", "--foo"], "unrecognized arguments: --foo (see elevon plugin list --help)"),
-        (["plugin", "sing"], "argument COMMAND: invalid choice: 'sing'"),
+        (
+            ["plugin", "sing"],
+            "argument COMMAND: there is no 'sing': choose from list, show, drain, resume, check,",
+        ),
         (["show"], "the following arguments are required: ID (see elevon show --help)"),
         (
             ["run", "--workers", "0", "f.py", "flow"],
