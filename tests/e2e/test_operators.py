@@ -86,6 +86,10 @@ def test_an_executor_is_shown_by_its_id_or_a_type_with_values_and_defaults(shell
     document = shell.json("plugin", "show", "nap")
     assert document["configuration"] == {"depth": 3, "place": "hammock"}
     assert document["defaults"] == {"depth": 3, "place": "sofa"}
+    (shell.home / "elevon.toml").write_text("[executors.hive.embedded]\nthreads = 2\n")
+    shown = shell.run("plugin", "show", "hive").stdout
+    assert "  embedded.threads: 2  (configured, the default is 0)\n" in shown
+    assert '  embedded.memory: ""  (the default)\n' in shown
 
 
 def test_an_executor_that_is_not_there_is_answered_by_the_reason_or_the_nearest(shell: Shell) -> None:

@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -58,7 +58,7 @@ def _lines(found: ExecutorDetails) -> Iterator[str]:
     yield from spellings.values(_properties(description))
     if description.config is not None:
         yield "configuration:"
-        yield from _configuration(description)
+        yield from _settings(description.config, description.defaults)
     for drain in found.drains:
         yield f"drained: {plugins.drain_line(drain)}"
     yield (
@@ -69,15 +69,24 @@ def _lines(found: ExecutorDetails) -> Iterator[str]:
         yield f"  {_name(attempt)} is parked: {reason}"
 
 
-def _configuration(description: Description) -> Iterator[str]:
-    for name, value in (description.config or {}).items():
-        line = f"  {name}: {spellings.value(value)}"
-        if name not in description.defaults:
+def _settings(found: Mapping[str, Any], defaults: Mapping[str, Any], table: str = "") -> Iterator[str]:
+    """A line for each setting, those of tables within the table too."""
+    for name, value in found.items():
+        default = defaults.get(name)
+        line = f"  {table}{name}: {_setting(value)}"
+        if isinstance(value, dict) and isinstance(default, dict) and value and default:
+            inner = cast("Mapping[str, Any]", value), cast("Mapping[str, Any]", default)
+            yield from _settings(*inner, f"{table}{name}.")
+        elif name not in defaults:
             yield f"{line}  (configured, it has no default)"
-        elif description.defaults[name] == value:
+        elif default == value:
             yield f"{line}  (the default)"
         else:
-            yield f"{line}  (configured, the default is {spellings.value(description.defaults[name])})"
+            yield f"{line}  (configured, the default is {_setting(default)})"
+
+
+def _setting(value: Any) -> str:
+    return spellings.value(value) or '""'
 
 
 def _properties(description: Description) -> dict[str, Any]:
