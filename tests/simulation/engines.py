@@ -36,11 +36,12 @@ from elevon.propeller.machine.events import (
     Woken,
 )
 from elevon.propeller.machine.steps import step
-from elevon.propeller.machine.views import Scope, View
+from elevon.propeller.machine.views import View
 from elevon.records import failures
 from elevon.records.answers import CallKind
 from elevon.records.failures import Failure
-from tests.simulation import plans, stories
+from tests.simulation import essences, plans, stories
+from tests.simulation.places import Places
 from tests.simulation.stores import Store
 from tests.simulation.worlds import HAS_FINALIZER, BrokenPromise, Key, Weather, World
 
@@ -78,34 +79,6 @@ class InFlight(msgspec.Struct):
     call: commands.Call
     effect: Callable[[], Event]
     is_done: bool = False
-
-
-class Pool:
-    """Places at the executors of one engine's life."""
-
-    def __init__(self, limits: dict[str, int]) -> None:
-        self.limits = limits
-        self.held: dict[str, str] = {}
-        self.waiting: list[tuple[str, str]] = []
-
-    def refuse(self, task_type: str) -> list[str]:
-        """Send away whoever waits for a type, and say who."""
-        refused = [node_id for node_id, wanted in self.waiting if wanted == task_type]
-        self.waiting = [each for each in self.waiting if each[1] != task_type]
-        return refused
-
-    def admissible(self) -> list[str]:
-        """Take places for whoever is next, and say who."""
-        admitted: list[str] = []
-        for node_id, task_type in list(self.waiting):
-            taken = sum(1 for each in self.held.values() if each == task_type)
-            if taken < self.limits[task_type]:
-                self.waiting.remove((node_id, task_type))
-                if node_id in self.held:
-                    raise BrokenPromise(f"{node_id} gets a second place")
-                self.held[node_id] = task_type
-                admitted.append(node_id)
-        return admitted
 
 
 class Engine:
@@ -173,8 +146,8 @@ class Engine:
     def _check_end(self) -> None:
         if not self._store.execution.phase.is_terminal:
             raise BrokenPromise(f"the engine stopped in {self._store.execution.phase}")
-        if self._pool.held or self._pool.waiting:
-            raise BrokenPromise(f"places are held after the end: {self._pool.held} {self._pool.waiting}")
+        if self._places.held or self._places.waiting:
+            raise BrokenPromise(f"places are held after the end: {self._places.held} {self._places.waiting}")
 
     def _boot(self) -> None:
         """Build everything from the store, as a new process does."""
@@ -185,12 +158,12 @@ class Engine:
         is_unlucky = self._weather.missing_types and not self._is_desperate and self._rng.random() < 0.3
         self._missing = {self._rng.choice(plans.TASK_TYPES)} if is_unlucky else set()
         self.view = self._rebuilt()
-        self._pool = Pool(dict(self._limits))
+        self._places = Places(dict(self._limits))
         if self._is_ended:
             return
         for record in self._store.attempts.values():
             if record.started_at is not None and not record.phase.is_terminal:
-                self._pool.held[record.node_id] = record.task_type
+                self._places.held[record.node_id] = record.task_type
         heapq.heappush(
             self._happenings, Happening(self.now, self._begins_after, self._life, lambda: self._step(Begin()))
         )
@@ -272,7 +245,7 @@ class Engine:
             self._lift_drain(task_type)
             return
         self._drained.add(task_type)
-        for node_id in self._pool.refuse(task_type):
+        for node_id in self._places.refuse(task_type):
             self._refuse(node_id, task_type)
 
     def _lift_drain(self, task_type: str) -> None:
@@ -351,15 +324,15 @@ class Engine:
                 if task_type in self._missing | self._drained:
                     self._refuse(node_id, task_type)
                     return
-                self._pool.waiting.append((node_id, task_type))
+                self._places.waiting.append((node_id, task_type))
             case commands.Dequeue(node_id):
-                self._pool.waiting = [each for each in self._pool.waiting if each[0] != node_id]
+                self._places.waiting = [each for each in self._places.waiting if each[0] != node_id]
             case commands.Release(node_id):
-                self._pool.held.pop(node_id, None)
+                self._places.held.pop(node_id, None)
             case _:
                 return
-        for node_id in self._pool.admissible():
-            task_type = self._pool.held[node_id]
+        for node_id in self._places.admissible():
+            task_type = self._places.held[node_id]
             self.post(
                 Admitted(node_id, f"the {task_type} one", HAS_FINALIZER[task_type]),
                 self._rng.choice((0, 0, 2)),
@@ -392,7 +365,7 @@ class Engine:
         self._check_call(call, row.phase.is_terminal, row.unanswered_start_count)
         if key in self._store.abandoned:
             raise BrokenPromise(f"{call.call} of {name} is made after it was abandoned")
-        if call.call is not CallKind.FINALIZE and call.node_id not in self._pool.held:
+        if call.call is not CallKind.FINALIZE and call.node_id not in self._places.held:
             raise BrokenPromise(f"{call.call} of {name} is made without a place")
         limit = self.view.execution.max_parallelism
         under_way = sum(
@@ -471,49 +444,9 @@ class Engine:
     def _compare(self) -> None:
         """With everything committed, what is rebuilt from rows must be what memory has."""
         if not self._pending:
-            rebuilt = self._rebuilt()
-            before, after = _essence(self.view), _essence(rebuilt)
-            for name, value in before.items():
-                if value != after[name]:
-                    raise BrokenPromise(f"{name} in memory is {value}, and rebuilt from rows {after[name]}")
+            essences.compare(self.view, self._rebuilt())
 
 
 def _is_cancelled(call: commands.Call, behind: list[commands.Command]) -> bool:
     """Whether a call is cancelled before it had a chance to begin."""
     return commands.Cancel(call.node_id, call.attempt) in behind
-
-
-def _essence(view: View) -> dict[str, object]:
-    """What of a view can be derived from rows."""
-    if view.execution.phase.is_terminal or not view.scopes:
-        return {"phase": view.execution.phase}
-    return {
-        "nodes": view.nodes,
-        "attempts": view.attempts,
-        "scopes": {
-            scope.id: (
-                dict(sorted(scope.waiting.items())),
-                sorted(name for name in scope.active if not _is_unwritten(view, scope, name)),
-                scope.is_stopping,
-                scope.failure is not None,
-                scope.min_success_count,
-                sorted(scope.lost),
-                scope.inputs,
-                scope.elements and (scope.elements.count, scope.elements.lost_count),
-            )
-            for scope in view.scopes.values()
-        },
-        "under way": view.under_way_count - len(set(view.enqueued) - set(view.backlog)),
-        "places": {
-            node_id: place.scope.id
-            for node_id, place in view.places.items()
-            if place.scope.id in view.scopes and node_id in view.nodes
-            # Nobody looks for an element that is over.
-            if place.scope.elements is None or not view.nodes[node_id].phase.is_terminal
-        },
-    }
-
-
-def _is_unwritten(view: View, scope: Scope, name: str) -> bool:
-    """Whether a node is an element that waits for its turn, of which nothing is written yet."""
-    return scope.elements is not None and scope.node_id(name) not in view.nodes
