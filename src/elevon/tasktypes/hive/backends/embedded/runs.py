@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import complaints, functions, places, spellings
+from elevon.tasktypes.hive.backends.embedded.dialects import EmbeddedHive
 from elevon.tasktypes.hive.backends.embedded.statements import (
     CreateTable,
     CreateView,
@@ -58,8 +59,7 @@ class Run:
         self._warehouse = warehouse
         self._say = say
         self._database = DEFAULT
-        for macro in functions.MACROS:
-            connection.execute(macro)
+        functions.prepare(connection)
 
     def carry_out(self, statement: Statement) -> None:
         """Carry one statement out.
@@ -352,7 +352,7 @@ class Run:
 
     def _sql(self, rows: Expression, database: str = "", depth: int = 0) -> str:
         """Rows in DuckDB's language, once the tables that they speak of can be read there."""
-        adapted = functions.adapted(rows)
+        adapted = functions.adapted(rows, database or self._database)
         known = {one.alias.lower() for one in adapted.find_all(exp.CTE)}
         for one in adapted.find_all(exp.Table):
             if not isinstance(one.this, exp.Identifier) or (not one.db and one.name.lower() in known):
@@ -373,7 +373,7 @@ class Run:
             raise errors.UserError(f"query: the view {table} speaks of itself")
         content = self._found(table)
         if content.view:
-            sql = self._sql(sqlglot.parse_one(content.view, read="hive"), content.database, depth + 1)
+            sql = self._sql(sqlglot.parse_one(content.view, read=EmbeddedHive), content.database, depth + 1)
         else:
             sql = spellings.scan(content, self._warehouse.data_folder(table.database, table.name))
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {spellings.name(table.database)}")

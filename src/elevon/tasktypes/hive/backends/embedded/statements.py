@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import complaints, places
+from elevon.tasktypes.hive.backends.embedded.dialects import EmbeddedHive
 from elevon.tasktypes.hive.backends.embedded.places import Places
 from elevon.tasktypes.hive.backends.embedded.warehouses import Column
 
@@ -203,7 +204,7 @@ def parse(text: str) -> list[Statement]:
         UserError: It does not parse, or asks for something that is not there; names line and column, or the statement.
     """
     try:
-        found = sqlglot.parse(text, read="hive")
+        found = sqlglot.parse(text, read=EmbeddedHive)
     except SqlglotError as error:
         raise errors.UserError(f"query: {_problem(text, error)}") from None
     except RecursionError:
