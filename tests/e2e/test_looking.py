@@ -194,6 +194,17 @@ def test_logs_are_those_of_the_named_node(shell: Shell) -> None:
     assert "has no node 'n9': there are 'n0', 'n1'" in unknown.stderr
 
 
+def test_who_follows_what_nobody_drives_is_told_and_follows_on(shell: Shell) -> None:
+    shell.kill(shell.start_resting("long"))
+    following = shell.start("logs", "long", "--follow")
+    assert following.stderr is not None
+    told = following.stderr.readline()
+    assert told == "nobody drives execution long; go on with: elevon resume long\n"
+    assert shell.run("abort", "long").returncode == 0
+    _, more = following.communicate(timeout=WAIT_S)
+    assert (following.returncode, "nobody drives" in more) == (0, False)
+
+
 POD = """
 from elevon import workflow
 from elevon.tasktypes.sidecar.task import sidecar_task

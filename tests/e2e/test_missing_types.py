@@ -128,6 +128,9 @@ def test_a_run_stops_where_only_an_operator_helps_and_is_resumed_with_what_was_m
         "elevon: n0/dn0 and 2 more of the type 'hive' wait for an operator, and nothing else of execution x1 can go "
         f"on: {HINT}\nstopped; go on with: elevon resume x1\n"
     )
+    shown = shell.run("show", "x1").stdout
+    assert f"waits for an operator: {HINT}\n" in shown
+    assert "nobody drives it; go on with: elevon resume x1\n" in shown
     again = shell.run("resume", "x1", "--output", "json")
     assert again.returncode == 74
     (document,) = json.loads(again.stdout)

@@ -192,20 +192,23 @@ def note_of(record: AttemptRecord, troubles: Troubles) -> str:
     """What is worth saying of an attempt beside its phase; empty for nothing."""
     if record.phase is AttemptPhase.RETRYABLE_FAILED and record.failure:
         return f"attempt {record.attempt} failed and can be repeated: {spellings.first_line(record.failure.message)}"
-    if record.is_parked:
-        return f"waits for an operator: {spellings.first_line(record.reason)}"
-    if record.system_failure_count and not record.phase.is_terminal:
+    if record.system_failure_count and not record.is_parked and not record.phase.is_terminal:
         trouble = troubles.get((record.node_id, record.attempt), "")
         return f"in trouble, is tried again{f': {trouble}' if trouble else ''}"
-    if record.reason and not record.phase.is_terminal:
-        return f"{verb_of(record)}: {spellings.first_line(record.reason)}"
-    return ""
+    verb = verb_of(record)
+    return f"{verb}: {spellings.first_line(record.reason)}" if verb else ""
 
 
 def verb_of(record: AttemptRecord) -> str:
-    """What an attempt does with its reason: one that runs waits for nothing, and has something to say all the same."""
-    runs = record.phase is AttemptPhase.RUNNING and not record.is_parked
-    return "reports" if runs else "waits"
+    """What an attempt does with its reason; empty if it has none, or is over and its reason with it.
+
+    One that runs waits for nothing, and has something to say all the same.
+    """
+    if record.is_parked:
+        return "waits for an operator"
+    if not record.reason or record.phase.is_terminal:
+        return ""
+    return "reports" if record.phase is AttemptPhase.RUNNING else "waits"
 
 
 def _because(record: NodeRecord) -> str:

@@ -14,6 +14,7 @@ from elevon.records.attempts import AttemptRecord
 from elevon.records.identities import AttemptId
 
 _POLL_S = 0.5
+_PATIENCE_COUNT = 10  # looks: who starts or takes over an execution needs a moment
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
 async def _run(text: str, node_id: str, invocation: Invocation, *, is_following: bool) -> int:
     async with sites.opened(invocation) as site:
         printer = _Printer(site)
+        undriven_count = 0
         while True:
             sight = await site.see(text, is_history_wanted=False)
             execution = sight.view.record.id
@@ -42,6 +44,14 @@ async def _run(text: str, node_id: str, invocation: Invocation, *, is_following:
                 await printer.print_new(AttemptId(execution, record.node_id, record.attempt), record)
             if sight.view.record.phase.is_terminal or not is_following:
                 break
+            undriven_count = 0 if sight.is_driven else undriven_count + 1
+            if undriven_count == _PATIENCE_COUNT:
+                go_on = invocation.command("resume", execution.name)
+                print(
+                    f"nobody drives execution {execution.name}; go on with: {go_on}",
+                    file=sys.stderr,
+                    flush=True,
+                )
             await asyncio.sleep(_POLL_S)
     if not printer.is_anything_printed:
         print(f"the tasks of {execution.name} have written nothing", file=sys.stderr)

@@ -161,9 +161,9 @@ def _attempt(record: AttemptRecord, rows: list[Transition], now: datetime) -> It
     states = [row for row in rows if documents.state(row.custom_state) is not None]
     began = f", started {spellings.instant(record.started_at)}" if record.started_at else ""
     yield f"attempt {record.attempt}  {record.phase}{span}{began}"
-    if record.reason and not record.phase.is_terminal:
+    if verb := reports.verb_of(record):
         first, *more = record.reason.splitlines()
-        yield f"  {reports.verb_of(record)}: {first}"
+        yield f"  {verb}: {first}"
         yield from (f"    {line}" for line in more)
     if record.restart_count:
         yield f"  began anew {_times(record.restart_count)}: what it had run before was lost"
