@@ -14,6 +14,7 @@ _LINE_LENGTH = 88
 _MINUTE_S = 60
 _HOUR_S = 3600
 _TENTHS_BELOW_S = 10
+_ENDED_CODES = ("USER:Aborted", "SYSTEM:Stopped")  # nobody has made a mistake
 
 
 def duration(span: timedelta) -> str:
@@ -83,7 +84,19 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def failure(found: Failure) -> Iterator[str]:
-    """Why something failed: who has to act, what happened, and the user's own frames."""
-    yield f"{found.kind.lower()} error: {found.message}"
-    for line in found.traceback.rstrip().splitlines():
+    """Why something failed: who has to act, what happened, and the user's own frames; why it was ended if it was."""
+    is_error = found.code not in _ENDED_CODES
+    yield f"{found.kind.lower()} error: {found.message}" if is_error else found.message
+    frames = found.traceback.rstrip()
+    for line in frames[: len(frames) - len(_said_again(frames, found.message))].splitlines():
         yield f"  {line}"
+
+
+def _said_again(frames: str, message: str) -> str:
+    """The end of frames that the message says too: the exception, which may have several lines."""
+    start = len(frames)
+    while (start := frames.rfind("\n", 0, start)) >= 0 and len(frames) - start - 1 <= len(message):
+        end = frames[start + 1 :]
+        if message == end or message.endswith(f": {end}"):
+            return frames[start:]
+    return ""

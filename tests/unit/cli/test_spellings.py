@@ -63,3 +63,25 @@ def test_a_failure_shows_the_frames_of_the_user() -> None:
     failure = Failure("USER:ValueError", "ValueError: no", traceback='File "a.py", line 3\n  boom()\n')
     lines = list(spellings.failure(failure))
     assert lines == ["system error: ValueError: no", '  File "a.py", line 3', "    boom()"]
+
+
+@pytest.mark.parametrize("said", ["ValueError: no", "ValueError: no\nand\n\nmore"])
+@pytest.mark.parametrize("place", ["", "node n1: "])
+def test_an_exception_is_said_once(said: str, place: str) -> None:
+    frames = 'Traceback (most recent call last):\n  File "a.py", line 3\n'
+    lines = list(
+        spellings.failure(Failure("USER:ValueError", f"{place}{said}", traceback=f"{frames}{said}\n"))
+    )
+    assert "\n".join(lines) == f"system error: {place}{said}\n" + "\n".join(
+        f"  {line}" for line in frames.splitlines()
+    )
+
+
+def test_another_exception_than_that_of_the_message_stays() -> None:
+    failure = Failure("USER:ValueError", "ValueError: no", traceback="frames\nKeyError: no\nand more")
+    assert list(spellings.failure(failure))[1:] == ["  frames", "  KeyError: no", "  and more"]
+
+
+@pytest.mark.parametrize("code", ["USER:Aborted", "SYSTEM:Stopped"])
+def test_what_was_ended_has_made_no_error(code: str) -> None:
+    assert list(spellings.failure(Failure(code, "aborted by ann: enough"))) == ["aborted by ann: enough"]

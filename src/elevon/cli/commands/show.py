@@ -88,8 +88,6 @@ def _lines(view: ExecutionView, now: datetime) -> Iterator[str]:
         yield f"  source  {record.source_path}"
     if record.recovered_from:
         yield f"  recovered from {record.recovered_from}"
-    if record.aborted_by:
-        yield f"  aborted by {record.aborted_by}"
     yield from _values("inputs:", record.inputs, view.inputs)
     yield from _values("outputs:", record.outputs, view.outputs)
     if record.failure:
