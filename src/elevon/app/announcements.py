@@ -41,12 +41,6 @@ def url_of(home: Home, engine_id: str) -> str:
     return ""
 
 
-def urls(home: Home) -> list[str]:
-    """Where the servers of a home that run now are reached."""
-    found = (url_of(home, path.stem) for path in sorted(home.engines_dir.glob(f"*{_SUFFIX}")))
-    return [url for url in found if url]
-
-
 def remove_stale(home: Home) -> None:
     """Remove what servers have left that were killed."""
     for path in home.engines_dir.glob(f"*{_SUFFIX}"):
