@@ -170,4 +170,4 @@ def server(shell: Shell, tmp_path: Path) -> Iterator["Server"]:
     (tmp_path / "client").mkdir()
     made = Server(shell, tmp_path / "client")
     yield made
-    made.client.close()
+    made.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.conftest import WAIT_S, Shell
+from tests.integration.machines import HeldPort
 
 FLYTE = "/api/v1/executions/default/development"
 
@@ -21,20 +22,25 @@ class Server:
         self.shell = shell
         self.client = Shell(tmp_path)
         del self.client.environment["ELEVON_HOME"]
-        self.port = 0
+        self._held = HeldPort()
+        self.port = self._held.number
         self.url = ""
 
     def start(self, *words: str, preexec_fn: Callable[[], None] | None = None) -> subprocess.Popen[str]:
-        """Start it, at the port that it had before, and return when it is ready."""
+        """Start it, always at the same port, and return when it is ready."""
         port = ["--port", str(self.port)]
         process = self.shell.start("serve", *port, "--output", "json", *words, preexec_fn=preexec_fn)
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()
         self.url = json.loads(line)["url"]
-        self.port = int(self.url.rpartition(":")[2])
         self.client.environment["ELEVON_REMOTE"] = self.url
         return process
+
+    def close(self) -> None:
+        """End what the client has started, and give the port back."""
+        self.client.close()
+        self._held.close()
 
     def ask(self, path: str, method: str = "GET", body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and document."""

@@ -254,6 +254,6 @@ def test_a_server_shows_no_secret_of_a_pod(pods: Shell, tmp_path_factory: pytest
     _, figures = server.read("/metrics")
     assert "elevon_call_seconds" in figures
     said = [done.stdout, done.stderr, figures, *said_of(pods, "leak"), end(process)[1]]
-    server.client.close()
+    server.close()
     assert [leaks_in(each.encode()) for each in said] == [[]] * len(said)
     assert leaks_below(pods.home) == {}

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Self
 
 import grpc
 
-from tests.integration.machines import free_port
+from tests.integration.machines import HeldPort
 
 HERE = Path(__file__).parent
 START_S = 40
@@ -21,18 +22,18 @@ class ConnectorProcess:
     Args:
         python: The interpreter that has flytekit.
         jobs_port: What its connectors talk to.
-        port: Where it serves; 0 for any port that is free.
     """
 
-    def __init__(self, python: str, jobs_port: int, port: int = 0) -> None:
-        self.port = port or free_port()
+    def __init__(self, python: str, jobs_port: int) -> None:
+        self._port, self._figures_port = HeldPort(), HeldPort()
         self._python = python
         self._jobs_port = jobs_port
+        self._files = tempfile.TemporaryDirectory(prefix="connectors-")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self._port.number}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -40,15 +41,18 @@ class ConnectorProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._files.cleanup()
+        self._port.close()
+        self._figures_port.close()
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        words = ["serve", "connector", "--port", str(self.port), "--prometheus_port", str(free_port())]
+        ports = ["--port", str(self._port.number), "--prometheus_port", str(self._figures_port.number)]
         pyflyte = Path(self._python).with_name("pyflyte")
         self._process = subprocess.Popen(
-            [str(pyflyte), *words, "--modules", "flytekit_connectors"],
+            [str(pyflyte), "serve", "connector", *ports, "--modules", "flytekit_connectors"],
             cwd=HERE,
-            env={**os.environ, "JOBS_PORT": str(self._jobs_port)},
+            env={**os.environ, "JOBS_PORT": str(self._jobs_port), "TMPDIR": self._files.name},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from elevon.primitives import failpoints
+from tests.integration.machines import HeldPort
 from tests.storm.servers import flows
 
 FLOWS: Final = Path(__file__).with_name("flows.py")
@@ -52,7 +53,8 @@ class Round:
         self._random = random.Random(seed)
         self._directory = directory
         self._ledger = directory / "ledger"
-        self._port = 0
+        self._held = HeldPort()
+        self._port = self._held.number
         self._is_over = threading.Event()
         self._is_served = threading.Event()
         self.kill_count = 0
@@ -62,7 +64,7 @@ class Round:
     def carry_out(self) -> None:
         """Serve, kill and serve again while clients start executions and wait for them; then judge."""
         names = [f"x{number}" for number in range(EXECUTION_COUNT)]
-        with ThreadPoolExecutor(CLIENT_COUNT + 1) as pool:
+        with self._held, ThreadPoolExecutor(CLIENT_COUNT + 1) as pool:
             serving = pool.submit(self._serve_and_kill)
             try:
                 plan = self._register()
@@ -105,9 +107,7 @@ class Round:
         )
         with process:
             assert process.stdout is not None
-            line = process.stdout.readline()
-            if line:
-                self._port = int(json.loads(line)["url"].rpartition(":")[2])
+            if process.stdout.readline():
                 self._is_served.set()
             try:
                 yield process

@@ -5,6 +5,7 @@ Nothing here is needed to use the service; it blocks, and is called between the 
 
 import http.client
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,11 @@ class ServiceProcess:
 
     def __init__(self, ledger: Path) -> None:
         self._ledger = ledger
-        self._port = 0
+        # Bound, and not listened on: the system gives the port to nobody else, also between two processes.
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self._port = self._held.getsockname()[1]
         self.url = ""
         self._process = self._start()
 
@@ -42,6 +47,7 @@ class ServiceProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end(signal.SIGTERM)
+        self._held.close()
 
     @property
     def pid(self) -> int:
@@ -109,8 +115,8 @@ class ServiceProcess:
         if not self.url:
             process.wait(_PATIENCE_S)
             process.stdout.close()
+            self._held.close()
             raise RuntimeError(f"the service ended with exit code {process.returncode}")
-        self._port = int(self.url.rpartition(":")[2])
         return process
 
     def _end(self, number: signal.Signals) -> None:

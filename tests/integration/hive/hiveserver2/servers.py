@@ -20,7 +20,7 @@ import impala.dbapi
 import pyspark
 
 from elevon.primitives import ids
-from tests.integration.machines import free_port
+from tests.integration.machines import HeldPort
 
 START_S = 120.0
 _MAIN = "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2"
@@ -77,18 +77,23 @@ class HiveServer2:
     def __init__(self, directory: Path, hive: Mapping[str, str] | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.port = free_port()
+        self._held = HeldPort()
+        self.port = self._held.number
         self._hive = dict(hive or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        with contextlib.ExitStack() as failed:
+            failed.enter_context(self._held)
+            self.start()
+            failed.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        self._held.close()
 
     @property
     def pid(self) -> int:
