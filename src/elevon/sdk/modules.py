@@ -90,8 +90,13 @@ def load_module(name: str, shown: str = "") -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         where = tracebacks.place(error)
-        problem = f"{type(error).__name__}: {error}".removesuffix(": ")
-        message = f"{shown or name} can't be imported: {problem}{f' ({where})' if where else ''}"
+        said = error.msg if isinstance(error, SyntaxError) and where else error  # which repeats the place
+        problem = f"{type(error).__name__}: {said}".removesuffix(": ")
+        mend = "; install its package, or have its folder in PYTHONPATH"
+        message = (
+            f"{shown or name} can't be imported: {problem}{f' ({where})' if where else ''}"
+            f"{mend if isinstance(error, ModuleNotFoundError) else ''}"
+        )
         raise ModuleImportError(message, tracebacks.trimmed(error)) from error
 
 

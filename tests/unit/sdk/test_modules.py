@@ -99,7 +99,9 @@ def test_a_file_that_fails_is_told_with_the_users_frames(tmp_path: Path, text: s
         modules.load_file(path)
     line = 1 if "nothing" in text else 2
     assert str(caught.value).startswith(f"{path} can't be imported: {problem}")
-    assert str(caught.value).endswith(f"({path}:{line})")
+    mend = "; install its package, or have its folder in PYTHONPATH" if "nothing" in text else ""
+    assert str(caught.value).endswith(f"({path}:{line}){mend}")
+    assert str(caught.value).count("bad_flow.py") == 2
     assert problem in caught.value.traceback
     assert "importlib" not in caught.value.traceback
 
