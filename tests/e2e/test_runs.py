@@ -249,6 +249,9 @@ def test_resume_of_what_has_ended_says_how_it_ended(shell: Shell) -> None:
     assert done.returncode == 1
     assert [document["phase"] for document in json.loads(done.stdout)] == ["SUCCEEDED", "FAILED"]
     assert "execution bad has ended already, it is FAILED" in done.stderr
+    told = shell.run("resume", "good", "bad")
+    assert told.stdout == "outputs of good:\n  o0: 1.0\n"
+    assert "\nbad: user error: node n1: ZeroDivisionError" in told.stderr
 
 
 def test_an_execution_is_driven_by_one_process_only(shell: Shell) -> None:

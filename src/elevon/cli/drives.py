@@ -93,16 +93,19 @@ def conclude(ending: Ending, invocation: Invocation) -> exits.Exit:
     return ending.exit_code
 
 
-def tell(ending: Ending, invocation: Invocation) -> None:
-    """How an execution ended, for people: its outputs on stdout, or its error on stderr."""
+def tell(ending: Ending, invocation: Invocation, *, is_one_of_several: bool = False) -> None:
+    """How an execution ended, for people: its outputs on stdout, or its error on stderr; of several with its name."""
     record = ending.record
     name = record.id.name
     if record.phase is ExecutionPhase.SUCCEEDED:
         outputs = documents.values(record.outputs, ending.types, is_shortened=True)
         if outputs:
-            print("\n".join(["outputs:", *spellings.values(outputs)]))
+            heading = f"outputs of {name}:" if is_one_of_several else "outputs:"
+            print("\n".join([heading, *spellings.values(outputs)]))
     elif record.phase.is_terminal:
-        lines = spellings.failure(record.failure) if record.failure else [f"{name} is {record.phase}"]
+        lines = list(spellings.failure(record.failure)) if record.failure else [f"{name} is {record.phase}"]
+        if is_one_of_several and record.failure:
+            lines[0] = f"{name}: {lines[0]}"
         hints = [
             f"more: {invocation.command('show', name)}",
             f"once it is mended: {invocation.command('recover', name)}",

@@ -83,7 +83,7 @@ async def resume(names: Sequence[str], invocation: Invocation) -> int:
         documents.write([documents.result(ending) for ending in endings])
     for ending in endings:
         if not invocation.is_json:
-            drives.tell(ending, invocation)
+            drives.tell(ending, invocation, is_one_of_several=len(endings) > 1)
         if not ending.record.phase.is_terminal:
             watches.say_how_to_look(ending.record, watched.standing, invocation)
     return max((ending.exit_code for ending in endings), default=exits.Exit.SUCCEEDED)

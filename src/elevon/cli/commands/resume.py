@@ -64,7 +64,7 @@ async def _run(names: Sequence[str], invocation: Invocation) -> int:
         documents.write([documents.result(ending) for ending in ended])
     for ending in ended:
         if not invocation.is_json:
-            drives.tell(ending, invocation)
+            drives.tell(ending, invocation, is_one_of_several=len(ended) > 1)
         drives.say_how_to_go_on(ending, invocation)
     return max((ending.exit_code for ending in ended), default=exits.Exit.SUCCEEDED)
 
