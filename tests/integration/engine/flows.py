@@ -47,6 +47,12 @@ def waiting() -> int:
 
 
 @workflow
+def waiting_in_line() -> int:
+    job()
+    return queued()
+
+
+@workflow
 def pair() -> int:
     job()
     return job()

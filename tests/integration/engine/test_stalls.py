@@ -103,6 +103,18 @@ async def test_who_waits_for_the_place_of_a_parked_attempt_goes_on_no_more_than_
         assert await stalled(embedded, execution) == {"x1": ["n0#0 scripted: the state can't be read"]}
 
 
+async def test_who_waits_in_line_behind_a_parked_attempt_is_waited_for_until_its_time_is_out(
+    world: World,
+) -> None:
+    async with world.engine(Narrow(check=[UNREADABLE])) as embedded:
+        execution = await world.create(embedded, flows.waiting_in_line)
+        assert await stalled(embedded, execution) == {}
+        record = await embedded.admin.get(execution)
+    assert record.phase is ExecutionPhase.FAILED
+    assert record.failure is not None
+    assert "node n1" in record.failure.message
+
+
 async def test_who_waits_for_the_turn_of_a_parked_attempt_goes_on_no_more_than_that(world: World) -> None:
     async with world.engine(Scripted(check=[UNREADABLE])) as embedded:
         execution = await world.create(embedded, flows.pair, max_parallelism=1)
