@@ -36,14 +36,14 @@ async def drive(
         EngineStoppedError: The engine could not go on.
     """
     views = [await embedded.admin.view(execution, is_history_wanted=False) for execution in executions]
+    resume = invocation.command("resume", *(execution.name for execution in executions))
     with report_of(views, invocation) as report:
         embedded.engine.observe(report.changed)
         try:
-            stalls = await _drive_or_suspend(embedded, executions, report)
+            stalls = await _drive_or_suspend(embedded, executions, report, resume)
         except errors.ConflictError:
             raise
         except errors.ElevonError as error:
-            resume = invocation.command("resume", *(execution.name for execution in executions))
             raise exits.EngineStoppedError(error, resume) from error
     return [
         Ending(await embedded.admin.get(view.record.id), view.outputs, stalls.get(view.record.id, ()))
@@ -52,7 +52,7 @@ async def drive(
 
 
 async def _drive_or_suspend(
-    embedded: app.Embedded, executions: Sequence[ExecutionId], report: reports.Report
+    embedded: app.Embedded, executions: Sequence[ExecutionId], report: reports.Report, resume: str
 ) -> Mapping[ExecutionId, Sequence[AttemptRecord]]:
     interrupted = asyncio.Event()
 
@@ -61,7 +61,11 @@ async def _drive_or_suspend(
         await embedded.engine.suspend()
         report.say(signals.SUSPENDING)
 
-    with signals.caught(interrupted.set, lambda: report.__exit__(None, None, None)):
+    def end_at_once() -> None:
+        report.__exit__(None, None, None)
+        reports.write(sys.stderr, f"ended at once; go on with: {resume}\n")
+
+    with signals.caught(interrupted.set, end_at_once):
         suspending = asyncio.ensure_future(suspend())
         try:
             return await embedded.engine.drive(*executions, waits_for_operators=False)
