@@ -4,6 +4,7 @@ One spelling for each everywhere on the command line. It must never be parsed by
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,9 @@ _LINE_LENGTH = 88
 _MINUTE_S = 60
 _HOUR_S = 3600
 _TENTHS_BELOW_S = 10
+_MODULE = re.compile(
+    r"\A(\w+\.)+(?=\w+(:|\Z))"
+)  # which stands before the name of an exception in a traceback
 _ENDED_CODES = ("USER:Aborted", "SYSTEM:Stopped")  # nobody has made a mistake
 
 
@@ -95,8 +99,8 @@ def failure(found: Failure) -> Iterator[str]:
 def _said_again(frames: str, message: str) -> str:
     """The end of frames that the message says too: the exception, which may have several lines."""
     start = len(frames)
-    while (start := frames.rfind("\n", 0, start)) >= 0 and len(frames) - start - 1 <= len(message):
-        end = frames[start + 1 :]
+    while (start := frames.rfind("\n", 0, start)) >= 0 and len(frames) - start <= len(message) + _LINE_LENGTH:
+        end = _MODULE.sub("", frames[start + 1 :])
         if message == end or message.endswith(f": {end}"):
             return frames[start:]
     return ""
