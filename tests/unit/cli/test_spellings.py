@@ -67,10 +67,11 @@ def test_a_failure_shows_the_frames_of_the_user() -> None:
 
 @pytest.mark.parametrize("said", ["ValueError: no", "ValueError: no\nand\n\nmore"])
 @pytest.mark.parametrize("place", ["", "node n1: "])
-def test_an_exception_is_said_once(said: str, place: str) -> None:
+@pytest.mark.parametrize("module", ["", "flows.problems."])
+def test_an_exception_is_said_once(said: str, place: str, module: str) -> None:
     frames = 'Traceback (most recent call last):\n  File "a.py", line 3\n'
     lines = list(
-        spellings.failure(Failure("USER:ValueError", f"{place}{said}", traceback=f"{frames}{said}\n"))
+        spellings.failure(Failure("USER:ValueError", f"{place}{said}", traceback=f"{frames}{module}{said}\n"))
     )
     assert "\n".join(lines) == f"system error: {place}{said}\n" + "\n".join(
         f"  {line}" for line in frames.splitlines()
