@@ -13,7 +13,7 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 from elevon import errors
 from elevon.idl import literal_types
 from elevon.primitives import suggestions
-from elevon.sdk import calls, definitions, graphs, interfaces, settings, tracing, types
+from elevon.sdk import calls, definitions, graphs, interfaces, promises, settings, tracing, types
 from elevon.sdk.tasks import Task
 
 R = TypeVar("R")
@@ -88,6 +88,12 @@ class MappedTask(Generic[T_co]):
         named = dict(zip(names, args, strict=False))
         if doubled := named.keys() & kwargs.keys():
             raise self.site.error(f"was given {min(doubled)!r} twice, by position and by name")
+        for name, value in {**named, **kwargs}.items():
+            if name in own.inputs and not (isinstance(value, list) or promises.is_promise(value)):
+                raise self.site.error(
+                    f"is mapped over {name!r}, which is no list: {value!r:.80}: give a list, or what is the same for "
+                    f"all elements by functools.partial(TASK, {name}=...)"
+                )
         given = {**self._fixed, **named, **kwargs}
         fixed = {
             name
@@ -251,12 +257,9 @@ def _is_part(value: object) -> bool:
 
 def _count_of(target: graphs.Mapped, arguments: Mapping[str, Any]) -> int:
     """How many elements the lists have."""
-    lengths: dict[str, int] = {}
-    for name, value in arguments.items():
-        if name not in target.bound and not isinstance(value, list):
-            raise target.site.error(f"is mapped over {name!r}, which is no list: {value!r}")
-        if name not in target.bound:
-            lengths[name] = len(cast("list[Any]", value))
+    lengths = {
+        name: len(cast("list[Any]", value)) for name, value in arguments.items() if name not in target.bound
+    }
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
         raise target.site.error(f"is mapped over lists that differ in length: {told}")

@@ -157,7 +157,10 @@ def test_a_tenth_of_ten_is_one() -> None:
     ("call", "sentence"),
     [
         (lambda: map_task(area)(width=[1], height=[1, 2]), "differ in length: 'width' has 1, 'height' has 2"),
-        (lambda: map_task(area)(width=3), "is mapped over 'width', which is no list: 3"),
+        (
+            lambda: map_task(area)(width=3),
+            "is the same for all elements by functools.partial(TASK, width=...)",
+        ),
         (
             lambda: map_task(area, min_successes=3)([1]),
             "at least 3 elements must succeed, and there are only 1",
