@@ -211,8 +211,8 @@ def test_a_function_means_what_it_means_in_hive(query: Queries, call: str, value
         ("SELECT 'abc FROM t", "line 1, column 8: a quote or comment that is opened there has no end"),
         ("SELECT a -- it's\n, 'x", "line 2, column 3"),
         ("SELECT 1;\nSELECT (b FROM u", "line 2, column 11, near 'FROM'"),
-        ("MSCK REPAIR TABLE t", "no such statement: 'MSCK REPAIR TABLE t'"),
-        ("CREATE TABLE x (a INT) STORED AS ORC", "files of the format ORC"),
+        ("SHOW TABLES", "no such statement: 'SHOW TABLES'"),
+        ("CREATE TABLE x (a INT) STORED AS ORC LOCATION '/x'", "files of the format ORC"),
         ("  ; ", "the query is empty"),
         ("SELECT " + "(" * 1000 + "1" + ")" * 1000, "it is nested too deeply"),
     ],
@@ -353,3 +353,50 @@ def test_a_path_is_no_pattern(tmp_path: Path, query: Queries) -> None:
         query(f"INSERT OVERWRITE DIRECTORY '{tmp_path / name}' STORED AS PARQUET SELECT '{name}' AS a")
     query(f"CREATE EXTERNAL TABLE t (a STRING) STORED AS PARQUET LOCATION '{tmp_path}/a[1]*'")
     assert rows(query, "SELECT a FROM t") == ["a[1]*"]
+
+
+PARTITIONED = (
+    "CREATE TABLE p (a INT) PARTITIONED BY (n INT) STORED AS ORC;"
+    "INSERT INTO p PARTITION (n) SELECT 1, 1 UNION ALL SELECT 2, 2 UNION ALL SELECT 10, 10"
+)
+
+
+def test_one_partition_can_be_truncated(query: Queries) -> None:
+    query(PARTITIONED)
+    query("TRUNCATE TABLE p PARTITION (n = '02')")
+    assert rows(query, "SELECT a FROM p ORDER BY a") == ["1", "10"]
+
+
+def test_partitions_are_dropped_by_a_comparison_in_the_type_of_their_column(query: Queries) -> None:
+    query(PARTITIONED)
+    query("ALTER TABLE p DROP PARTITION (n > '1', n < '9')")
+    assert rows(query, "SELECT a FROM p ORDER BY a") == ["1", "10"]
+    with pytest.raises(errors.UserError, match="p is not partitioned by day"):
+        query("ALTER TABLE p DROP PARTITION (day = '2024-01-01')")
+    with pytest.raises(errors.UserError, match="n names no partition: say column = value"):
+        query("ALTER TABLE p DROP PARTITION (n)")
+
+
+def test_several_inserts_take_the_same_rows(query: Queries) -> None:
+    query("CREATE TABLE small (a INT); CREATE TABLE large (a INT, b STRING)")
+    query(
+        "FROM (SELECT 1 a UNION ALL SELECT 20) s LATERAL VIEW explode(array('x', 'y')) e AS b "
+        "INSERT INTO small SELECT DISTINCT a WHERE a < 10 INSERT OVERWRITE TABLE large SELECT a, b WHERE a > 10"
+    )
+    assert rows(query, "SELECT * FROM small") == ["1"]
+    assert rows(query, "SELECT * FROM large ORDER BY b") == ["20\tx", "20\ty"]
+
+
+def test_what_only_tells_a_metastore_does_nothing(query: Queries) -> None:
+    query(PARTITIONED)
+    query(
+        "MSCK REPAIR TABLE p; ANALYZE TABLE p COMPUTE STATISTICS; ALTER TABLE p ADD IF NOT EXISTS PARTITION (n = 7)"
+    )
+    assert rows(query, "SELECT count(*) FROM p") == ["3"]
+
+
+def test_a_format_that_nobody_else_reads_is_kept_as_parquet_and_is_refused_elsewhere(query: Queries) -> None:
+    query("CREATE TABLE o STORED AS ORC AS SELECT 1 AS a")
+    assert rows(query, "SELECT a FROM o") == ["1"]
+    with pytest.raises(errors.UserError, match="files of the format ORC can't be had"):
+        query("CREATE EXTERNAL TABLE x (a INT) STORED AS ORC LOCATION '/nowhere'")

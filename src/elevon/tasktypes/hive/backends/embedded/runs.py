@@ -3,6 +3,7 @@
 It owns what each statement does to the warehouse. It must never parse, and knows nothing of processes.
 """
 
+import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from elevon import errors
 from elevon.tasktypes.hive.backends.embedded import complaints, functions, places, spellings
 from elevon.tasktypes.hive.backends.embedded.dialects import EmbeddedHive
 from elevon.tasktypes.hive.backends.embedded.statements import (
+    Condition,
     CreateTable,
     CreateView,
     Database,
@@ -293,19 +295,28 @@ class Run:
 
     def _drop_partitions(self, wanted: DropPartitions) -> None:
         table = self._found(wanted.table.within(self._database))
-        partitions = [self._canonical(table, one) for one in wanted.partitions]
+        types = {one.name: one.type for one in table.partition_columns}
+        unknown = [one.column for each in wanted.partitions for one in each if one.column not in types]
+        if unknown:
+            raise errors.UserError(f"query: {wanted.table} is not partitioned by {unknown[0]}")
 
-        def is_kept(name: str, _content: Table) -> bool:
-            parts = dict(part.split("=", 1) for part in Path(name).parent.parts)
-            return not any(
-                all(
-                    value is not None and parts.get(key) == spellings.spelled(value)
-                    for key, value in one.items()
-                )
-                for one in partitions
+        @functools.cache
+        def is_dropped(folder: Path) -> bool:
+            values = dict(part.split("=", 1) for part in folder.parts)
+            return any(
+                all(self._meets(one, types[one.column], spellings.meant(values[one.column])) for one in each)
+                for each in wanted.partitions
             )
 
-        self._keep_files(wanted.table, is_kept)
+        self._keep_files(wanted.table, lambda name, _content: not is_dropped(Path(name).parent))
+
+    def _meets(self, condition: Condition, kind: str, value: str | None) -> bool:
+        """Whether a partition's value meets a condition, in the type of its column."""
+        found = self._connection.execute(
+            f"SELECT TRY_CAST(? AS {kind}) {condition.operator} TRY_CAST(? AS {kind})",
+            [value, condition.value],
+        ).fetchone()
+        return bool(found and found[0])
 
     def _keep_files(self, table: TableName, is_kept: Callable[[str, Table], bool]) -> None:
         table = table.within(self._database)

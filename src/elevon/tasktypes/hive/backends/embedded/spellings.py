@@ -56,6 +56,11 @@ def spelled(value: str | None) -> str:
     return _NO_VALUE if value is None else quote(value, safe="")
 
 
+def meant(value: str) -> str | None:
+    """What `spelled` spelled."""
+    return None if value == _NO_VALUE else unquote(value)
+
+
 def local(uri: str) -> Path:
     """A path of this machine.
 

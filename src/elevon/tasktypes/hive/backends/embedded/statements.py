@@ -25,6 +25,16 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # what it can't read is an
 _PARQUET: Final = "PARQUET"
 _TEXT: Final = "TEXTFILE"
 _DELIMITER: Final = "\x01"  # Hive's own
+_MANAGED: Final = frozenset(("ORC", "AVRO", "RCFILE", "SEQUENCEFILE", "JSONFILE"))
+"""Formats that a table of the warehouse may ask for: nobody but the warehouse reads its files, which are parquet."""
+_OPERATORS: Final[Mapping[Any, str]] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
 _SKIPPED_LINES: Final = "skip.header.line.count"
 
 
@@ -145,11 +155,26 @@ class DropTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a partition's value in a column is to be.
+
+    Attributes:
+        column: Which.
+        operator: As SQL spells it.
+        value: What is compared with.
+    """
+
+    column: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class DropPartitions:
-    """The end of some partitions, as far as they are there, as Hive has it."""
+    """The end of the partitions that meet all of some conditions, as far as there are such, as Hive has it."""
 
     table: TableName
-    partitions: Sequence[Mapping[str, str | None]]
+    partitions: Sequence[Sequence[Condition]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +240,12 @@ def parse(text: str) -> list[Statement]:
     for one in found:
         if one is not None:
             noted.note(one)
-    made = [_understood(one) for one in found if one is not None and not isinstance(one, exp.Semicolon)]
+    made = [
+        _understood(each)
+        for one in found
+        if one is not None and not isinstance(one, exp.Semicolon)
+        for each in _parted(one)
+    ]
     if not made:
         raise errors.UserError("query: the query is empty")
     return made
@@ -254,6 +284,16 @@ def _open_quote(text: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
+def _parted(made: Expression) -> Iterator[Expression]:
+    """`FROM rows INSERT ... INSERT ...` is one INSERT after the other, each of the same rows."""
+    if not isinstance(made, exp.MultitableInserts):
+        yield made
+        return
+    for one in made.expressions:
+        one.expression.set("from_", exp.From(this=made.args["source"].copy()))
+        yield one
+
+
 def _understood(made: Expression) -> Statement:
     match made:
         case exp.Insert():
@@ -263,13 +303,16 @@ def _understood(made: Expression) -> Statement:
         case exp.Drop():
             return _drop(made)
         case exp.TruncateTable():
-            return Truncate(_table(made.expressions[0]))
+            table, partition = _table(made.expressions[0]), made.args.get("partition")
+            return Truncate(table) if partition is None else DropPartitions(table, [_conditions(partition)])
         case exp.Alter():
             return _alter(made)
         case exp.Use():
             return Database("use", made.this.name.lower())
-        case exp.Set():
+        case exp.Set() | exp.Analyze():
             return Nothing()
+        case exp.Command() if made.name.upper() == "MSCK REPAIR":
+            return Nothing()  # what is in the folders is looked at by each query
         case exp.Query():
             return Select(made)
         case _:
@@ -312,6 +355,18 @@ def _partition(made: Expression) -> dict[str, str | None]:
     return values
 
 
+def _conditions(made: Expression) -> list[Condition]:
+    conditions: list[Condition] = []
+    for one in made.expressions:
+        operator = _OPERATORS.get(type(one))
+        if operator is None:
+            raise errors.UserError(
+                f"query: {one.sql(dialect='hive')} names no partition: say column = value, or one of <> < <= > >="
+            )
+        conditions.append(Condition(one.this.name.lower(), operator, one.expression.name))
+    return conditions
+
+
 def _create(made: exp.Create) -> Statement:
     kind = str(made.args.get("kind")).upper()
     is_fine = bool(made.args.get("exists"))
@@ -338,7 +393,7 @@ def _create(made: exp.Create) -> Statement:
             for column in _columns(one.this)
         ],
         location=location,
-        format=_format(given, _TEXT if location else _PARQUET),
+        format=_format(given, _TEXT if location else _PARQUET, is_managed=not location),
         rows=rows,
         like=None if like is None else _table(like),
         is_temporary=any(isinstance(one, exp.TemporaryProperty) for one in given),
@@ -351,7 +406,7 @@ def _columns(schema: Expression | None) -> Iterator[Column]:
         yield Column(one.name.lower(), "" if kind is None else kind.sql(dialect="duckdb"))
 
 
-def _format(properties: Sequence[Expression], default: str) -> Format:
+def _format(properties: Sequence[Expression], default: str, *, is_managed: bool = False) -> Format:
     kind, delimiter, skipped_count = default, _DELIMITER, 0
     for one in properties:
         if isinstance(one, exp.FileFormatProperty):
@@ -363,6 +418,8 @@ def _format(properties: Sequence[Expression], default: str) -> Format:
             skipped_count = int(one.args["value"].name)
     if kind == "CSV":
         return Format(_TEXT, ",", skipped_count)
+    if is_managed and kind in _MANAGED:
+        kind = _PARQUET
     if kind not in (_PARQUET, _TEXT):
         raise errors.UserError(
             f"query: files of the format {kind} can't be had in the embedded backend: use PARQUET or TEXTFILE"
@@ -384,8 +441,9 @@ def _drop(made: exp.Drop) -> Statement:
 def _alter(made: exp.Alter) -> Statement:
     actions: list[Any] = made.args.get("actions") or []
     if len(actions) == 1 and isinstance(actions[0], exp.DropPartition):
-        partitions = [_partition(one) for one in actions[0].expressions]
-        return DropPartitions(_table(made.this), partitions)
+        return DropPartitions(_table(made.this), [_conditions(one) for one in actions[0].expressions])
+    if actions and all(isinstance(one, exp.AddPartition) and not one.args.get("location") for one in actions):
+        return Nothing()  # a partition is there when it has rows
     if len(actions) == 1 and isinstance(actions[0], exp.AlterSet) and actions[0].args.get("location"):
         return SetLocation(_table(made.this), actions[0].args["location"].name)
     raise _unsupported(made)
