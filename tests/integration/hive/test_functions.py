@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded import statements
+from elevon.tasktypes.hive.backends.embedded import readings, statements
 from elevon.tasktypes.hive.backends.embedded.functions import adapted, prepare
 from tests.integration.hive import language
 from tests.integration.hive.values import plain
@@ -33,7 +33,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
-    [statement] = statements.parse(query)
+    [statement] = readings.parse(query)
     assert isinstance(statement, statements.Select)
     return connection.execute(adapted(statement.rows, "default").sql(dialect="duckdb")).fetchall()
 
@@ -100,7 +100,7 @@ def test_times_are_of_utc_wherever_it_runs(
     ],
 )
 def test_what_can_t_be_had_is_refused_by_name(query: str, message: str) -> None:
-    [statement] = statements.parse(query)
+    [statement] = readings.parse(query)
     assert isinstance(statement, statements.Select)
     with pytest.raises(errors.UserError, match=message):
         adapted(statement.rows, "default")

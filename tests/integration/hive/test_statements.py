@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded import statements
+from elevon.tasktypes.hive.backends.embedded import readings
 from elevon.tasktypes.hive.backends.embedded.runs import Run
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
 from elevon.tasktypes.hive.texts import written
@@ -27,7 +27,7 @@ def query(tmp_path: Path) -> Queries:
         said: list[str] = []
         with duckdb.connect(":memory:") as connection, warehouse.reading():
             session = Run(connection, warehouse, said.append)
-            for statement in statements.parse(text):
+            for statement in readings.parse(text):
                 session.carry_out(statement)
         warehouse.release()
         return said
@@ -219,7 +219,7 @@ def test_a_function_means_what_it_means_in_hive(query: Queries, call: str, value
 )
 def test_a_text_that_can_t_be_is_refused_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(errors.UserError) as caught:
-        statements.parse(text)
+        readings.parse(text)
     assert problem in str(caught.value)
 
 

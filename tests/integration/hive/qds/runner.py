@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded import statements
+from elevon.tasktypes.hive.backends.embedded import readings, statements
 from elevon.tasktypes.hive.backends.embedded.runs import Run
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
 
@@ -20,7 +20,7 @@ def main(root: Path, folder: Path) -> int:
         run = Run(connection, warehouse, lines.append)
         try:
             with warehouse.reading():
-                for statement in statements.parse((folder / "query.hql").read_text()):
+                for statement in readings.parse((folder / "query.hql").read_text()):
                     lines.clear()
                     run.carry_out(statement)
                     if isinstance(statement, statements.Select):

@@ -18,7 +18,7 @@ from elevon.plugin import SetupContext
 from elevon.plugin.contexts import Json
 from elevon.plugin.kubernetes import Manifest, ResourceKey, ResourceKind
 from elevon.primitives import files, ids
-from elevon.tasktypes.hive.backends.embedded import orders, statements
+from elevon.tasktypes.hive.backends.embedded import orders, readings
 from elevon.tasktypes.hive.backends.embedded.orders import Order, Outcome
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
 from elevon.tasktypes.hive.backends.interfaces import HiveBackend, Query, QueryPhase, QueryStatus
@@ -60,7 +60,7 @@ class EmbeddedBackend(HiveBackend):
 
     def check(self, query: Query) -> None:
         """Refuse what does not parse: nobody else reads it."""
-        statements.parse(query.text)
+        readings.parse(query.text)
 
     async def submit(self, query: Query, token: str, prepared: Json) -> Json:
         """Make the pod; it begins as soon as there is room."""

@@ -16,7 +16,7 @@ import duckdb
 import msgspec
 
 from elevon import errors
-from elevon.tasktypes.hive.backends.embedded import orders, statements
+from elevon.tasktypes.hive.backends.embedded import orders, readings
 from elevon.tasktypes.hive.backends.embedded.orders import Order, Outcome
 from elevon.tasktypes.hive.backends.embedded.runs import Run
 from elevon.tasktypes.hive.backends.embedded.warehouses import Warehouse
@@ -59,7 +59,7 @@ def _carry_out(order: Order, folder: Path) -> None:
     with (folder / orders.LOG).open("w", encoding="utf-8", buffering=1) as log, warehouse.reading():
         with duckdb.connect(":memory:", config=options) as connection:
             run = Run(connection, warehouse, lambda line: print(line, file=log))
-            parsed = statements.parse(order.text)
+            parsed = readings.parse(order.text)
             for number, statement in enumerate(parsed, 1):
                 began = time.monotonic()
                 run.carry_out(statement)
