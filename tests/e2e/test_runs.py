@@ -421,6 +421,19 @@ def test_outputs_are_printed_as_they_were_declared(shell: Shell) -> None:
     assert expected in shell.run("show", newest).stdout
 
 
+def test_what_the_encoding_of_a_terminal_lacks_is_spelled(shell: Shell) -> None:
+    shell.program.write_text(
+        "from elevon import task\n\n@task\ndef greet(name: str) -> str:\n"
+        "    print(name)\n    return f'snow: {name}'\n"
+    )
+    words = ["run", "--execution-id", "winter", shell.program.name, "greet", "--name", "\N{SNOWMAN}"]
+    shell.environment["PYTHONIOENCODING"] = "latin-1"
+    assert shell.run(*words).stdout == "outputs:\n  o0: snow: \\u2603\n"
+    assert "\\u2603" in shell.run("logs", "winter").stdout
+    assert "snow: \\u2603" in shell.run("show", "winter").stdout
+    assert shell.json("show", "winter")["outputs"] == {"o0": "snow: \N{SNOWMAN}"}
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
 @pytest.mark.parametrize(
     ("redirection", "code", "sentence"),

@@ -27,8 +27,10 @@ _NO_TYPES: Mapping[str, LiteralType] = {}
 
 
 def write(document: Document | list[Document]) -> None:
-    """Print a document on stdout."""
-    print(json.dumps(document, ensure_ascii=False, indent=2), file=answers.stream())
+    """Print a document on stdout; where that is not Unicode, in characters that every encoding has."""
+    stream = answers.stream()
+    is_unicode = (stream.encoding or "utf").lower().startswith("utf")
+    print(json.dumps(document, ensure_ascii=not is_unicode, indent=2), file=stream)
 
 
 def values(

@@ -5,6 +5,7 @@ It owns the promise that nobody sees a traceback of ours without `--debug`.
 
 import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     _learn_of_children()
     _open_what_is_closed()
+    _spell_what_can_not_be_written()
     options = None
     try:
         options = grammar.parse(given)
@@ -70,6 +72,13 @@ def _open_what_is_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+def _spell_what_can_not_be_written() -> None:
+    """Write a character that the encoding of stdout lacks by its number, as Python does on stderr."""
+    stream: object = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        cast("io.TextIOWrapper", stream).reconfigure(errors="backslashreplace")
 
 
 def _give_up(stream: TextIO) -> None:
