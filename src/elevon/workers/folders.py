@@ -41,8 +41,18 @@ class ProcessFolders:
 
     @functools.cached_property
     def roots(self) -> tuple[Path, Path]:
-        """What is to be removed at the end, in this order: the root of temporary files, and that in the home."""
-        return Path(tempfile.gettempdir()) / ids.new(_PREFIX, _NAME_LENGTH), self._root
+        """What is to be removed at the end, in this order: the root of temporary files, and that in the home.
+
+        Raises:
+            UnavailableError: This machine has no place for temporary files.
+        """
+        try:
+            place = Path(tempfile.gettempdir())
+        except FileNotFoundError as error:
+            raise errors.UnavailableError(
+                f"no temporary file can be made: {error.strerror}; name a directory that can be written by {TMPDIR}"
+            ) from error
+        return place / ids.new(_PREFIX, _NAME_LENGTH), self._root
 
     def open(self) -> None:
         """Make the roots, if that was not done; what a former owner of the name left is removed.
@@ -59,10 +69,12 @@ class ProcessFolders:
             (root / _LINK).symlink_to(temporary)
             temporary.mkdir(mode=0o700)
             self._guard_fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            # What tidies up temporary files that are old, systemd-tmpfiles, leaves a locked directory alone.
-            fcntl.flock(self._guard_fd, fcntl.LOCK_SH)
         except OSError as error:
             raise errors.UnavailableError(f"no directory can be made: {error}") from error
+        # What tidies up temporary files that are old, systemd-tmpfiles, leaves a locked directory alone; there are file
+        # systems that know no locks.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._guard_fd, fcntl.LOCK_SH)
 
     def close(self) -> None:
         """Guard the roots no longer; idempotent."""
