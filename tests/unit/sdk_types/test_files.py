@@ -72,7 +72,7 @@ def test_what_is_not_there_or_is_of_the_other_kind_is_refused(tmp_path: Path):
     (tmp_path / "file").touch()
     for value, annotation, told in (
         (types.File(tmp_path / "none"), types.File, f"there is no file at {tmp_path / 'none'}"),
-        (types.File(tmp_path), types.File, f"there is no file at {tmp_path}"),
+        (types.File(tmp_path), types.File, f"there is no file at {tmp_path}: it is a directory"),
         (types.Directory(tmp_path / "file"), types.Directory, "there is no directory at"),
         (types.Directory(tmp_path / "none"), types.Directory, "there is no directory at"),
     ):

@@ -101,6 +101,8 @@ def test_a_text_becomes_the_value_it_obviously_means(text: str, annotation: Any,
         ),
         ('["x"]', list[int], "item 0: expected int, got 'x' (str)"),
         ('{"y": 1}', Point, "Point needs a value for its field x"),
+        ('{"x": 1, "z": 2}', Point, "Point has no field 'z': there are 'x', 'y'"),
+        ('[{"x": 1, "yy": 2}]', list[Point], "item 0: Point has no field 'yy': did you mean 'y'?"),
         ('{"count": "x"}', Model, "the data is no Model: count"),
     ],
 )

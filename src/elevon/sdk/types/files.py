@@ -70,7 +70,8 @@ class _Reference:
         if not self.uri:
             path = self.path
             if path.is_dir() != self.is_multipart or not path.exists():
-                raise NotFoundError(f"there is no {self.spelled.lower()} at {path}")
+                what = f": it is a {'directory' if path.is_dir() else 'file'}" if path.exists() else ""
+                raise NotFoundError(f"there is no {self.spelled.lower()} at {path}{what}")
             self.uri = files.upload(path)
         return self.uri
 

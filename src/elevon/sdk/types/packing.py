@@ -20,6 +20,7 @@ import msgspec
 from elevon.errors import UserError
 from elevon.idl import literals
 from elevon.idl.messages import Literal
+from elevon.primitives import suggestions
 from elevon.sdk.types import atoms, models
 from elevon.sdk.types.files import Directory, File
 from elevon.sdk.types.transformers import (
@@ -315,6 +316,7 @@ def _first(attempts: list[Any], value: Any, files: Any, name: str) -> Any:
 
 def _dataclass(cls: type[Any]) -> atoms.Plain:
     fields = tuple(dataclasses.fields(cls))
+    names = frozenset(field.name for field in fields)
     hints = field_types(cls)
     plains: dict[str, atoms.Plain] = {}
 
@@ -336,6 +338,7 @@ def _dataclass(cls: type[Any]) -> atoms.Plain:
         if not isinstance(value, dict):
             raise mismatch(value, type_name(cls))
         held = typing.cast("dict[str, Any]", value)
+        _ensure_known(cls, names, held, files)
         taken: dict[str, Any] = {}
         for field in fields:
             if field.init and field.name in held:
@@ -350,8 +353,16 @@ def _dataclass(cls: type[Any]) -> atoms.Plain:
                 raise UserError(f"{type_name(cls)} needs a value for its field {field.name}")
         return cls(**taken)
 
-    names = frozenset(field.name for field in fields)
     return atoms.Plain(lambda value: type(value) is cls, pack, unpack, names)
+
+
+def _ensure_known(
+    cls: type[Any], names: frozenset[str], held: collections.abc.Iterable[str], files: FileSource | None
+) -> None:
+    """Refuse names that no field has in what a person has written; on the wire they may be of a newer class."""
+    for name in held if files is None else ():
+        if name not in names:
+            raise UserError(f"{type_name(cls)} has no field {name!r}: {suggestions.hint(name, names)}")
 
 
 def field_types(cls: type[Any]) -> dict[str, Any]:
