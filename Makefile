@@ -14,7 +14,7 @@ SEED    ?= 1
 RUNS    ?= 500
 JOB_RUNS ?= 1000
 TYPE_RUNS ?= 50
-REFERENCE := elevon.plugin elevon.testing elevon.errors
+REFERENCE := elevon '!elevon[.]' elevon.plugin elevon.testing elevon.errors elevon.idl.literals
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types layers fmt docs lock bench storm sim proto clean
@@ -44,7 +44,7 @@ fmt: $(READY) ## mend style and formatting in place
 	$(VENV)/bin/ruff format .
 
 docs: $(READY) ## generate the reference of what authors of task types import, in build/reference
-	$(VENV)/bin/pdoc --docformat google --no-show-source --output-directory build/reference $(REFERENCE)
+	$(PYTHON) -W ignore:Cannot -m pdoc --docformat google --no-show-source --output-directory build/reference $(REFERENCE)
 
 bench: $(READY) $(FLYTEKIT)/.ready ## measure, as ratios against others in the same run (BENCH="--check --long")
 	ELEVON_FLYTEKIT_PYTHON="$(CURDIR)/$(FLYTEKIT)/bin/python" $(PYTHON) -m bench $(BENCH)

@@ -26,6 +26,8 @@ from elevon.plugin.launching import LauncherExecutor, status_of_job
 from elevon.plugin.pools import Allocation, AllocationStatus, ResourcePool, ResourcePools
 from elevon.plugin.states import STATE_LIMIT_BYTES, StateCodec
 from elevon.plugin.statuses import DetailOptions, Details, TaskStatus
+from elevon.records.attempts import LogLink
+from elevon.records.failures import Failure
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -39,11 +41,13 @@ __all__ = [
     "DiscoveredTypes",
     "Executor",
     "ExecutorProperties",
+    "Failure",
     "Intent",
     "Isolation",
     "Item",
     "Launch",
     "LauncherExecutor",
+    "LogLink",
     "RateLimiter",
     "ResourcePool",
     "ResourcePools",
