@@ -16,6 +16,17 @@ from elevon.idl.messages import Message
 from elevon.plugin.executors import CONTRACT_VERSION, Executor, ExecutorProperties, Isolation
 
 _ISOLATIONS = get_args(Isolation)
+_GIVEN = {
+    "initialize": ("setup",),
+    "start_task": ("ctx", "template", "spec", "inputs"),
+    "check_task_status": ("ctx",),
+    "kill_task": ("ctx", "reason"),
+    "finalize_task": ("ctx",),
+    "resolve_outputs": ("ctx", "*names"),
+    "migrate": ("old_version", "raw"),
+    "close": (),
+}
+"""What the engine gives to each method."""
 _SHORTEST_NAME_LIMIT = 16  # a generated name carries a digest of ten characters
 
 
@@ -133,10 +144,24 @@ def _problems(executor: type[Any]) -> Iterator[str]:
     ):
         yield f"has config_type={config_type!r}: use a msgspec Struct with defaults, or None"
     yield from _problems_of_properties(executor.properties)
+    yield from _problems_of_methods(executor)
 
 
 def _are_types(found: Any) -> bool:
     return isinstance(found, tuple) and all(isinstance(one, str) and one for one in cast("Any", found))
+
+
+def _problems_of_methods(executor: type[Any]) -> Iterator[str]:
+    for name, given in _GIVEN.items():
+        method = inspect.getattr_static(executor, name)
+        if not inspect.isfunction(method):
+            continue
+        signature = inspect.signature(method)
+        try:
+            signature.bind(executor, *given)
+        except TypeError:
+            wanted = ", ".join(("self", *given))
+            yield f"defines {name}{signature}, which can't be called: define it as {name}({wanted})"
 
 
 def _problems_of_properties(properties: object) -> Iterator[str]:

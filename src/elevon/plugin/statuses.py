@@ -57,6 +57,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.occurred_at is not None and self.occurred_at.tzinfo is None:
             raise errors.BugError(f"occurred_at={self.occurred_at} has no time zone: use an aware datetime")
+        if not isinstance(self.check_after, timedelta | None):  # pyright: ignore[reportUnnecessaryIsInstance] - a stranger's
+            raise errors.BugError(f"check_after={self.check_after!r} is no span: use a timedelta")
         if self.check_after is not None and self.check_after < timedelta(0):
             raise errors.BugError(
                 f"check_after={self.check_after} lies in the past: use a span of zero or more"

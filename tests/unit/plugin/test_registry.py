@@ -139,6 +139,11 @@ class TestDeclarations:
             ({"task_types": ("sketch", 3)}, "has task_types="),
             ({"contract_version": CONTRACT_VERSION + 1}, "upgrade elevon"),
             ({"config_type": dict}, "has config_type="),
+            (
+                {"start_task": lambda self, ctx, template, inputs: None},
+                r"can't be called: define it as start_task\(self, ctx, template, spec, inputs\)",
+            ),
+            ({"kill_task": lambda self, ctx: None}, r"define it as kill_task\(self, ctx, reason\)"),
             ({"properties": None}, "has properties=None"),
             (
                 {"properties": ExecutorProperties(isolation=cast("Any", "proces"))},

@@ -51,6 +51,7 @@ def test_a_failure_in_words_is_the_users():
     [
         ({"occurred_at": datetime(2026, 1, 1)}, "has no time zone"),  # noqa: DTZ001 - the mistake under test
         ({"check_after": timedelta(seconds=-1)}, "lies in the past"),
+        ({"check_after": 5}, "check_after=5 is no span: use a timedelta"),
         ({"phase_version": -1}, "is negative"),
     ],
 )
