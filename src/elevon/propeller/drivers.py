@@ -4,10 +4,14 @@ All events that have come are stepped together and are one transaction; the next
 No command is carried out before the commit of the step that gave it, and before all earlier commits. A driver whose
 commit fails carries out nothing more: its memory is worthless, and the store, which lets nothing become durable that
 was built on a lost batch, is right.
+
+What there is to do is done in turns, which the loop calls: at once when a commit is over, and else once for all that
+comes in one turn of the loop. A task that waits for news would take one more turn of the loop each time.
 """
 
 import asyncio
 import contextlib
+import contextvars
 import functools
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -85,6 +89,24 @@ class _Batch(msgspec.Struct, frozen=True):
         return self.durable is None or self.durable.done()
 
 
+class _Run(msgspec.Struct):
+    """The run of a driver.
+
+    Attributes:
+        over: Done at its end.
+        context: What its turns, and with them all calls, run in.
+        observe: Told of every batch after its commit.
+        rest: Called at the end of a turn after which there are `stalls`.
+        is_turn_due: Whether the loop is to take a turn already.
+    """
+
+    over: asyncio.Future[None]
+    context: contextvars.Context
+    observe: Observer
+    rest: Callable[[], None]
+    is_turn_due: bool = False
+
+
 class Driver:
     """Drives one execution from its stored rows to its end, or until it is suspended.
 
@@ -112,7 +134,7 @@ class Driver:
         self._places = places
         self._view = recovery.rebuild(stored, graph, services.backoff, expansions)
         self._inbox: deque[Event] = deque()
-        self._has_news = asyncio.Event()
+        self._run: _Run | None = None
         self._is_suspended = False
         self._now = services.clock.now()
         self.post(Begin())
@@ -140,7 +162,7 @@ class Driver:
     def post(self, event: Event) -> None:
         """Take an event in; on the engine's loop."""
         self._inbox.append(masking.masked(event, self._services.redactor))
-        self._has_news.set()
+        self._take_turn_soon()
 
     def obey(self, request: Request) -> None:
         """Take in what somebody asks of it; what was taken in already is passed over."""
@@ -172,7 +194,7 @@ class Driver:
     def suspend(self) -> None:
         """Commit what has come in, and make no more calls; everything stays resumable."""
         self._is_suspended = True
-        self._has_news.set()
+        self._take_turn_soon()
 
     def fence(self) -> None:
         """End, because another engine has the lease; without it nothing can be committed any more."""
@@ -181,7 +203,7 @@ class Driver:
             f"execution {name} was taken over by another engine, because this one had stopped for too long: "
             f"watch it with `elevon show {name}`"
         )
-        self._has_news.set()
+        self._take_turn_soon()
 
     async def run(self, observe: Observer, rest: Callable[[], None]) -> None:
         """Go on until the execution is terminal or suspended.
@@ -194,23 +216,45 @@ class Driver:
             ConflictError: Another engine has taken the execution over.
             UnavailableError: A commit failed.
         """
+        over = asyncio.get_running_loop().create_future()
+        self._run = _Run(over, contextvars.copy_context(), observe, rest)
         try:
             # An engine that was killed right after its last commit has left nothing to do but to let go.
-            is_ended = self._view.execution.phase.is_terminal
-            while not is_ended:
-                if self.stalls():
-                    rest()
-                await self._has_news.wait()
-                self._has_news.clear()
-                if self._fault is not None:
-                    raise self._fault
-                is_ended = self._act_on_durable(observe)
-                if self._inbox:
-                    self._begin_batch()
-                if self._is_suspended and not self._batches:
-                    return
+            if not self._view.execution.phase.is_terminal:
+                self._take_turn_soon()
+                await over
         finally:
             await self._close()
+
+    def _take_turn_soon(self) -> None:
+        """Take a turn for all that comes until the loop gets round to it; before `run` it only comes in."""
+        run = self._run
+        if run is not None and not run.is_turn_due:
+            run.is_turn_due = True
+            # Not in the context of whoever brings the news: the calls that begin in the turn would inherit it.
+            run.over.get_loop().call_soon(self._take_turn, context=run.context)
+
+    def _take_turn(self) -> None:
+        """Act on what has become durable, then step through what has come; nothing more once the run is over."""
+        run = self._run
+        if run is None or run.over.done():
+            return
+        run.is_turn_due = False
+        if self._fault is not None:
+            run.over.set_exception(self._fault)
+            return
+        try:
+            is_ended = self._act_on_durable(run.observe)
+            if self._inbox:
+                self._begin_batch()
+            is_over = is_ended or (self._is_suspended and not self._batches)
+            if not is_over and self.stalls():
+                run.rest()
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            run.over.set_exception(error)
+        else:
+            if is_over:
+                run.over.set_result(None)
 
     def _begin_batch(self) -> None:
         """Step through all that has come and hand the changes to the store.
@@ -223,12 +267,7 @@ class Driver:
         prepared = [self._prepare(command) for command in todo]
         self._batches.append(_Batch(durable, changes, prepared, requests))
         if durable is None:
-            self._has_news.set()
-        else:
-            durable.add_done_callback(self._ring)
-
-    def _ring(self, _durable: asyncio.Future[None]) -> None:
-        self._has_news.set()
+            self._take_turn_soon()
 
     def _act_on_durable(self, observe: Observer) -> bool:
         """Carry out the commands of every batch that is durable, in order; whether the execution has ended."""
@@ -290,13 +329,16 @@ class Driver:
         failpoints.hit("driver.before_commit")
         durable = self._services.store.commit(self.lease, changes)
         handed_at = self._services.clock.monotonic()
-        durable.add_done_callback(functools.partial(self._count_commit, len(changes), handed_at))
+        end = functools.partial(self._end_commit, len(changes), handed_at)
+        durable.add_done_callback(end, context=self._run.context if self._run else None)
         return durable
 
-    def _count_commit(self, row_count: int, handed_at: float, durable: asyncio.Future[None]) -> None:
+    def _end_commit(self, row_count: int, handed_at: float, durable: asyncio.Future[None]) -> None:
+        """Count a commit that is over, and go on with what waits for it."""
         if not durable.cancelled() and durable.exception() is None:
             seconds = self._services.clock.monotonic() - handed_at
             self._services.measures.count_commit(row_count, seconds)
+        self._take_turn()
 
     def _prepare(self, command: commands.Command) -> "_Prepared":
         """Find out whom a call goes to and with what; what is in the way is the call's event.
@@ -391,10 +433,10 @@ class Driver:
         """Whatever a call raises is an event; what escapes all the same is a bug, and ends the driver with it."""
         self._calls.pop(task, None)
         if self._stalls and not self._calls:
-            self._has_news.set()  # an answer that changes nothing, once nobody else is awaited, may be the last
+            self._take_turn_soon()  # an answer that changes nothing, once nobody else is awaited, may be the last
         if not task.cancelled() and task.exception() is not None:
             self._fault = task.exception()
-            self._has_news.set()
+            self._take_turn_soon()
 
     async def _close(self) -> None:
         """Leave nothing behind in this process: no calls, timers or places."""
