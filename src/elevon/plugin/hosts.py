@@ -27,6 +27,7 @@ from elevon.plugin.heartbeats import Heartbeat
 from elevon.plugin.invocations import AttemptServices, Invocation
 from elevon.plugin.metering import Metrics
 from elevon.plugin.registry import Registration
+from elevon.primitives import alarms
 from elevon.records import failures
 from elevon.records.answers import Reply
 
@@ -203,6 +204,10 @@ class LocalHost(ExecutorHost):
 class EngineHost(LocalHost):
     """Runs calls inline; for executors that are trusted never to block."""
 
+    def __init__(self, registration: Registration, setup: SetupContext[Any]) -> None:
+        super().__init__(registration, setup)
+        self._alarms = alarms.Alarms()
+
     def watch(self) -> None:
         """A blocked loop of the engine could not look at itself."""
 
@@ -211,12 +216,12 @@ class EngineHost(LocalHost):
 
     async def _run(self, make: Callable[[], Coroutine[Any, Any, T]], time_limit: timedelta) -> T:
         task = asyncio.current_task()
-        limit = asyncio.timeout(time_limit.total_seconds())
+        limit = alarms.Limit(self._alarms, time_limit.total_seconds())
         try:
-            async with limit:
+            with limit:
                 return await crossings.contained(make)
         except TimeoutError as error:
-            if not limit.expired():
+            if not limit.is_reached:
                 raise
             raise self._timed_out(time_limit) from error
         except asyncio.CancelledError as error:

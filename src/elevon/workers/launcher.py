@@ -5,6 +5,7 @@ was forgotten or killed, or is to be begun anew. It must never know how a job ru
 """
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -13,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from elevon import errors, ports
-from elevon.primitives import failpoints
+from elevon.primitives import alarms, failpoints
 from elevon.records import failures
 from elevon.records.failures import Failure
 from elevon.workers import captures, codes, commands, mounts, pools, processes
@@ -77,13 +78,12 @@ class _Entry:
         if self.is_reported and not self.waiters and not self.is_forgotten:
             self.wake()
 
-    async def wait_end(self, grace: timedelta) -> None:
+    async def wait_end(self, grace: timedelta, graces: alarms.Alarms) -> None:
         """Return when the job has ended, or after `grace`."""
         if self.result is None and grace > timedelta(0):
-            loop = asyncio.get_running_loop()
-            waiter = loop.create_future()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.waiters.add(waiter)
-            alarm = loop.call_later(grace.total_seconds(), _ring, waiter)
+            alarm = graces.set(grace.total_seconds(), functools.partial(_ring, waiter))
             try:
                 await waiter
             finally:
@@ -132,6 +132,7 @@ class LocalLauncher:
         self._codes = codes.CodeCache(load_artifact)
         self._entries: dict[str, _Entry] = {}
         self._queue: deque[_Entry] = deque()
+        self._graces = alarms.Alarms()
         self._watch: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -162,7 +163,7 @@ class LocalLauncher:
             entry = self._find(job.name) or self._add(job, code, wake)  # another call may have come first
         entry.wake = wake
         try:
-            await entry.wait_end(grace)
+            await entry.wait_end(grace, self._graces)
         finally:
             entry.is_reported = True
         return self._tell(entry)
