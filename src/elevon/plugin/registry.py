@@ -183,11 +183,10 @@ class Registry:
         Args:
             task_type: As in a template; with a pod as its target, see `idl.pods`, whoever serves that is preferred.
         """
-        for name in dict.fromkeys((task_type, pods.plain_type(task_type))):
-            found = self._by_type.get(name) or self._discovered.get(name)
-            if found is not None:
-                return found
-        return self._default
+        return self._serving(task_type) or self._serving(pods.plain_type(task_type)) or self._default
+
+    def _serving(self, task_type: str) -> Registration | None:
+        return self._by_type.get(task_type) or self._discovered.get(task_type)
 
     def adopt(self, discoverer: Registration, task_types: Iterable[str]) -> list[str]:
         """Take in all types that an executor has discovered; those of its earlier discoveries are forgotten.

@@ -14,12 +14,14 @@ from typing import TypeAlias
 import msgspec
 
 from elevon import errors, ports
+from elevon.idl.messages import LiteralMap
 from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import NO_ONCES, AttemptPaths
 from elevon.primitives.redaction import Redactor
 from elevon.propeller import masking
 from elevon.records.attempts import OnceRecord
 from elevon.records.changes import Change
+from elevon.records.identities import AttemptId
 
 Commit: TypeAlias = Callable[[Sequence[Change]], Awaitable[None]]
 
@@ -58,14 +60,34 @@ class AttemptIntents:
             self._records[record.key] = record
 
 
+class AttemptInputs:
+    """A node's inputs for one attempt, put together when they are first asked for, and once.
+
+    Args:
+        resolve: Puts them together; raises `UserError` if that can't be done.
+    """
+
+    __slots__ = ("_content", "_resolve")
+
+    def __init__(self, resolve: Callable[[], LiteralMap]) -> None:
+        self._resolve = resolve
+        self._content: bytes | None = None
+
+    def content(self) -> bytes:
+        """They, serialized."""
+        if self._content is None:
+            self._content = self._resolve().SerializeToString(deterministic=True)
+        return self._content
+
+
 class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """`plugin.invocations.AttemptServices` of one attempt.
 
     Attributes:
-        name: The attempt's generated name.
+        id: The attempt.
+        name: Its generated name.
         paths: Where its files are.
-        inputs: The node's inputs, a serialized `LiteralMap`: what an executor does to the one that it was given
-            changes nothing here.
+        inputs: The node's inputs: what an executor does to the ones that it was given changes nothing here.
         code: The user's code, as a bundle; empty for none.
         intents: Of `once`.
         launcher: The port.
@@ -75,9 +97,10 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=T
         wake: Posts news; from any thread.
     """
 
+    id: AttemptId
     name: str
     paths: AttemptPaths
-    inputs: Callable[[], bytes]
+    inputs: AttemptInputs
     code: Callable[[], Awaitable[bytes]]
     intents: AttemptIntents
     launcher: ports.Launcher
@@ -92,7 +115,7 @@ class EngineAttemptServices(msgspec.Struct, frozen=True, kw_only=True, weakref=T
 
     async def write_inputs(self) -> None:
         """Write `inputs.pb`."""
-        _write(self.paths.inputs_file, self.inputs())
+        _write(self.paths.inputs_file, self.inputs.content())
 
     async def write_code(self) -> bool:
         """Write the user's code; False if there is none."""

@@ -15,7 +15,7 @@ from elevon.plugin.contexts import Launch
 from elevon.plugin.invocations import Invocation, TaskFacts
 from elevon.plugin.registry import Registration
 from elevon.propeller import calls, jobs, layouts
-from elevon.propeller.attempt_services import AttemptIntents, Commit, EngineAttemptServices
+from elevon.propeller.attempt_services import AttemptInputs, AttemptIntents, Commit, EngineAttemptServices
 from elevon.propeller.calls import Callee
 from elevon.propeller.expansions import Expansions
 from elevon.propeller.jobs import JobPlace, Jobs
@@ -121,7 +121,7 @@ class Attempts:
             host=self._services.executors.host(registration),
             invocation=Invocation(
                 call=command.call,
-                id=AttemptId(self._view.execution.id, record.node_id, record.attempt),
+                id=services.id,
                 name=services.name,
                 paths=services.paths,
                 task=self._facts_of(template),
@@ -129,7 +129,7 @@ class Attempts:
                 now=now,
                 start_may_have_happened=command.start_may_have_happened,
                 template=template if is_start else None,
-                inputs=LiteralMap.FromString(services.inputs()) if is_start else None,
+                inputs=LiteralMap.FromString(services.inputs.content()) if is_start else None,
                 reason=command.reason,
             ),
             services=services,
@@ -191,18 +191,19 @@ class Attempts:
         attempt = AttemptId(self._view.execution.id, record.node_id, record.attempt)
         name = invocations.generated_name(attempt, registration.properties.generated_name_max_length)
         paths = layouts.attempt_paths(self._execution_dir, record.node_id, record.attempt)
-        inputs = functools.cache(lambda: self._inputs(record.node_id))
+        inputs = AttemptInputs(functools.partial(self._inputs, record.node_id))
 
         async def make_job(launch: Launch) -> ports.Job:
             place = JobPlace(
                 id=attempt, name=name, cpu_slots=self.settings(record.node_id).cpu_slots, paths=paths
             )
             template = self._template(record.node_id)
-            made = self._jobs.make(place, template, launch, inputs)
+            made = self._jobs.make(place, template, launch, inputs.content)
             secrets = await jobs.secrets_of(template, self._services.secrets)
             return msgspec.structs.replace(made, secrets=secrets) if secrets else made
 
         return EngineAttemptServices(
+            id=attempt,
             name=name,
             paths=paths,
             inputs=inputs,
@@ -239,9 +240,8 @@ class Attempts:
             raise errors.BugError(f"node {node_id!r} has no task")
         return template
 
-    def _inputs(self, node_id: str) -> bytes:
-        resolved = arrays.inputs_of(self._view, self._view.place(node_id))
-        return resolved.SerializeToString(deterministic=True)
+    def _inputs(self, node_id: str) -> LiteralMap:
+        return arrays.inputs_of(self._view, self._view.place(node_id))
 
 
 def _handed_over(record: AttemptRecord, registration: Registration) -> str:

@@ -29,6 +29,5 @@ def attempt_paths(execution_dir: Path, node_id: str, attempt: int) -> AttemptPat
         node_id: Unique id of its node.
         attempt: Its index.
     """
-    node_dir = f"{execution_dir}/{node_id}"
-    previous = Path(f"{node_dir}/{attempt - 1}") if attempt else None
-    return AttemptPaths(Path(f"{node_dir}/{attempt}"), previous)
+    previous = execution_dir.joinpath(node_id, str(attempt - 1)) if attempt else None
+    return AttemptPaths(execution_dir.joinpath(node_id, str(attempt)), previous)

@@ -176,7 +176,10 @@ class Places:
         return self._queues[name]
 
     def _own_of(self, applicant: Applicant) -> _Own:
-        return self._owns.setdefault(id(applicant), _Own())
+        own = self._owns.get(id(applicant))
+        if own is None:
+            own = self._owns[id(applicant)] = _Own()
+        return own
 
     def _admit(self, queue: _Queue) -> None:
         while queue.wishes:
