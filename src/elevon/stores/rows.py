@@ -5,7 +5,7 @@ version of its record's layout: an older one is read with the defaults of what w
 refused. Never does I/O.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -122,12 +122,24 @@ def of_change(change: Change, execution: ExecutionId) -> Row:
     Raises:
         BugError: It belongs to another execution, or holds what can't be stored.
     """
-    if isinstance(change, ExecutionRecord) and change.id != execution:
-        raise errors.BugError(f"a change of {change.id} was handed in with the lease of {execution}")
-    table, key_of = _TABLES[type(change)]
-    is_end = isinstance(change, AttemptRecord) and change.phase.is_terminal
-    listed = (change.parent, microseconds(change.started_at)) if isinstance(change, NodeRecord) else ()
-    return Row(table, key_of(change), change.version, encode(change, execution), listed, is_end)
+    content = encode(change, execution)
+    match change:
+        case NodeRecord():
+            listed = (change.parent, microseconds(change.started_at))
+            return Row("nodes", (change.node_id,), change.version, content, listed)
+        case AttemptRecord():
+            key = (change.node_id, change.attempt)
+            return Row("attempts", key, change.version, content, (), change.phase.is_terminal)
+        case Transition():
+            return Row("transitions", (change.node_id,), change.version, content)
+        case OnceRecord():
+            key = (change.node_id, change.attempt, change.key)
+            return Row("onces", key, change.version, content)
+        case ExecutionRecord():
+            if change.id != execution:
+                raise errors.BugError(f"a change of {change.id} was handed in with the lease of {execution}")
+            key = (change.phase, microseconds(change.created_at))
+            return Row("executions", key, change.version, content)
 
 
 def encode(record: msgspec.Struct, subject: object) -> bytes:
@@ -175,12 +187,3 @@ def _decoded(decoder: msgspec.msgpack.Decoder[Any], content: bytes, subject: obj
         return decoder.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.CorruptStateError(f"{subject} has a row that can't be read: {error}") from error
-
-
-_TABLES: Final[dict[type, tuple[str, Callable[[Any], tuple[str | int, ...]]]]] = {
-    ExecutionRecord: ("executions", lambda record: (record.phase, microseconds(record.created_at))),
-    NodeRecord: ("nodes", lambda record: (record.node_id,)),
-    AttemptRecord: ("attempts", lambda record: (record.node_id, record.attempt)),
-    OnceRecord: ("onces", lambda record: (record.node_id, record.attempt, record.key)),
-    Transition: ("transitions", lambda record: (record.node_id,)),
-}

@@ -223,11 +223,13 @@ class LocalLauncher:
 
     def _end_early(self, entry: _Entry) -> None:
         """End a job that has not ended: at once if it waits, and else as soon as its process is gone."""
+        if entry.result is not None:
+            return
         verdict = Failure(code=_KILLED, message=f"{entry.job.id.spelled}: the job was killed by the engine")
         if entry.is_running and entry.runner is not None:
             entry.verdict = entry.verdict or verdict
             entry.runner.kill()
-        elif entry.result is None:
+        else:
             self._queue.remove(entry)
             entry.finish(ports.JobResult(failure=verdict))
             self._dispatch()  # it may have been the big one that all others waited for

@@ -71,7 +71,8 @@ class WorkerPool:
         fitting = [
             worker
             for worker in reversed(self._idle)
-            if not worker.is_doomed and (code is None or code.fits_with(worker.codes.values()))
+            if not worker.is_doomed
+            and (code is None or code.digest in worker.codes or code.fits_with(worker.codes.values()))
         ]
         worker = max(fitting, key=lambda worker: _suitability(worker, code), default=None)
         if worker is not None:
