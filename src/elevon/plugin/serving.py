@@ -142,7 +142,7 @@ class ServedExecutor:
         if not isinstance(status, TaskStatus):
             raise errors.UserError(
                 f"executor {self._executor.id!r} returned {type(status).__name__} from {invocation.call}: "
-                "return a TaskStatus"
+                f"{'await it' if inspect.isawaitable(status) else 'return a TaskStatus'}"
             )
         return self._known(invocation, cast("TaskStatus[Any]", status))
 

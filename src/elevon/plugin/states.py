@@ -5,6 +5,7 @@ that no crash is needed to find out. A state of an older version goes through it
 newer version is never guessed at.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
@@ -83,13 +84,26 @@ class StateCodec(Generic[S]):
                 newer than this release's.
         """
         if version is None or version == self.version:
-            return self._decode_once(raw)
+            return self._decode_known(
+                raw,
+                f"did another release write it under the same version {self.version}? give new fields a default, or "
+                "raise state_version and migrate",
+            )
         if version > self.version:
             raise errors.CorruptStateError(
                 f"the custom state has version {version} and this release of the executor reads up to "
                 f"{self.version}: upgrade it to the release that wrote the state"
             )
-        return self._decode_once(self._migrated(raw, version))
+        return self._decode_known(
+            self._migrated(raw, version),
+            f"migrate made it of one of version {version}: return what version {self.version} has",
+        )
+
+    def _decode_known(self, raw: bytes, mend: str) -> S:
+        try:
+            return self._decode_once(raw)
+        except errors.CorruptStateError as error:
+            raise errors.CorruptStateError(f"{error}; {mend}") from error
 
     def _migrated(self, raw: bytes, version: int) -> bytes:
         if self._migrate is None:
@@ -116,7 +130,8 @@ class StateCodec(Generic[S]):
             return self._encoder.encode(state)
         except BaseException as error:
             raise errors.CorruptStateError(
-                f"a custom state of type {type(state).__name__} is not JSON: {error}"
+                f"a custom state of type {type(state).__name__} is not JSON: "
+                f"{'await it' if inspect.isawaitable(state) else error}"
             ) from error
 
     def _decode_once(self, raw: bytes) -> S:

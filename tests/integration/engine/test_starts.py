@@ -1,5 +1,6 @@
 """What an executor may rely on around its start, by the real engine."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -99,6 +100,18 @@ async def test_answer_that_is_no_status_fails_the_task_and_says_what_to_return(
     assert record.phase is ExecutionPhase.FAILED
     assert record.failure is not None
     assert f"returned {type(answer).__name__} from start: return a TaskStatus" in record.failure.message
+
+
+async def test_answer_that_nobody_awaited_fails_the_task_and_says_so(world: World) -> None:
+    forgotten = asyncio.sleep(0)
+
+    async def wrong(_ctx: object) -> object:
+        return forgotten
+
+    record = await world.run(flows.single, Scripted(start=[wrong]))
+    await forgotten
+    assert record.failure is not None
+    assert "returned coroutine from start: await it" in record.failure.message
 
 
 @pytest.mark.parametrize("isolation", ["engine", "thread"])

@@ -1,3 +1,4 @@
+import asyncio
 import math
 from datetime import UTC, datetime
 from typing import Any
@@ -102,6 +103,20 @@ def test_a_state_above_its_limit_is_refused_and_one_at_the_limit_is_not():
 def test_damaged_bytes_are_no_state(raw):
     with pytest.raises(errors.CorruptStateError, match="not a State"):
         StateCodec(State).decode(raw)
+
+
+def test_a_state_that_grew_under_its_version_is_told_with_what_to_do():
+    with pytest.raises(
+        errors.CorruptStateError, match=r"under the same version 1.*new fields a default, or raise"
+    ):
+        StateCodec(Item).decode(b"{}")
+
+
+async def test_a_forgotten_await_is_told():
+    forgotten: Any = asyncio.sleep(0)
+    with pytest.raises(errors.CorruptStateError, match="type coroutine is not JSON: await it"):
+        StateCodec(dict[str, Any]).encode(forgotten)
+    await forgotten
 
 
 def test_a_state_class_that_panics_can_not_end_the_engine():
