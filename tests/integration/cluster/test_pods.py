@@ -243,6 +243,19 @@ async def test_a_pod_that_was_made_and_not_begun_is_begun_by_another_engine(
     assert (await cluster.ended())["status"]["phase"] == "Succeeded"
 
 
+async def test_a_pod_that_was_left_to_be_begun_is_begun_though_it_is_only_asked_for(cluster: Cluster) -> None:
+    idle = Cluster(cluster.root, pod_limit=0)
+    key = key_of(await idle.create(spec_of("true")))
+    await idle.api.close()
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        while True:
+            found = await cluster.api.get(key)
+            assert found is not None
+            if found["status"]["phase"] == "Succeeded":
+                break
+            await asyncio.sleep(0.02)
+
+
 async def test_two_engines_run_a_pod_once(cluster: Cluster, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     idle = Cluster(cluster.root, pod_limit=0)

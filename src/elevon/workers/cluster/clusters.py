@@ -122,7 +122,10 @@ class LocalCluster:
         return self._current(key) or made
 
     async def get(self, key: ResourceKey) -> Manifest | None:
-        return await self._blocking(lambda: shelves.read(self._shelf.folder(key)))
+        found = await self._blocking(lambda: shelves.read(self._shelf.folder(key)))
+        if found is not None and key not in self._pods and not self._is_closed:
+            self._look_around()  # an engine that was killed may have left it to be begun, and nobody may watch
+        return found
 
     async def list(self, kind: ResourceKind, labels: Mapping[str, str]) -> Sequence[Manifest]:
         found = await self._blocking(
