@@ -164,10 +164,12 @@ def test_an_id_that_is_taken_is_refused(shell: Shell) -> None:
 
 
 def test_a_home_that_can_not_be_used_is_named(shell: Shell) -> None:
-    done = shell.run("run", "--home", shell.program.name, shell.program.name, "ratio", "--x", "1")
-    assert done.returncode == 2
-    assert "can't be used" in done.stderr
-    assert done.stderr.count("\n") == 1
+    for home, why in (("", "it is a file"), ("/home", "it would lie below a file")):
+        path = f"{shell.program}{home}"
+        done = shell.run("run", "--home", path, shell.program.name, "ratio", "--x", "1")
+        assert done.returncode == 2
+        assert f"{path} can't be used: {why}; choose another by --home" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_database_that_is_damaged_is_named(shell: Shell) -> None:

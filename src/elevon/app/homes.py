@@ -121,8 +121,10 @@ class Home(msgspec.Struct, frozen=True):
             ):
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            meanings = {FileExistsError: "it is a file", NotADirectoryError: "it would lie below a file"}
+            why = meanings.get(type(error), error.strerror)
             raise errors.UnavailableError(
-                f"the home {self.path} can't be used: {error.strerror}; choose another by --home or ELEVON_HOME"
+                f"the home {self.path} can't be used: {why}; choose another by --home or ELEVON_HOME"
             ) from error
 
 
