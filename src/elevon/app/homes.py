@@ -121,8 +121,13 @@ class Home(msgspec.Struct, frozen=True):
             ):
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            meanings = {FileExistsError: "it is a file", NotADirectoryError: "it would lie below a file"}
-            why = meanings.get(type(error), error.strerror)
+            match error:
+                case FileExistsError():
+                    why = "it is a file"
+                case NotADirectoryError():
+                    why = "it would lie below a file"
+                case _:
+                    why = error.strerror
             raise errors.UnavailableError(
                 f"the home {self.path} can't be used: {why}; choose another by --home or ELEVON_HOME"
             ) from error
