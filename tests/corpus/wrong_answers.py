@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from elevon import errors
+from elevon.idl import literals
 from elevon.plugin import ExecutorProperties, TaskStatus
 from elevon.testing import Promise, ServiceJob
 from tests.corpus.right import OUTPUTS, Context, Job, JobScenario, Status
@@ -30,6 +31,13 @@ class GivesOutputsWhileItRuns(Job):
 class SucceedsWithoutOutputs(Job):
     def status(self, job: ServiceJob, state: Any) -> Status:
         return TaskStatus.succeeded({}) if job.status == "succeeded" else super().status(job, state)
+
+
+class GivesAnotherType(Job):
+    def status(self, job: ServiceJob, state: Any) -> Status:
+        if job.status == "succeeded":
+            return TaskStatus.succeeded({"o0": literals.integer(3)})
+        return super().status(job, state)
 
 
 class IsAskedAllTheTime(Job):
@@ -79,6 +87,11 @@ class CheckSucceedsWithoutOutputs(JobScenario):
     made = SucceedsWithoutOutputs
 
 
+class CheckGivesAnotherType(JobScenario):
+    made = GivesAnotherType
+    outputs = None
+
+
 class CheckIsAskedAllTheTime(JobScenario):
     made = IsAskedAllTheTime
 
@@ -103,6 +116,7 @@ WRONG = {
     CheckSleepsWhenTheServiceIsDown: Promise.BLOCKING,
     CheckGivesOutputsWhileItRuns: Promise.OUTPUTS,
     CheckSucceedsWithoutOutputs: Promise.OUTPUTS,
+    CheckGivesAnotherType: Promise.OUTPUTS,
     CheckIsAskedAllTheTime: Promise.WAKING,
     CheckWakesItself: Promise.WAKING,
     CheckFailsWithTheNetwork: Promise.ERRORS,

@@ -7,6 +7,8 @@ made impossible.
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from elevon.compiler import binding_types
+from elevon.idl import literal_types
 from elevon.idl.messages import LiteralMap
 from elevon.records.attempts import AttemptRecord
 from elevon.records.phases import AttemptPhase, ExecutionPhase
@@ -194,12 +196,21 @@ def _ending(world: World, reason: str) -> Promise:
 
 
 def _wrong_outputs(world: World, place: int) -> Iterator[Complaint]:
+    outputs = LiteralMap.FromString(world.execution.outputs or b"").literals
+    declared = world.subject.template.interface.outputs.variables
+    for name, literal in outputs.items():
+        source = binding_types.constant_type(literal.scalar) if literal.HasField("scalar") else None
+        if source is not None and not literal_types.is_assignable(source, declared[name].type):
+            yield Complaint(
+                Promise.OUTPUTS,
+                f"the output {name!r} is {literal_types.describe(source)}, and the task declares "
+                f"{literal_types.describe(declared[name].type)}: return a literal of that type",
+                place,
+            )
+            return
     if world.scenario.outputs is None:
         return
-    found = {
-        name: types.literal_to_json(literal)
-        for name, literal in LiteralMap.FromString(world.execution.outputs or b"").literals.items()
-    }
+    found = {name: types.literal_to_json(literal) for name, literal in outputs.items()}
     if found != dict(world.scenario.outputs):
         yield Complaint(
             Promise.RESTART if world.plan.has_restart else Promise.RESULT,
