@@ -62,7 +62,7 @@ class Fleet:
         self.ended_at: dict[ExecutionId, float] = {}
         self.change_count = 0
         self._engine = engine
-        self._driven: asyncio.Task[None] | None = None
+        self._driven: asyncio.Task[Any] | None = None
         self._news = asyncio.Event()
         engine.engine.observe(self._note)
 
